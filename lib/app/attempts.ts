@@ -1,0 +1,209 @@
+import { availableParallelism } from 'node:os';
+import type { Job } from '../core/job.ts';
+import { openAttempt } from '../engine/attempt.ts';
+import type { Batch } from '../engine/batch.ts';
+import type { Attempt, Engine } from '../engine/engine.ts';
+import { newSemaphore } from '../pool/semaphore.ts';
+import type { Input } from '../ports/input.ts';
+import type { Home } from './home.ts';
+import type { JobFile } from './job-file.ts';
+import { openThreadAttempt, type ThreadSeat } from './thread-attempt.ts';
+import { startThread, type ThreadLink } from './thread-link.ts';
+
+export type Parallel = 'off' | 'on' | 'auto';
+
+/** Where attempts run, and what the progress display shows of it. */
+export interface Attempts {
+  open: Engine['openAttempt'];
+  /** Attempts under way, and how many may be. */
+  readonly busy: number;
+  readonly slots: number;
+  /** The most that `slots` can become. */
+  readonly maxSlots: number;
+  /** Worker threads that were started. */
+  readonly threads: number;
+  close(): Promise<void>;
+}
+
+export interface AttemptsOptions {
+  home: Home;
+  job: Job;
+  jobFile: JobFile;
+  batch: Batch;
+  parallel: Parallel;
+  inputOf(batch: Batch): Promise<Input>;
+  /** Milliseconds of one-thread work that are left, by what was measured so far; undefined = not known yet. */
+  remainingMs(): Promise<number | undefined>;
+}
+
+/**
+ * Threads pay from about 0.5 s of one-thread work on (measured on 2 vCPUs: 0.94x at 0.36 s, 1.4x at
+ * 1.5 s; starting two and warming them costs 50 to 60 ms each).
+ */
+const BREAK_EVEN_MS = 500;
+
+/** Attempts of one batch in this process: on the main thread, in worker threads, or first one, then the other. */
+export function newAttempts(options: AttemptsOptions): Attempts {
+  const { job, batch, parallel } = options;
+  const threadsAllowed = job.cpu === true && parallel !== 'off';
+  const threadSlots = Math.min(batch.settings.workers, availableParallelism());
+  const inlineSlots = job.cpu === true ? 1 : batch.settings.workers;
+  const pool = newThreadPool(options, threadSlots);
+  let threaded = threadsAllowed && parallel === 'on';
+  let decided = !threadsAllowed || parallel === 'on';
+  const inline = newSemaphore(inlineSlots);
+  let busy = 0;
+
+  const decide = async (): Promise<void> => {
+    const left = await options.remainingMs();
+    if (left === undefined || decided) return;
+    decided = true;
+    threaded = left > BREAK_EVEN_MS;
+  };
+
+  /** A slot; one that waited for the main thread while threads were chosen goes to them. */
+  const sit = async (): Promise<{ threaded: boolean; release(): void }> => {
+    if (!decided) await decide();
+    if (!threaded) {
+      const release = await inline.acquire();
+      if (!threaded) return { threaded: false, release };
+      release();
+    }
+    return { threaded: true, release: await pool.acquire() };
+  };
+
+  return {
+    async open(spec, control) {
+      const seat = await sit();
+      busy += 1;
+      const done = once(() => {
+        busy -= 1;
+        seat.release();
+      });
+      try {
+        const opened = seat.threaded
+          ? await pool.open({ spec, batch, control })
+          : await openAttempt(await inlineEnv(options), spec, control);
+        return closing(opened, done);
+      } catch (error) {
+        done();
+        throw error;
+      }
+    },
+    get busy() {
+      return busy;
+    },
+    get slots() {
+      return threaded ? threadSlots : inlineSlots;
+    },
+    maxSlots: threadsAllowed ? Math.max(threadSlots, inlineSlots) : inlineSlots,
+    get threads() {
+      return pool.started;
+    },
+    close: pool.close,
+  };
+}
+
+async function inlineEnv({
+  home,
+  job,
+  batch,
+  inputOf,
+}: AttemptsOptions): Promise<Parameters<typeof openAttempt>[0]> {
+  return {
+    clock: home.clock,
+    random: home.host.random,
+    usage: home.host.usage,
+    objects: home.objects,
+    input: await inputOf(batch),
+    job,
+    settings: batch.settings,
+    options: batch.options,
+    now: batch.now,
+    worker: `${home.host.id}#main`,
+    process: home.host.id,
+  };
+}
+
+/** The attempt, whose close also gives its slot back. */
+const closing = (attempt: Attempt, done: () => void): Attempt => ({
+  ...attempt,
+  close() {
+    attempt.close();
+    done();
+  },
+});
+
+function once(action: () => void): () => void {
+  let did = false;
+  return () => {
+    if (did) return;
+    did = true;
+    action();
+  };
+}
+
+interface ThreadPool {
+  /** Resolves with what gives the slot back. */
+  acquire(): Promise<() => void>;
+  open(
+    options: Omit<Parameters<typeof openThreadAttempt>[1], 'batch'> & { batch: Batch },
+  ): Promise<Attempt>;
+  readonly started: number;
+  close(): Promise<void>;
+}
+
+/** Threads are started on first use and kept warm; a dead one is replaced. */
+function newThreadPool({ home, jobFile }: AttemptsOptions, slots: number): ThreadPool {
+  const permits = newSemaphore(slots);
+  const idle: ThreadLink[] = [];
+  const all = new Set<ThreadLink>();
+  const names = Array.from({ length: slots }, (_, at) => `${home.host.id}#${at + 1}`);
+  const nameOf = new Map<ThreadLink, string>();
+  let started = 0;
+
+  const start = (): ThreadLink => {
+    started += 1;
+    const worker = names.pop() ?? `${home.host.id}#${started}`;
+    const thread = startThread({
+      objects: home.folder,
+      jobFile: jobFile.file,
+      worker,
+      process: home.host.id,
+    });
+    all.add(thread);
+    nameOf.set(thread, worker);
+    return thread;
+  };
+  const forget = (thread: ThreadLink): void => {
+    all.delete(thread);
+    const name = nameOf.get(thread);
+    if (name !== undefined && nameOf.delete(thread)) names.push(name);
+  };
+  const newSeat = (): ThreadSeat => {
+    let held: ThreadLink | undefined;
+    return {
+      take() {
+        if (held?.dead) forget(held);
+        held = idle.pop() ?? start();
+        return held;
+      },
+      release() {
+        if (held === undefined) return;
+        if (held.dead) forget(held);
+        else idle.push(held);
+        held = undefined;
+      },
+    };
+  };
+  return {
+    acquire: permits.acquire,
+    open: (options) => openThreadAttempt(newSeat(), options),
+    get started() {
+      return started;
+    },
+    async close() {
+      await Promise.all([...all].map((thread) => thread.end()));
+    },
+  };
+}

@@ -1,0 +1,194 @@
+import type { Counts } from '../core/outcome.ts';
+import { hasEnded } from '../core/transitions.ts';
+import type { Batch } from '../engine/batch.ts';
+import { finalise } from '../engine/finalise.ts';
+import { planChunks } from '../engine/plan-chunks.ts';
+import { ORCHESTRATOR, stageQueue } from '../engine/send.ts';
+import { type BatchState, batchState } from '../engine/status.ts';
+import { copyStop } from '../engine/stop-batch.ts';
+import { sweepBatch } from '../engine/sweep.ts';
+import { workChunk } from '../engine/work-chunk.ts';
+import type { Delivery } from '../ports/work-queue.ts';
+import type { LocalEngine } from './local-engine.ts';
+
+/** What the progress display shows; sent about five times a second. */
+export interface Progress {
+  state: BatchState;
+  /** Workers busy, and how many there may be. */
+  busy: number;
+  slots: number;
+  threads: number;
+  /** Failed and stalled items by code, as far as this process worked them. */
+  codes: Record<string, number>;
+  rssBytes: number;
+}
+
+export type Driven = 'ended' | 'paused' | 'interrupted';
+
+export interface DriveOptions {
+  onProgress?: ((progress: Progress) => void) | undefined;
+  /** Aborted to stop after a checkpoint: nothing new starts, what runs ends, the rest is kept. */
+  signal?: AbortSignal | undefined;
+}
+
+const PROGRESS_MS = 200;
+const SWEEP_MS = 60_000;
+const WAIT_MS = 1_000;
+/** Longer than any chunk keeps its message: a message is only a hint, and the sweep works from state. */
+const VISIBILITY_MS = 3_600_000;
+
+/**
+ * Runs one batch in this process until it has ended, was paused, or was asked to stop. The first error
+ * of the machinery (a full disk, a damaged object) stops it, and is thrown when all has come to rest:
+ * everything committed so far is kept.
+ */
+export async function drive(
+  engine: LocalEngine,
+  batch: Batch,
+  { onProgress, signal }: DriveOptions = {},
+): Promise<Driven> {
+  const codes: Record<string, number> = {};
+  let outcome: Driven | undefined;
+  let failure: { error: unknown } | undefined;
+  const stop = (): void => {
+    engine.drain();
+    engine.queue.close();
+  };
+  const fail = (error: unknown): void => {
+    failure ??= { error };
+    stop();
+  };
+  const handle = async ({ message }: Delivery): Promise<void> => {
+    if (message.step === 'plan') await planChunks(engine, batch);
+    else if (message.step === 'finalise') {
+      if ((await finalise(engine, message)) !== undefined) end('ended');
+    } else {
+      const { stage = 0, chunk = 0 } = message;
+      const answer = await workChunk(engine, {
+        batch: batch.id,
+        round: message.round,
+        stage,
+        chunk,
+      });
+      if (answer.did === 'committed') addCodes(codes, answer.part.codes);
+      logAnswer(engine, chunk, answer);
+    }
+  };
+  const consume = async (queue: string): Promise<void> => {
+    while (outcome === undefined && !engine.draining()) {
+      const received = await engine.queue.receive(queue, {
+        max: 1,
+        waitMs: WAIT_MS,
+        visibilityMs: VISIBILITY_MS,
+      });
+      for (const delivery of received) {
+        await handle(delivery);
+        await engine.queue.ack(queue, delivery.receipt);
+      }
+    }
+  };
+  const end = (how: Driven): void => {
+    outcome ??= how;
+    engine.queue.close();
+  };
+  const look = async (): Promise<void> => {
+    const state = await batchState(engine.store, batch.id);
+    if (state === undefined) return end('ended');
+    onProgress?.(progressOf(engine, state, codes));
+    if (hasEnded(state.batch.status)) end('ended');
+    else if (state.batch.stop === 'pause' && engine.attempts.busy === 0) end('paused');
+  };
+  const onAbort = (): void => {
+    outcome ??= 'interrupted';
+    stop();
+  };
+  signal?.addEventListener('abort', onAbort, { once: true });
+  if (signal?.aborted) onAbort();
+  const timers = [
+    repeat(PROGRESS_MS, look, fail),
+    repeat(SWEEP_MS, () => sweepBatch(engine, batch, { graceMs: 30_000 }), fail),
+  ];
+  // A second one for the orchestrator's queue, so that a long plan does not hold up the finaliser.
+  const queues = [
+    ORCHESTRATOR,
+    ORCHESTRATOR,
+    ...new Array<string>(engine.window).fill(stageQueue(0)),
+  ];
+  await Promise.all(queues.map((queue) => consume(queue).catch(fail)));
+  await Promise.all(timers.map((timer) => timer.end()));
+  signal?.removeEventListener('abort', onAbort);
+  if (failure !== undefined) throw failure.error;
+  await look();
+  return outcome ?? 'interrupted';
+}
+
+/** Copies the stop of the batch record, then sends what is open: how a process takes a batch up. */
+export async function takeUp(engine: LocalEngine, batch: Batch): Promise<void> {
+  const current = await copyStop(engine, batch.id);
+  await sweepBatch(engine, current, { graceMs: 0 });
+}
+
+function repeat(
+  ms: number,
+  action: () => Promise<void>,
+  onError: (error: unknown) => void,
+): { end(): Promise<void> } {
+  let running: Promise<void> = Promise.resolve();
+  let busy = false;
+  const timer = setInterval(() => {
+    if (busy) return;
+    busy = true;
+    running = action()
+      .catch(onError)
+      .finally(() => {
+        busy = false;
+      });
+  }, ms);
+  return {
+    end() {
+      clearInterval(timer);
+      return running;
+    },
+  };
+}
+
+const progressOf = (
+  engine: LocalEngine,
+  state: BatchState,
+  codes: Record<string, number>,
+): Progress => ({
+  state,
+  busy: engine.attempts.busy,
+  slots: engine.attempts.slots,
+  threads: engine.attempts.threads,
+  codes: { ...codes },
+  rssBytes: process.memoryUsage.rss(),
+});
+
+function addCodes(sums: Record<string, number>, codes: Record<string, { items: number }>): void {
+  for (const [code, { items }] of Object.entries(codes)) sums[code] = (sums[code] ?? 0) + items;
+}
+
+/** One line a chunk, never one an item. */
+function logAnswer(
+  engine: LocalEngine,
+  chunk: number,
+  answer: Awaited<ReturnType<typeof workChunk>>,
+): void {
+  if (answer.did !== 'committed') {
+    engine.log.info('chunk not worked', { chunk, did: answer.did, why: answer.why });
+    return;
+  }
+  const { counts, bytes } = answer.part;
+  const { ok, skipped, failed, stalled, notRun }: Counts = counts;
+  engine.log.info('chunk committed', {
+    chunk,
+    epoch: answer.epoch,
+    bytes,
+    ok,
+    skipped,
+    failed,
+    stalled,
+    notRun,
+  });
+}

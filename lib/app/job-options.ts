@@ -1,0 +1,25 @@
+import { SluiceError } from '../core/errors.ts';
+import type { Job } from '../core/job.ts';
+
+/** The job's own options, checked by its schema; a job without one takes none. */
+export async function checkJobOptions(
+  job: Job,
+  given: Record<string, string>,
+): Promise<Record<string, unknown>> {
+  if (job.options === undefined) {
+    const [unknown] = Object.keys(given);
+    if (unknown === undefined) return {};
+    throw new SluiceError('USAGE', `Job ${job.name} has no option '${unknown}': it takes none.`);
+  }
+  const result = await job.options['~standard'].validate(given);
+  if (result.issues === undefined) return result.value as Record<string, unknown>;
+  const lines = result.issues.map(({ message, path }) => {
+    const name = (path ?? [])
+      .map((step) => String(typeof step === 'object' ? step.key : step))
+      .join('.');
+    return name === '' ? message : `${name}: ${message}`;
+  });
+  throw new SluiceError('USAGE', `Wrong option of job ${job.name}: ${lines.join('; ')}`, {
+    hint: 'Options of a job are given as --option name=value.',
+  });
+}

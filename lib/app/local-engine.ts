@@ -1,0 +1,98 @@
+import { LEASE_MS } from '../adapters/local/checkpoint-store.ts';
+import { type LocalWorkQueue, localWorkQueue } from '../adapters/local/work-queue.ts';
+import type { Job } from '../core/job.ts';
+import type { Batch } from '../engine/batch.ts';
+import type { Attempt, Engine, Leases } from '../engine/engine.ts';
+import { batchState } from '../engine/status.ts';
+import { type Attempts, newAttempts, type Parallel } from './attempts.ts';
+import type { Home } from './home.ts';
+import { inputOpener } from './input-of.ts';
+import type { JobFile } from './job-file.ts';
+
+/** A batch's engine in this process, with where its attempts run. */
+export interface LocalEngine extends Engine {
+  queue: LocalWorkQueue;
+  attempts: Attempts;
+  /** No new item starts from now on. */
+  drain(): void;
+  close(): Promise<void>;
+}
+
+export interface LocalEngineOptions {
+  home: Home;
+  job: Job;
+  jobFile: JobFile;
+  batch: Batch;
+  parallel: Parallel;
+}
+
+export function localEngine(options: LocalEngineOptions): LocalEngine {
+  const { home, job, jobFile, batch } = options;
+  const inputOf = inputOpener(home.objects, job);
+  const pace = newPace();
+  const attempts = newAttempts({
+    ...options,
+    inputOf,
+    remainingMs: async () => {
+      const state = await batchState(home.store, batch.id);
+      const chunkMs = pace.chunkMs();
+      if (state === undefined || chunkMs === undefined) return undefined;
+      return chunkMs * (state.plannedChunks - state.doneChunks);
+    },
+  });
+  let draining = false;
+  return {
+    clock: home.clock,
+    host: home.host,
+    store: home.store,
+    objects: home.objects,
+    log: home.log.child({ batch: batch.id }),
+    queue: localWorkQueue(home.clock),
+    jobDigest: jobFile.digest,
+    // One chunk in work and one released per slot: the claim and the commit of one chunk hide behind
+    // the items of another. The cap itself is held by the slots.
+    window: 2 * attempts.maxSlots,
+    leases: leasesOf(home),
+    inputOf,
+    openAttempt: async (spec, control) => pace.timed(await attempts.open(spec, control)),
+    remainingMs: () => Number.POSITIVE_INFINITY,
+    draining: () => draining,
+    attempts,
+    drain() {
+      draining = true;
+    },
+    close: attempts.close,
+  };
+}
+
+/** Leases of 30 s that the store's own thread renews every 5 s, whatever the item code does. */
+const leasesOf = ({ store }: Home): Leases => ({
+  until: (now) => now + LEASE_MS,
+  hold(key, { epoch, owner }) {
+    const held = store.hold(key, { kind: 'chunk', epoch, owner });
+    return { lost: held.lost, drop: () => store.drop(key) };
+  },
+});
+
+/** What one chunk takes on one thread, measured on those that ran. */
+function newPace(): { timed(attempt: Attempt): Attempt; chunkMs(): number | undefined } {
+  let [ms, chunks] = [0, 0];
+  const time = async <R>(action: Promise<R>): Promise<R> => {
+    const from = performance.now();
+    const result = await action;
+    ms += performance.now() - from;
+    return result;
+  };
+  return {
+    timed: (attempt) => ({
+      ...attempt,
+      work: (until) => time(attempt.work(until)),
+      async write(key) {
+        const part = await time(attempt.write(key));
+        chunks += 1;
+        return part;
+      },
+    }),
+    chunkMs: () => (chunks === 0 ? undefined : ms / chunks),
+  };
+}

@@ -1,0 +1,196 @@
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import { localWorkQueue } from '../adapters/local/work-queue.ts';
+import { SluiceError } from '../core/errors.ts';
+import type { Job, Limits } from '../core/job.ts';
+import { jobKey } from '../core/keys.ts';
+import { type Settings, settingsOf } from '../core/options.ts';
+import type { ReaderOptions } from '../core/reader.ts';
+import { hasEnded } from '../core/transitions.ts';
+import { type Batch, readBatch } from '../engine/batch.ts';
+import { startBatch } from '../engine/start-batch.ts';
+import { openInput } from '../io/input.ts';
+import type { Parallel } from './attempts.ts';
+import { batchId } from './batch-id.ts';
+import type { DriveOptions } from './drive.ts';
+import type { Home } from './home.ts';
+import { bundleJob, type JobFile, loadJob } from './job-file.ts';
+import { checkJobOptions } from './job-options.ts';
+import { boundSource, type ResolvedInput, resolveInputs } from './sources.ts';
+import { type Taken, takeBatch } from './take-batch.ts';
+
+/** What a person asks for with `sluice run`. */
+export interface RunRequest extends DriveOptions {
+  /** Built-in name, or path of a job file. */
+  job: string;
+  /** Files, glob patterns, or `-` for standard input. */
+  inputs: string[];
+  /** The person's own limits, on top of the job's. */
+  limits?: Limits;
+  parallel?: Parallel;
+  /** ISO 8601 or milliseconds since 1970. */
+  now?: string;
+  /** The job's own options, as text. */
+  options?: Record<string, string>;
+  readerOptions?: ReaderOptions;
+  /** A new batch although the same input and job were run before. */
+  again?: boolean;
+  acceptCode?: boolean;
+  /** Told as soon as the batch is known. */
+  onBatch?: (batch: Batch, how: 'new' | 'resumed' | 'ended') => void;
+}
+
+/** Runs a job over an input: a new batch, or the one that this input and job already have. */
+export async function runBatch(home: Home, request: RunRequest): Promise<Taken> {
+  const jobFile = await bundleJob(request.job, home.jobs);
+  const job = await loadJob(jobFile.file);
+  const settings = localSettings(job, request.limits);
+  const options = await checkJobOptions(job, request.options ?? {});
+  const input = await resolveInputs(request.inputs);
+  const now = parseNow(request.now);
+  const readerOptions = { ...job.input.options, ...request.readerOptions };
+  const id = batchId({
+    job: job.name,
+    sources: input.sources,
+    options,
+    readerOptions,
+    now,
+    again: request.again ? String(home.clock.now()) : undefined,
+  });
+  const there = await readBatch(home.store, id);
+  if (there !== undefined && hasEnded(there.status)) {
+    request.onBatch?.(there, 'ended');
+    return { batch: there, driven: 'ended' };
+  }
+  if (there === undefined) {
+    await preflight(job, { input, settings, readerOptions, home });
+    await home.objects.put(jobKey(id), jobFile.bytes);
+    const queue = localWorkQueue(home.clock);
+    await startBatch(
+      { ...home, queue, jobDigest: jobFile.digest },
+      {
+        id,
+        job: job.name,
+        jobRef: referenceOf(request.job),
+        inputName: input.name,
+        sources: input.sources,
+        readerOptions,
+        settings,
+        options,
+        now,
+      },
+    );
+  }
+  const batch = (await readBatch(home.store, id)) as Batch;
+  request.onBatch?.(batch, there === undefined ? 'new' : 'resumed');
+  return takeBatch(home, { ...request, batch, job, jobFile, settings });
+}
+
+export interface ResumeRequest extends DriveOptions {
+  batch: string;
+  /** Only these change a batch that runs: nothing that could change an outcome. */
+  limits?: Pick<Limits, 'concurrency' | 'workers'>;
+  parallel?: Parallel;
+  acceptCode?: boolean;
+  onBatch?: RunRequest['onBatch'];
+}
+
+/** Takes a batch up where it is: after a pause, a kill, a full disk. */
+export async function resumeBatchById(home: Home, request: ResumeRequest): Promise<Taken> {
+  const batch = await requireBatch(home, request.batch);
+  if (hasEnded(batch.status)) {
+    request.onBatch?.(batch, 'ended');
+    return { batch, driven: 'ended' };
+  }
+  const jobFile = await currentJob(home, batch);
+  const job = await loadJob(jobFile.file);
+  const own = localSettings(job, request.limits);
+  const settings = {
+    ...batch.settings,
+    ...(request.limits?.concurrency === undefined ? {} : { concurrency: own.concurrency }),
+    ...(request.limits?.workers === undefined ? {} : { workers: own.workers }),
+  };
+  request.onBatch?.(batch, 'resumed');
+  return takeBatch(home, { ...request, batch, job, jobFile, settings });
+}
+
+/** The job's code as it is now; what the batch was started with when the file is gone. */
+async function currentJob(home: Home, batch: Batch): Promise<JobFile> {
+  try {
+    return await bundleJob(batch.jobRef, home.jobs);
+  } catch (error) {
+    if ((error as SluiceError).code !== 'NOT_FOUND') throw error;
+    return storedJob(home, batch);
+  }
+}
+
+/** The very bundle that the batch was started with. */
+export async function storedJob(home: Home, batch: Batch): Promise<JobFile> {
+  const bytes = await home.objects.get(jobKey(batch.id));
+  if (bytes === undefined) {
+    throw new SluiceError(
+      'NOT_FOUND',
+      `The job file of batch ${batch.id} is missing, here and at ${batch.jobRef}.`,
+    );
+  }
+  return { file: home.objects.path(jobKey(batch.id)), digest: batch.digest, bytes };
+}
+
+export async function requireBatch(home: Home, id: string): Promise<Batch> {
+  const batch = await readBatch(home.store, id);
+  if (batch !== undefined) return batch;
+  throw new SluiceError('NOT_FOUND', `There is no batch ${id} in ${home.folder}.`, {
+    hint: 'See: sluice list',
+  });
+}
+
+/** A CPU-bound job never gets more workers than cores: they would only take turns. */
+function localSettings(job: Job, limits: Limits | undefined): Settings {
+  const settings = settingsOf(job, limits);
+  if (job.cpu !== true) return settings;
+  const workers = Math.min(settings.workers, availableParallelism());
+  return { ...settings, workers, prefetch: workers };
+}
+
+const referenceOf = (job: string): string => (/[./\\]/.test(job) ? resolve(job) : job);
+
+export function parseNow(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const ms = /^\d{1,15}$/.test(text) ? Number(text) : Date.parse(text);
+  if (Number.isFinite(ms)) return ms;
+  throw new SluiceError(
+    'USAGE',
+    `--now must be a date such as 2026-01-31T12:00:00Z, or milliseconds since 1970; got '${text}'.`,
+  );
+}
+
+interface Preflight {
+  home: Home;
+  input: ResolvedInput;
+  settings: Settings;
+  readerOptions: ReaderOptions;
+}
+
+/** What is wrong with the input as a whole is said before a batch is made of it. */
+async function preflight(
+  job: Job,
+  { home, input, settings, readerOptions }: Preflight,
+): Promise<void> {
+  const bound = input.sources.map(boundSource);
+  // Spooling needs a batch to spool into; there the planner says the same, as the batch's end.
+  if (bound.some((source) => source.compressed || !source.seekable)) return;
+  const { chunk, chunkBytes, maxRecordBytes } = settings;
+  const limits = { items: chunk, bytes: chunkBytes, maxRecordBytes };
+  const opened = openInput({
+    reader: job.input,
+    readerOptions,
+    sources: bound,
+    limits,
+    objects: home.objects,
+    batch: 'preflight',
+  });
+  const problem = await opened.prepare();
+  if (problem !== undefined) {
+    throw new SluiceError('BAD_INPUT', problem, { hint: 'Mend the input; nothing was started.' });
+  }
+}

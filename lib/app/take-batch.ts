@@ -1,0 +1,119 @@
+import { LEASE_MS } from '../adapters/local/checkpoint-store.ts';
+import { SluiceError } from '../core/errors.ts';
+import type { Job } from '../core/job.ts';
+import { batchKey, jobKey, runnerKey } from '../core/keys.ts';
+import type { Settings } from '../core/options.ts';
+import { clearStop, dropRunner, hasEnded, takeRunner } from '../core/transitions.ts';
+import { type Batch, readBatch } from '../engine/batch.ts';
+import { batchState } from '../engine/status.ts';
+import type { Parallel } from './attempts.ts';
+import { type Driven, type DriveOptions, drive, takeUp } from './drive.ts';
+import type { Home } from './home.ts';
+import type { JobFile } from './job-file.ts';
+import { localEngine } from './local-engine.ts';
+
+export interface TakeOptions extends DriveOptions {
+  batch: Batch;
+  job: Job;
+  jobFile: JobFile;
+  settings: Settings;
+  parallel?: Parallel;
+  acceptCode?: boolean;
+  /** A pause stays a pause: what is released is only brought to its end (after a cancel). */
+  keepStop?: boolean;
+  /** Told when another process runs the batch, and this one only watches. */
+  onFollow?: () => void;
+}
+
+export interface Taken {
+  batch: Batch;
+  driven: Driven;
+}
+
+/** How often a follower looks whether the process that runs the batch is still there. */
+const FOLLOW_MS = 500;
+
+/**
+ * Runs a batch in this process. One process at a time runs a batch, so that its caps hold; while
+ * another one does, this one follows it, and takes over when it is gone.
+ */
+export async function takeBatch(home: Home, options: TakeOptions): Promise<Taken> {
+  const { id } = options.batch;
+  const owner = home.host.newOwner();
+  let told = false;
+  while (!(await becomeRunner(home, id, owner))) {
+    if (!told) options.onFollow?.();
+    told = true;
+    const state = await batchState(home.store, id);
+    if (state === undefined || hasEnded(state.batch.status))
+      return finished(home, options.batch, 'ended');
+    options.onProgress?.({
+      state,
+      busy: 0,
+      slots: 0,
+      threads: 0,
+      codes: {},
+      rssBytes: process.memoryUsage.rss(),
+    });
+    if (options.signal?.aborted) return finished(home, options.batch, 'interrupted');
+    await home.clock.sleep(FOLLOW_MS, options.signal);
+  }
+  home.store.hold(runnerKey(id), { kind: 'runner', owner });
+  try {
+    return await runHere(home, options);
+  } finally {
+    home.store.drop(runnerKey(id));
+    await home.store.change(runnerKey(id), dropRunner(owner));
+  }
+}
+
+async function becomeRunner(home: Home, id: string, owner: string): Promise<boolean> {
+  const there = await home.store.read(runnerKey(id));
+  const previous = there?.['owner'] as string | undefined;
+  const deadOwner = previous !== undefined && home.host.isDead(previous) ? previous : undefined;
+  const now = home.clock.now();
+  const change = takeRunner({ owner, now, lease: now + LEASE_MS, deadOwner });
+  return (await home.store.change(runnerKey(id), change)).applied;
+}
+
+async function runHere(home: Home, options: TakeOptions): Promise<Taken> {
+  const { job, jobFile, settings, parallel = 'auto' } = options;
+  // Read again: another process may have ended it, or paused it, while this one waited.
+  const current = (await readBatch(home.store, options.batch.id)) as Batch;
+  if (hasEnded(current.status)) return { batch: current, driven: 'ended' };
+  if (options.keepStop !== true) await continueBatch(home, current, options);
+  const batch = { ...((await readBatch(home.store, current.id)) as Batch), settings };
+  // The item's own time-out ends what waits; this ends what blocks the whole process.
+  home.store.watch(settings.itemTimeoutMs + 10_000);
+  const engine = localEngine({ home, job, jobFile, batch, parallel });
+  try {
+    await takeUp(engine, batch);
+    return await finished(home, batch, await drive(engine, batch, options));
+  } finally {
+    home.store.watch(0);
+    await engine.close();
+  }
+}
+
+/** Clears a pause. Other code than the batch's is refused, unless it is accepted; then it is kept beside it. */
+async function continueBatch(
+  home: Home,
+  batch: Batch,
+  { jobFile, acceptCode }: TakeOptions,
+): Promise<void> {
+  const sameCode = batch.digest === jobFile.digest;
+  if (!sameCode && acceptCode !== true) {
+    throw new SluiceError(
+      'CODE_CHANGED',
+      `Job ${batch.job} is not the code that batch ${batch.id} was started with (${jobFile.digest.slice(0, 12)} now, ${batch.digest.slice(0, 12)} then).`,
+      { hint: 'Put the old code back, or go on with --accept-code-change.' },
+    );
+  }
+  if (sameCode && batch.stop === 'none') return;
+  if (!sameCode) await home.objects.put(jobKey(batch.id), jobFile.bytes);
+  await home.store.change(batchKey(batch.id), clearStop(batch.round, jobFile.digest));
+}
+
+async function finished(home: Home, batch: Batch, driven: Driven): Promise<Taken> {
+  return { batch: (await readBatch(home.store, batch.id)) ?? batch, driven };
+}

@@ -1,0 +1,102 @@
+import { createRequire } from 'node:module';
+import { Worker } from 'node:worker_threads';
+import { SluiceError } from '../core/errors.ts';
+import type { ControlState } from '../engine/engine.ts';
+import {
+  SLOT_BEAT,
+  SLOT_INDEX,
+  SLOT_STATE,
+  SLOTS,
+  STATES,
+  type ThreadAnswer,
+  type ThreadCall,
+  type ThreadData,
+} from './thread-wire.ts';
+
+const require = createRequire(import.meta.url);
+
+/** Heap of one thread: two stay far below a laptop's memory, and a leak ends the thread, not the machine. */
+const HEAP_MB = 1024;
+
+/** The thread ended while a call was under way: an endless loop that was ended, out of memory, process.exit. */
+export class ThreadDied extends Error {
+  readonly index: number;
+  constructor(index: number, cause: unknown) {
+    super('The worker thread died.', { cause });
+    this.name = 'ThreadDied';
+    this.index = index;
+  }
+}
+
+/** One worker thread, seen from the main thread. */
+export interface ThreadLink {
+  call(call: ThreadCall): Promise<unknown>;
+  /** Tells the attempt in the thread what it may do. */
+  allow(state: ControlState): void;
+  /** Items started so far; what stands still hangs. */
+  beat(): number;
+  /** Index of the item that started last. */
+  index(): number;
+  end(): Promise<void>;
+  readonly dead: boolean;
+}
+
+export function startThread(data: Omit<ThreadData, 'shared'>): ThreadLink {
+  const shared = new Int32Array(new SharedArrayBuffer(SLOTS * 4));
+  const worker = new Worker(require.resolve('#thread'), {
+    workerData: { ...data, shared } satisfies ThreadData,
+    resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
+  });
+  const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+  let calls = 0;
+  let dead = false;
+  const die = (cause: unknown): void => {
+    dead = true;
+    for (const { reject } of waiting.values()) {
+      reject(new ThreadDied(Atomics.load(shared, SLOT_INDEX), cause));
+    }
+    waiting.clear();
+  };
+  worker.on('message', (answer: ThreadAnswer) => {
+    const call = waiting.get(answer.id);
+    waiting.delete(answer.id);
+    if ('fault' in answer) call?.reject(toError(answer.fault));
+    else call?.resolve(answer.value);
+  });
+  worker.on('error', die);
+  worker.on('exit', die);
+  worker.unref();
+  return {
+    call(call) {
+      if (dead) return Promise.reject(new ThreadDied(Atomics.load(shared, SLOT_INDEX), undefined));
+      return new Promise((resolve, reject) => {
+        calls += 1;
+        waiting.set(calls, { resolve, reject });
+        worker.postMessage({ id: calls, call });
+      });
+    },
+    allow: (state) => void Atomics.store(shared, SLOT_STATE, STATES.indexOf(state)),
+    beat: () => Atomics.load(shared, SLOT_BEAT),
+    index: () => Atomics.load(shared, SLOT_INDEX),
+    async end() {
+      await worker.terminate();
+    },
+    get dead() {
+      return dead;
+    },
+  };
+}
+
+function toError({
+  message,
+  code,
+  hint,
+  stack,
+}: Extract<ThreadAnswer, { fault: unknown }>['fault']): Error {
+  const error =
+    code === undefined
+      ? new Error(message)
+      : new SluiceError(code, message, hint === undefined ? {} : { hint });
+  if (stack !== undefined) error.stack = stack;
+  return error;
+}

@@ -1,0 +1,58 @@
+import type { ItemError, SluiceErrorCode } from '../core/errors.ts';
+import type { Settings } from '../core/options.ts';
+import type { AttemptSpec, ControlState } from '../engine/engine.ts';
+
+/** What a thread is started with. */
+export interface ThreadData {
+  /** The home folder's objects, and the bundled job file. */
+  objects: string;
+  jobFile: string;
+  /** Names of this worker and of its process, for attempts lines. */
+  worker: string;
+  process: string;
+  /** Shared with the main thread: see the slots below. */
+  shared: Int32Array;
+}
+
+/** Main writes what the attempt may do; the thread writes which item it is at. */
+export const SLOT_STATE = 0;
+/** Counts up with each item that starts: when it stands still for too long, the item hangs. */
+export const SLOT_BEAT = 1;
+/** Index of the item that started last. */
+export const SLOT_INDEX = 2;
+export const SLOTS = 3;
+
+export const STATES: readonly ControlState[] = ['go', 'pause', 'cancel', 'drain', 'lost'];
+
+/** What an attempt needs beside its spec; plain data, under 4 KB. */
+export interface ThreadBatch {
+  id: string;
+  settings: Settings;
+  options: Record<string, unknown>;
+  now: number;
+}
+
+export type ThreadCall =
+  | { op: 'open'; spec: AttemptSpec; batch: ThreadBatch; verdicts: [number, ItemError][] }
+  | { op: 'work'; until: number }
+  | { op: 'fail'; error: ItemError }
+  | { op: 'notRun' }
+  | { op: 'write'; key: string }
+  | { op: 'close' };
+
+export interface ThreadAsk {
+  id: number;
+  call: ThreadCall;
+}
+
+export type ThreadAnswer =
+  | { id: number; value: unknown }
+  | {
+      id: number;
+      fault: {
+        message: string;
+        code: SluiceErrorCode | undefined;
+        hint: string | undefined;
+        stack: string | undefined;
+      };
+    };

@@ -1,0 +1,36 @@
+import type { ItemError } from './errors.ts';
+
+/** How an item can end. `notRun` occurs only in a batch that was cancelled or stopped. */
+export const STATUSES = ['ok', 'skipped', 'failed', 'stalled', 'notRun'] as const;
+export type Status = (typeof STATUSES)[number];
+
+/** Items by status; in a finished batch they add up to its total. */
+export type Counts = Record<Status, number>;
+
+export const noCounts = (): Counts => ({ ok: 0, skipped: 0, failed: 0, stalled: 0, notRun: 0 });
+
+/** What `process` returns: recognised by `status`. */
+export type Result<V = unknown> =
+  | { status: 'ok'; value: V }
+  | { status: 'skipped'; reason: string };
+
+/** The item is done; `value` goes into its outcome and must survive JSON. */
+export function ok<V>(value: V): Result<V> {
+  return { status: 'ok', value };
+}
+
+/** There is nothing to do for this item, and that is no failure. */
+export function skip(reason: string): Result<never> {
+  return { status: 'skipped', reason };
+}
+
+/**
+ * The recorded outcome of one item: one JSON line of a part's first member. Nothing volatile is in it,
+ * so that the same input, job, options and `now` give the same bytes on every machine.
+ */
+export type Outcome = { index: number; key: string | null } & (
+  | { status: 'ok'; value?: unknown }
+  | { status: 'skipped'; reason: string }
+  | { status: 'failed' | 'stalled'; error: ItemError }
+  | { status: 'notRun' }
+);

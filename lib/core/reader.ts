@@ -1,0 +1,65 @@
+import type { RecordBlock } from './records.ts';
+import type { StandardSchema } from './standard-schema.ts';
+
+/**
+ * How records lie in bytes. Planner, worker and thread use the same reader, so that the borders that
+ * planning finds are the records that a worker reads.
+ */
+export interface Reader<R = unknown> {
+  readonly format: 'csv' | 'ndjson';
+  /** Validates and types each row; undefined takes every row as it is. */
+  readonly schema: StandardSchema<unknown, R> | undefined;
+  readonly options: ReaderOptions;
+  /**
+   * The layout of one source.
+   * @param head its first bytes (all of it, or at least 1 MiB)
+   */
+  open(head: Uint8Array, options: ReaderOptions): Layout;
+}
+
+export interface ReaderOptions {
+  /** Default 'utf8'. Bytes that are not valid UTF-8 fail their record alone. */
+  encoding?: 'utf8' | 'latin1' | undefined;
+  /** CSV only; default: found out from the header line among `,` `;` and tab. */
+  delimiter?: ',' | ';' | '\t' | '|' | undefined;
+}
+
+/** Reads bytes [start, end) of a source. */
+export type ReadBytes = (start: number, end: number) => Promise<Uint8Array>;
+
+export interface CutLimits {
+  /** A chunk ends after this many records ... */
+  items: number;
+  /** ... or once it holds this many bytes, whichever comes first. */
+  bytes: number;
+}
+
+/** One source's layout: where its records begin, and how to cut and read them. */
+export interface Layout {
+  /** First byte of the first record (after a BOM and a CSV header line). */
+  readonly dataStart: number;
+  /** CSV column names; undefined for other formats. */
+  readonly columns: readonly string[] | undefined;
+  /** Why this source as a whole cannot be read (empty, no header ...); undefined when it can. */
+  readonly problem: string | undefined;
+  /**
+   * Chunks of [start, end), in order and without gaps: the first begins at `start`, the last ends at
+   * `end`. Blank lines belong to no record. A chunk always holds at least one record.
+   */
+  cuts(
+    read: ReadBytes,
+    range: ByteRange,
+    limits: CutLimits,
+  ): AsyncIterable<ByteRange & { count: number }>;
+  /** The records of a range that `cuts` gave, in order; their indexes begin at `first`. */
+  records(
+    read: ReadBytes,
+    range: ByteRange & { first: number },
+    limits: { maxRecordBytes: number },
+  ): AsyncIterable<RecordBlock>;
+}
+
+export interface ByteRange {
+  start: number;
+  end: number;
+}

@@ -1,0 +1,43 @@
+import type { ItemError } from './errors.ts';
+
+/**
+ * Records as a reader hands them to the engine, a block at a time: arrays side by side, because an
+ * object per record would cost more than parsing it.
+ */
+export interface RecordBlock {
+  /** Index in the whole input of the block's first record. */
+  first: number;
+  /** Parsed rows; undefined where `errors` has an entry for the position. */
+  rows: unknown[];
+  /** The records' own text, without the line end; `''` where the record was too large to keep. */
+  raws: string[];
+  /** Position in the block -> why the record cannot be read. */
+  errors: Map<number, ItemError> | undefined;
+}
+
+/** A contiguous piece of one source: the unit that is dispatched, the same in a message and in a thread. */
+export interface ChunkRange {
+  /** Number of the source in the input's list. */
+  source: number;
+  /** First byte, and the byte after the last. */
+  start: number;
+  end: number;
+  /** Index of the first item, and how many there are. */
+  first: number;
+  count: number;
+}
+
+/** One border found by planning: the chunk before it, and the cursor from which planning goes on. */
+export interface Cut {
+  range: ChunkRange;
+  cursor: string;
+}
+
+/** A file or object of the input, pinned: any change of it is noticed. */
+export interface SourcePin {
+  /** File path, object key, or the name of a spooled stream. */
+  name: string;
+  bytes: number;
+  /** Whatever identifies this very content: mtime and inode, ETag, or a digest. */
+  version: string;
+}

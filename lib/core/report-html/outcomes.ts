@@ -1,0 +1,116 @@
+import {
+  elapsedMs,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatRate,
+  formatShare,
+} from '../format.ts';
+import type { Report } from '../report.ts';
+import { type Html, html, icon, nothing, pct, shareBar, show, table } from './html.ts';
+import { OUTCOMES } from './status.ts';
+
+/** Six figures, each with the one that explains it. */
+export function keyFigures(report: Report): Html {
+  const { durations, input } = report;
+  const figure = (name: string, value: string, beside: string): Html =>
+    html`<div><dt>${name}</dt><dd>${value}<small>${beside}</small></dd></div>`;
+  const inputs = input.sources > 1 ? `${formatCount(input.sources)} inputs, ` : '';
+  return html`<dl class="key">
+${figure('Items', formatCount(report.total), `${inputs}${formatBytes(input.bytes)}`)}
+${figure('Time', formatDuration(elapsedMs(report.startedAt, report.finishedAt)), `${formatCount(report.chunks)} ${report.chunks === 1 ? 'chunk' : 'chunks'}`)}
+${figure('Rate', formatRate(report.throughput), `${formatCount(report.retried)} tried again`)}
+${figure('Median item', formatDuration(durations.median), `95 % within ${formatDuration(durations.p95)}`)}
+${figure('At once, at most', formatCount(report.workers * report.concurrency), `${formatCount(report.workers)} ${report.workers === 1 ? 'worker' : 'workers'} × ${formatCount(report.concurrency)}`)}
+${figure('CPU', formatDuration(report.cpuSeconds * 1000), `peak memory ${formatBytes(report.peakRssMb * 1e6)}`)}
+</dl>`;
+}
+
+/** The bar of shares, with its table as legend and exact twin. */
+export function outcomes(report: Report): Html {
+  const rows = OUTCOMES.map(
+    ({ status, word, meaning }) => html`<tr><th scope="row" class="name">${icon(status)}${word}</th>
+<td class="n">${formatCount(report[status])}</td><td class="n">${formatShare(report[status], report.total)}</td><td class="mute wide">${meaning}</td></tr>`,
+  );
+  const sum = html`<tr class="total"><th scope="row">all</th><td class="n">${formatCount(report.total)}</td><td class="n">${formatShare(report.total, report.total)}</td><td class="wide"></td></tr>`;
+  return html`<section aria-labelledby="outcomes"><h2 id="outcomes">Outcomes</h2>
+${statusBar(report)}
+${table({
+  caption: 'Items by outcome',
+  head: html`<th scope="col">Outcome</th><th scope="col" class="n">Items</th><th scope="col" class="n">Share</th><th scope="col" class="wide">Meaning</th>`,
+  rows: [...rows, sum],
+})}</section>`;
+}
+
+/** Narrowest share drawn, in percent: 3 failures among 100,000 items must still be seen. */
+const SMALLEST = 0.8;
+
+function statusBar(report: Report): Html {
+  const present = OUTCOMES.filter(({ status }) => report[status] > 0);
+  const widened = present.map(({ status }) =>
+    Math.max(SMALLEST, (report[status] / report.total) * 100),
+  );
+  const whole = widened.reduce((sum, width) => sum + width, 0);
+  let x = 0;
+  const segments = present.map(({ status, word }, i) => {
+    const from = x;
+    x += widened[i] ?? 0;
+    const share = formatShare(report[status], report.total);
+    // 30 % of 328 px holds 'skipped 30.00 %' at 13 px; narrower ones are named by the table below.
+    const label =
+      x - from >= 30 && html`<text x="${pct(from, whole)}" dx="10" y="20">${word} ${share}</text>`;
+    return html`<g><title>${word}: ${formatCount(report[status])} items, ${share}</title><rect class="f-${status}" x="${pct(from, whole)}" width="${pct(x - from, whole)}" height="30"/>${label}</g>${i > 0 ? html`<line class="gap" x1="${pct(from, whole)}" x2="${pct(from, whole)}" y1="0" y2="30"/>` : nothing}`;
+  });
+  return html`<svg class="bar" role="img" aria-labelledby="bar-t bar-d"><title id="bar-t">Shares of the outcomes</title><desc id="bar-d">${describe(report)}</desc><rect class="track" width="100%" height="30"/>${segments}</svg>`;
+}
+
+function describe(report: Report): string {
+  if (report.total === 0) return 'No items.';
+  return OUTCOMES.filter(({ status }) => report[status] > 0)
+    .map(({ status, word }) => `${word} ${formatShare(report[status], report.total)}`)
+    .join(', ');
+}
+
+/** Rows of the worker table; the rest is one row. */
+const WORKERS_SHOWN = 20;
+
+export function workers(report: Report): Html {
+  const sorted = [...report.perWorker].sort(
+    (a, b) => b.items - a.items || (a.worker < b.worker ? -1 : a.worker > b.worker ? 1 : 0),
+  );
+  if (sorted.length === 0) return nothing;
+  // One row more is no longer than a row that says '1 other'.
+  const shown = sorted.length <= WORKERS_SHOWN + 1 ? sorted : sorted.slice(0, WORKERS_SHOWN);
+  const rest = sorted.slice(shown.length);
+  const all = sorted.reduce((sum, { items }) => sum + items, 0);
+  const others = rest.length > 0 && {
+    worker: `${rest.length} others`,
+    chunks: rest.reduce((sum, { chunks }) => sum + chunks, 0),
+    items: rest.reduce((sum, { items }) => sum + items, 0),
+    failed: rest.reduce((sum, { failed }) => sum + failed, 0),
+    busyMs: rest.reduce((sum, { busyMs }) => sum + busyMs, 0),
+  };
+  return html`<section aria-labelledby="workers"><h2 id="workers">Workers</h2>
+<p class="mute">${workersSentence(sorted.length, shown.length)}</p>
+${table({
+  caption: 'Items by worker',
+  head: html`<th scope="col">Worker</th><th scope="col" class="n">Items</th><th scope="col" class="n">Share</th><th scope="col" class="wide"><span class="sr">Share as a bar</span></th><th scope="col" class="n">Failed</th><th scope="col" class="n">Chunks</th><th scope="col" class="n">Busy</th>`,
+  rows: [
+    ...shown.map((row) => workerRow(row, all, true)),
+    others === false ? nothing : workerRow(others, all, false),
+  ],
+})}</section>`;
+}
+
+function workersSentence(count: number, shown: number): string {
+  if (count === 1) return 'One worker took every item.';
+  const top = shown < count ? ` The ${shown} with the most items are listed.` : '';
+  return `${formatCount(count)} workers shared the items.${top}`;
+}
+
+function workerRow(row: Report['perWorker'][number], all: number, own: boolean): Html {
+  const name = own
+    ? html`<span class="mono">${show(row.worker, 'worker')}</span>`
+    : html`<i>${row.worker}</i>`;
+  return html`<tr><th scope="row">${name}</th><td class="n">${formatCount(row.items)}</td><td class="n">${formatShare(row.items, all)}</td><td class="w wide">${shareBar(row.items, all)}</td><td class="n">${formatCount(row.failed)}</td><td class="n">${formatCount(row.chunks)}</td><td class="n">${formatDuration(row.busyMs)}</td></tr>`;
+}

@@ -1,0 +1,96 @@
+import type { ItemError } from './errors.ts';
+import type { Outcome } from './outcome.ts';
+import type { End } from './transitions.ts';
+
+/** Items that report.json itself details; above that `report --details` streams them. */
+export const DETAILS_LIMIT = 10_000;
+
+/** What a batch leaves, as report.json. A pure function of stored state: the finaliser has no clock. */
+export interface Report {
+  /** Version of this shape. */
+  schema: 1;
+  batch: string;
+  round: number;
+  job: string;
+  status: End;
+  /** Why a batch was cancelled, stopped or failed. */
+  reason?: string;
+  /** ISO 8601, UTC. */
+  startedAt: string;
+  /** When the last item ended; equal to startedAt when there was none. */
+  finishedAt: string;
+  /** The batch's `now`, which jobs see instead of a clock. */
+  now: string;
+  options: Record<string, unknown>;
+  input: { name: string; bytes: number; sources: number };
+  total: number;
+  /** Items in flight per worker, and workers at once, as allowed. */
+  concurrency: number;
+  workers: number;
+  ok: number;
+  skipped: number;
+  failed: number;
+  stalled: number;
+  notRun: number;
+  chunks: number;
+  /** Items tried more than once. */
+  retried: number;
+  /** Milliseconds an item took, with all its tries; quantiles within 5 %. */
+  durations: {
+    median: number;
+    p50: number;
+    p95: number;
+    p99: number;
+    max: number;
+    histogram: HistogramBar[];
+  };
+  /** Items per second, from startedAt to finishedAt. */
+  throughput: number;
+  /** Items that ended in each of at most 60 equal spans of the batch's time. */
+  timeline: { spanMs: number; items: number[] };
+  /** CPU seconds of all processes, and the largest resident set of one, in MB. */
+  cpuSeconds: number;
+  peakRssMb: number;
+  /** Each worker's own share. */
+  perWorker: { worker: string; chunks: number; items: number; failed: number; busyMs: number }[];
+  failures: FailureGroup[];
+  digests: {
+    /** SHA-256 over the SHA-256s of 8 MiB blocks of the input. */
+    input: string;
+    /** SHA-256 of the bundled job file. */
+    job: string;
+    /** SHA-256 over the SHA-256s of 8 MiB blocks of all outcomes, in input order, decompressed. */
+    outcomes: string;
+    /** SHA-256 of manifest.jsonl, which lists every part with its own SHA-256. */
+    manifest: string;
+  };
+  /** Every item with its attempt facts, up to 10,000 items; absent above. */
+  details?: Detail[];
+}
+
+export interface HistogramBar {
+  /** Milliseconds, from (inclusive) and to (exclusive). */
+  fromMs: number;
+  toMs: number;
+  items: number;
+}
+
+/** Failed and stalled items of one code. */
+export interface FailureGroup {
+  code: string;
+  kind: ItemError['kind'];
+  items: number;
+  /** The first few, by index. */
+  examples: { index: number; key: string | null; message: string }[];
+}
+
+/** How one item was worked: one line of a part's second member, joined with its outcome in reports. */
+export interface AttemptFacts {
+  tries: number;
+  /** Milliseconds since 1970. */
+  startedAt: number;
+  durationMs: number;
+  worker: string;
+}
+
+export type Detail = Outcome & AttemptFacts;

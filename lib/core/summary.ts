@@ -1,0 +1,192 @@
+import {
+  cut,
+  elapsedMs,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatInstant,
+  formatRate,
+  formatShare,
+  visible,
+} from './format.ts';
+import type { Status } from './outcome.ts';
+import type { FailureGroup, Report } from './report.ts';
+
+/** Narrower terminals get lines of this width. */
+const NARROWEST = 24;
+/** Labels stand in a column of this width, values after it. */
+const LABEL = 10;
+const CODES_SHOWN = 5;
+
+const OUTCOMES: readonly [Status, string][] = [
+  ['ok', 'ok'],
+  ['skipped', 'skipped'],
+  ['failed', 'failed'],
+  ['stalled', 'stalled'],
+  ['notRun', 'not run'],
+];
+
+const END_WORDS: Readonly<Record<Report['status'], string>> = {
+  done: 'done',
+  cancelled: 'cancelled',
+  stopped: 'stopped by its threshold',
+  failed: 'failed',
+};
+
+/**
+ * The end of a run for a console: plain text in aligned columns, no colour codes, lines of at most
+ * `width` columns (24 or more; 80 when it is not finite), no line feed at the end.
+ */
+export function renderSummary(report: Report, width: number): string {
+  const columns = Number.isFinite(width) ? Math.max(NARROWEST, Math.floor(width)) : 80;
+  return [
+    ...heading(report),
+    '',
+    ...counts(report, columns),
+    '',
+    ...facts(report, columns),
+    ...failures(report, columns),
+  ]
+    .map((line) => clip(line, columns))
+    .join('\n');
+}
+
+function heading(report: Report): string[] {
+  const round = report.round > 0 ? `, round ${report.round}` : '';
+  const lines = [
+    `${visible(report.job)}: ${END_WORDS[report.status]}`,
+    labelled('batch', `${visible(report.batch)}${round}`),
+    labelled('input', visible(report.input.name)),
+    labelled('started', formatInstant(report.startedAt)),
+  ];
+  if (report.reason) lines.splice(1, 0, labelled('reason', visible(report.reason)));
+  return lines;
+}
+
+/** One row per outcome that can occur; a bar where there is room for one. */
+function counts(report: Report, columns: number): string[] {
+  const rows = OUTCOMES.filter(([status]) => status !== 'notRun' || report.notRun > 0).map(
+    ([status, word]): [string, number] => [word, report[status]],
+  );
+  rows.push(['items', report.total]);
+  const numbers = rows.map(([, items]) => count(items));
+  const shares = rows.map(([, items]) => formatShare(items, report.total));
+  const numberWidth = Math.max(...numbers.map((text) => text.length));
+  const shareWidth = Math.max(...shares.map((text) => text.length));
+  const room = Math.min(32, columns - LABEL - numberWidth - shareWidth - 4);
+  return rows.map(([word, items], i) => {
+    const left = `${word.padEnd(LABEL)}${(numbers[i] ?? '').padStart(numberWidth)}  ${(shares[i] ?? '').padStart(shareWidth)}`;
+    const bar = room >= 10 && i < rows.length - 1 ? barOf(items, report.total, room) : '';
+    return bar === '' ? left : `${left}  ${bar}`;
+  });
+}
+
+/** At least one mark for anything that happened: 3 failures among 100,000 must be seen. */
+function barOf(items: number, total: number, room: number): string {
+  if (!(items > 0) || !(total > 0)) return '';
+  return '#'.repeat(Math.min(room, Math.max(1, Math.round((items / total) * room))));
+}
+
+function facts(report: Report, columns: number): string[] {
+  const { durations: d } = report;
+  const time = formatDuration(elapsedMs(report.startedAt, report.finishedAt));
+  const lines: [string, string[]][] = [
+    ['time', [time, formatRate(report.throughput, ' ')]],
+    [
+      'per item',
+      [
+        `median ${formatDuration(d.median)}`,
+        `p95 ${formatDuration(d.p95)}`,
+        `p99 ${formatDuration(d.p99)}`,
+        `max ${formatDuration(d.max)}`,
+      ],
+    ],
+    [
+      'used',
+      [
+        `CPU ${formatDuration(report.cpuSeconds * 1000)}`,
+        `memory ${formatBytes(report.peakRssMb * 1e6)}`,
+        `${count(report.chunks)} chunks`,
+        `at most ${count(report.workers)} x ${count(report.concurrency)} at once`,
+      ],
+    ],
+  ];
+  if (report.retried > 0) lines[0]?.[1].push(`${count(report.retried)} tried again`);
+  return [
+    ...lines.flatMap(([label, values]) => wrapped(label, values, columns)),
+    labelled('outcomes', `sha256 ${visible(report.digests.outcomes)}`),
+  ];
+}
+
+/** The most frequent codes, each with its first example. */
+function failures(report: Report, columns: number): string[] {
+  const groups = [...report.failures].sort(
+    (a, b) => b.items - a.items || (a.code < b.code ? -1 : a.code > b.code ? 1 : 0),
+  );
+  if (groups.length === 0) return [];
+  const shown = groups.slice(0, CODES_SHOWN);
+  const rest = groups.slice(CODES_SHOWN).reduce((sum, { items }) => sum + items, 0);
+  const numberWidth = Math.max(
+    ...shown.map(({ items }) => count(items).length),
+    count(rest).length,
+  );
+  const row = (items: number, text: string): string =>
+    `  ${count(items).padStart(numberWidth)}  ${text}`;
+  const indent = ' '.repeat(numberWidth + 4);
+  return [
+    '',
+    'failures by code',
+    ...shown.flatMap((group) => [row(group.items, visible(group.code)), ...first(group, indent)]),
+    ...(rest > 0 ? [row(rest, `in ${groups.length - CODES_SHOWN} other codes`)] : []),
+  ];
+}
+
+function first({ examples }: FailureGroup, indent: string): string[] {
+  const example = examples[0];
+  if (example === undefined) return [];
+  const key = example.key === null ? '' : ` ${cut(visible(example.key), 24)}`;
+  return [`${indent}#${example.index}${key}: ${visible(example.message)}`];
+}
+
+const count = (n: number): string => formatCount(n, ' ');
+const labelled = (label: string, value: string): string => `${label.padEnd(LABEL)}${value}`;
+
+/** Values of one label, comma-separated, on as many lines as they need. */
+function wrapped(label: string, values: readonly string[], columns: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const value of values) {
+    const longer = line === '' ? value : `${line}, ${value}`;
+    if (line !== '' && LABEL + longer.length + 1 > columns) {
+      lines.push(`${line},`);
+      line = value;
+    } else line = longer;
+  }
+  return [...lines, line].map((text, i) => labelled(i === 0 ? label : '', text));
+}
+
+/** Cuts a line to a number of terminal columns; East Asian and emoji characters take two, marks none. */
+function clip(line: string, columns: number): string {
+  const text = line.replaceAll('\u202f', ' ');
+  let used = 0;
+  let kept = '';
+  let keptAtLimit = '';
+  for (const char of text) {
+    const next = used + columnsOf(char);
+    if (next > columns) return `${keptAtLimit}…`;
+    if (next <= columns - 1) keptAtLimit = kept + char;
+    used = next;
+    kept += char;
+  }
+  return kept;
+}
+
+const ZERO = /^[\p{Mn}\p{Me}\u200c\u200d]$/u;
+const WIDE =
+  /^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18aff}\u{1b000}-\u{1b2ff}\u{1f000}-\u{1faff}\u{20000}-\u{3fffd}]$|^\p{Emoji_Presentation}$/u;
+
+function columnsOf(char: string): number {
+  const point = char.codePointAt(0) ?? 0;
+  if (point < 0x300) return 1;
+  return ZERO.test(char) ? 0 : WIDE.test(char) ? 2 : 1;
+}

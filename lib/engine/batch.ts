@@ -1,0 +1,174 @@
+import type { StoredRecord } from '../core/change.ts';
+import {
+  batchKey,
+  CHUNKS_PER_TALLY,
+  LIVE,
+  type StageId,
+  stageKey,
+  tallyKey,
+  tallyOf,
+} from '../core/keys.ts';
+import type { Settings } from '../core/options.ts';
+import { type Counts, noCounts, STATUSES } from '../core/outcome.ts';
+import type { BatchStatus, End, Stop } from '../core/transitions.ts';
+import type { CheckpointStore } from '../ports/checkpoint-store.ts';
+
+/** The batch record, read. */
+export interface Batch {
+  id: string;
+  job: string;
+  /** Built-in name or path of the job file. */
+  jobRef: string;
+  status: BatchStatus;
+  end: End | undefined;
+  round: number;
+  /** SHA-256 of the job file that may work this batch. */
+  digest: string;
+  stop: Stop | 'none';
+  reason: string | undefined;
+  ver: number;
+  /** Milliseconds since 1970. */
+  startedAt: number;
+  now: number;
+  options: Record<string, unknown>;
+  settings: Settings;
+  /** What was given, with the SHA-256 of the stored input list. */
+  input: { name: string; bytes: number; sources: number; sha256: string };
+}
+
+export async function readBatch(store: CheckpointStore, id: string): Promise<Batch | undefined> {
+  const record = await store.read(batchKey(id));
+  return record === undefined ? undefined : toBatch(record);
+}
+
+export function toBatch(record: StoredRecord): Batch {
+  return {
+    id: record['id'] as string,
+    job: record['job'] as string,
+    jobRef: record['jobRef'] as string,
+    status: record['status'] as BatchStatus,
+    end: record['end'] as End | undefined,
+    round: record['round'] as number,
+    digest: record['digest'] as string,
+    stop: record['stop'] as Stop | 'none',
+    reason: record['reason'] as string | undefined,
+    ver: record['ver'] as number,
+    startedAt: record['startedAt'] as number,
+    now: record['now'] as number,
+    options: JSON.parse(record['options'] as string) as Record<string, unknown>,
+    settings: JSON.parse(record['settings'] as string) as Settings,
+    input: JSON.parse(record['input'] as string) as Batch['input'],
+  };
+}
+
+/** One line of the list of batches. */
+export interface LiveEntry {
+  id: string;
+  job: string;
+  input: string;
+  startedAt: number;
+  round: number;
+  status: BatchStatus;
+}
+
+/** All batches of a home, oldest id first; one query. */
+export async function listBatches(store: CheckpointStore): Promise<LiveEntry[]> {
+  const found = await store.query(LIVE, '', '\uffff');
+  return found.map(({ record }) => record as unknown as LiveEntry);
+}
+
+/** The stage record, read; `halt` undefined = not halted. */
+export interface Stage {
+  cur: string;
+  planned: number;
+  rel: number;
+  sealed: number | undefined;
+  fault: string | undefined;
+  inputDigest: string | undefined;
+  halt: Stop | undefined;
+  haltVer: number;
+  low: number;
+  swept: string | undefined;
+  record: StoredRecord;
+}
+
+export function toStage(record: StoredRecord): Stage {
+  return {
+    cur: record['cur'] as string,
+    planned: record['planned'] as number,
+    rel: record['rel'] as number,
+    sealed: record['sealed'] as number | undefined,
+    fault: record['fault'] as string | undefined,
+    inputDigest: record['inputDigest'] as string | undefined,
+    halt: record['halt'] as Stop | undefined,
+    haltVer: record['haltVer'] as number,
+    low: record['low'] as number,
+    swept: record['swept'] as string | undefined,
+    record,
+  };
+}
+
+export async function readStage(store: CheckpointStore, id: StageId): Promise<Stage | undefined> {
+  const record = await store.read(stageKey(id));
+  return record === undefined ? undefined : toStage(record);
+}
+
+/** Sums over a stage's tallies. */
+export interface Sums {
+  /** Committed chunks, and items by status. */
+  done: number;
+  counts: Counts;
+  /** Tallies 0..low-1 are full, as just counted, with their summed counters for the stage record. */
+  low: number;
+  lowCounters: Record<string, number>;
+}
+
+/** One query: the stage holds the sums of its full tallies, so only the open ones are read. */
+export async function readSums(store: CheckpointStore, id: StageId, stage: Stage): Promise<Sums> {
+  const last = tallyOf(Math.max(stage.rel - 1, 0));
+  const tallies = await store.query(
+    id.batch,
+    tallyKey(id, stage.low).sort,
+    tallyKey(id, last).sort,
+  );
+  const total: Record<string, number> = {};
+  const lowCounters: Record<string, number> = {};
+  for (const [name, value] of Object.entries(stage.record)) {
+    if (name.startsWith('l.')) {
+      add(total, name.slice(2), value as number);
+      lowCounters[name] = value as number;
+    }
+  }
+  let { low } = stage;
+  for (const { sort, record } of tallies) {
+    const full = record['n'] === CHUNKS_PER_TALLY && sort === tallyKey(id, low).sort;
+    for (const [name, value] of Object.entries(record)) {
+      if (!isCounter(name)) continue;
+      add(total, name, value as number);
+      if (full) add(lowCounters, `l.${name}`, value as number);
+    }
+    if (full) low += 1;
+  }
+  const counts = noCounts();
+  for (const status of STATUSES) counts[status] = total[status] ?? 0;
+  return { done: total['n'] ?? 0, counts, low, lowCounters };
+}
+
+/** Marks (`m17`) and fences (`f17`) are not counters. */
+const isCounter = (name: string): boolean => !/^[mf]\d+$/.test(name);
+
+function add(sums: Record<string, number>, name: string, amount: number): void {
+  sums[name] = (sums[name] ?? 0) + amount;
+}
+
+/** The stages of a job: one until pipelines join. */
+export const stagesOf = (batch: Batch): StageId[] => [
+  { batch: batch.id, round: batch.round, stage: 0 },
+];
+
+export const requireStage = async (store: CheckpointStore, id: StageId): Promise<Stage> => {
+  const stage = await readStage(store, id);
+  if (stage === undefined)
+    throw new Error(`Stage record missing: ${stageKey(id).sort} of ${id.batch}.`);
+  return stage;
+};

@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto';
+import { CHUNKS_PER_TALLY, partKey, type StageId, tallyKey, tallyOf } from '../core/keys.ts';
+import type { Outcome } from '../core/outcome.ts';
+import type { AttemptFacts } from '../core/report.ts';
+import { markName } from '../core/transitions.ts';
+import { mapOrdered } from '../pool/map-ordered.ts';
+import type { CheckpointStore } from '../ports/checkpoint-store.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
+import type { Trailer } from './part.ts';
+import { getPart, type PartBytes, rawSection, trailerOf, unzipSection } from './read-part.ts';
+
+/** A committed part, named by its mark: never by the chunk's epoch, never by listing. */
+export interface PartName {
+  chunk: number;
+  epoch: number;
+  key: string;
+}
+
+/** The parts of chunks 0..chunks-1 in index order. Throws when one has no mark. */
+export async function* committedParts(
+  store: CheckpointStore,
+  id: StageId,
+  chunks: number,
+): AsyncGenerator<PartName> {
+  for (let tally = 0; tally <= tallyOf(Math.max(chunks - 1, 0)); tally += 1) {
+    const marks = await store.read(tallyKey(id, tally));
+    const first = tally * CHUNKS_PER_TALLY;
+    for (let chunk = first; chunk < Math.min(first + CHUNKS_PER_TALLY, chunks); chunk += 1) {
+      const epoch = marks?.[markName(chunk)] as number | undefined;
+      if (epoch === undefined)
+        throw new Error(`Chunk ${chunk} of batch ${id.batch} is not committed.`);
+      yield { chunk, epoch, key: partKey({ ...id, chunk }, epoch) };
+    }
+  }
+}
+
+export interface LoadedPart extends PartName {
+  part: PartBytes;
+  trailer: Trailer;
+  /** SHA-256 of the whole object. */
+  sha256: string;
+  outcomes: Buffer;
+}
+
+/** Parts read and unpacked while the ones before are used: 4 ahead keep two cores busy and 20 MB in memory. */
+const AHEAD = 4;
+
+export function loadParts(
+  objects: ObjectStore,
+  names: AsyncIterable<PartName>,
+): AsyncGenerator<LoadedPart> {
+  return mapOrdered(names, AHEAD, async (name) => {
+    const part = await getPart(objects, name.key);
+    const [trailer, outcomes] = await Promise.all([
+      trailerOf(name.key, part),
+      unzipSection(name.key, rawSection(part, 'outcomes')),
+    ]);
+    return { ...name, part, trailer, outcomes, sha256: sha256(part.bytes) };
+  });
+}
+
+export const sha256 = (bytes: Uint8Array): string =>
+  createHash('sha256').update(bytes).digest('hex');
+
+/** What a failed item's attempts line keeps beside its facts. */
+export interface Kept {
+  record?: unknown;
+  raw?: string;
+  cut?: boolean;
+  stack?: string;
+  cause?: string;
+}
+
+export interface JoinedRow {
+  outcome: Outcome;
+  facts: AttemptFacts;
+  kept: Kept | undefined;
+}
+
+/** The rows of a part: each outcome joined with its attempts line. */
+export async function* joinedRows(loaded: LoadedPart): AsyncGenerator<JoinedRow> {
+  const text = await unzipSection(loaded.key, rawSection(loaded.part, 'attempts'));
+  const outcomes = loaded.outcomes.toString().split('\n');
+  let head = { worker: '', at: 0 };
+  let row = 0;
+  for (const line of text.toString().split('\n')) {
+    if (line === '') continue;
+    if (line.startsWith('{')) {
+      head = JSON.parse(line) as typeof head;
+      continue;
+    }
+    const [tries, at, micros, kept] = JSON.parse(line) as [
+      number,
+      number,
+      number,
+      Kept | undefined,
+    ];
+    const outcome = JSON.parse(outcomes[row] as string) as Outcome;
+    row += 1;
+    const facts = {
+      tries,
+      startedAt: head.at + at,
+      durationMs: micros / 1000,
+      worker: head.worker,
+    };
+    yield { outcome, facts, kept };
+  }
+}

@@ -1,0 +1,99 @@
+import { batchKey, liveKey, partsPrefix, reportKey, savedPrefix } from '../core/keys.ts';
+import {
+  beginEnd,
+  type End,
+  endBatch,
+  endLive,
+  endOf,
+  hasEnded,
+  isCancel,
+} from '../core/transitions.ts';
+import { type Batch, readBatch, readSums, requireStage, stagesOf } from './batch.ts';
+import { committedParts } from './committed-parts.ts';
+import type { Engine } from './engine.ts';
+import {
+  buildReport,
+  failuresFile,
+  logFile,
+  manifestFile,
+  type ReportState,
+  reportHtml,
+  reportJson,
+} from './report-files.ts';
+import { isComplete } from './settle.ts';
+
+/** Lost races for the end before this call gives up; the next settle or sweep sends another. */
+const MAX_RACES = 5;
+
+/** PROTOCOL finalise: a pure function of stored state, safe to run twice. Returns how the batch ended. */
+export async function finalise(
+  engine: Engine,
+  { batch: name, round }: { batch: string; round: number },
+): Promise<End | undefined> {
+  const batch = await decideEnd(engine, name, round);
+  if (batch?.end === undefined || hasEnded(batch.status)) return undefined;
+  const state = await reportState(engine, batch, batch.end);
+  if (state === undefined) return undefined;
+  await writeReport(engine, state);
+  await engine.store.change(batchKey(name), endBatch(round, batch.end));
+  await engine.store.change(liveKey(name), endLive(round, batch.end));
+  await removeLeftovers(engine, state);
+  return batch.end;
+}
+
+/** The end is one decision: frozen under the version of the stop it was judged by. */
+async function decideEnd(engine: Engine, name: string, round: number): Promise<Batch | undefined> {
+  for (let race = 0; race < MAX_RACES; race += 1) {
+    const batch = await readBatch(engine.store, name);
+    if (batch === undefined || batch.round !== round || batch.status !== 'running') return batch;
+    const [id] = stagesOf(batch);
+    if (id === undefined) return undefined;
+    const stage = await requireStage(engine.store, id);
+    const sums = await readSums(engine.store, id, stage);
+    if (isCancel(batch.stop) !== isCancel(stage.halt) || !isComplete(stage, sums)) return undefined;
+    const end = endOf(batch.stop, stage.fault);
+    await engine.store.change(batchKey(name), beginEnd(round, batch.ver, end));
+  }
+  return undefined;
+}
+
+/** The state a report is made of, undefined while not all chunks are committed. */
+export async function reportState(
+  engine: Pick<Engine, 'store'>,
+  batch: Batch,
+  end: End,
+): Promise<ReportState | undefined> {
+  const [id] = stagesOf(batch);
+  if (id === undefined) return undefined;
+  const stage = await requireStage(engine.store, id);
+  const sums = await readSums(engine.store, id, stage);
+  const chunks = isCancel(batch.stop) ? stage.rel : stage.sealed;
+  return chunks === undefined || sums.done !== chunks
+    ? undefined
+    : { batch, end, id, stage, sums, chunks };
+}
+
+async function writeReport(engine: Engine, state: ReportState): Promise<void> {
+  const { id: name } = state.batch;
+  const key = (file: Parameters<typeof reportKey>[2]): string =>
+    reportKey(name, state.id.round, file);
+  const manifest = manifestFile(engine, state);
+  await engine.objects.put(key('manifest.jsonl'), manifest.body);
+  await engine.objects.put(key('failures.jsonl'), failuresFile(engine, state));
+  await engine.objects.put(key('log.jsonl.gz'), logFile(engine, state));
+  const report = buildReport(state, manifest.totals());
+  await engine.objects.put(key('report.json'), reportJson(report));
+  await engine.objects.put(key('report.html'), reportHtml(report));
+}
+
+/** Saved prefixes and losers' parts, only after the end: until then somebody may still read them. */
+async function removeLeftovers(engine: Engine, { id, chunks }: ReportState): Promise<void> {
+  for await (const key of engine.objects.list(savedPrefix(id))) await engine.objects.delete(key);
+  const names = committedParts(engine.store, id, chunks);
+  let committed = await names.next();
+  // Both come in chunk order, so one walk tells losers from winners without holding all names.
+  for await (const key of engine.objects.list(partsPrefix(id))) {
+    while (!committed.done && committed.value.key < key) committed = await names.next();
+    if (committed.done || committed.value.key !== key) await engine.objects.delete(key);
+  }
+}

@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
+import type { ErrorKind } from '../core/errors.ts';
+import type { SparseHistogram } from '../core/histogram.ts';
+import type { Counts } from '../core/outcome.ts';
+
+/**
+ * A part is what one attempt of a chunk wrote: one object of three gzip sections (outcomes, attempts,
+ * log lines), a trailer section with one JSON line, and a foot of fixed size with their lengths. It is
+ * gzip from end to end, so `zcat` reads it, and a suffix read finds every section. A part without its
+ * foot, or whose lengths do not add up, is damaged (gunzip alone accepts a cut at a section's end).
+ */
+export const SECTIONS = ['outcomes', 'attempts', 'log', 'trailer'] as const;
+export type Section = (typeof SECTIONS)[number];
+
+/** The facts of a part: the report's times come from here, since finalise has no clock. */
+export interface Trailer {
+  v: 1;
+  /** Index of the first item, and how many rows there are. */
+  first: number;
+  items: number;
+  counts: Counts;
+  codes: Record<string, CodeCount>;
+  /** Items tried more than once. */
+  retried: number;
+  /** Durations of items in ms. */
+  durations: SparseHistogram;
+  /** When the first item started and the last ended, ms since 1970; 0 when none ran. */
+  firstAt: number;
+  lastAt: number;
+  workers: Record<string, WorkerShare>;
+  /** CPU ms so far and resident bytes of each process that worked on it, when it wrote. */
+  processes: Record<string, { cpuMs: number; rssBytes: number }>;
+  /** SHA-256 of the first three sections' bytes. */
+  sha256: [string, string, string];
+}
+
+export interface CodeCount {
+  kind: ErrorKind;
+  items: number;
+}
+
+export interface WorkerShare {
+  items: number;
+  failed: number;
+  busyMs: number;
+}
+
+/** Level 1: 145 MB/s against 60 at level 6, for outcomes that are a sixth larger (measured). */
+const LEVEL = 1;
+
+export const compress = (text: string): Buffer => gzipSync(text, { level: LEVEL });
+
+/** Lengths are padded, so that the foot always has the same size. */
+const FOOT_TEXT_BYTES = 80;
+/** A stored gzip member is its text and 23 bytes of frame. */
+export const FOOT_BYTES = FOOT_TEXT_BYTES + 23;
+
+/** The bytes of a part whose first three sections are given as runs of gzip members. */
+export function assemblePart(
+  sections: readonly [Buffer[], Buffer[], Buffer[]],
+  facts: Omit<Trailer, 'v' | 'sha256'>,
+): Buffer[] {
+  const sha256 = sections.map(digest) as Trailer['sha256'];
+  const trailer = compress(`${JSON.stringify({ v: 1, ...facts, sha256 } satisfies Trailer)}\n`);
+  const lengths = [...sections.map(lengthOf), trailer.length];
+  const text = `{"sluice":"part/1","bytes":${JSON.stringify(lengths)}}`.padEnd(FOOT_TEXT_BYTES - 1);
+  return [...sections.flat(), trailer, gzipSync(`${text}\n`, { level: 0 })];
+}
+
+const digest = (members: Buffer[]): string => {
+  const hash = createHash('sha256');
+  for (const member of members) hash.update(member);
+  return hash.digest('hex');
+};
+
+const lengthOf = (members: Buffer[]): number =>
+  members.reduce((sum, member) => sum + member.length, 0);

@@ -1,0 +1,115 @@
+import type { StoredRecord } from '../core/change.ts';
+import { chunkKey, type StageId, stageKey } from '../core/keys.ts';
+import type { Cut } from '../core/records.ts';
+import { advancePlan, newChunk, putIfAbsent, seal } from '../core/transitions.ts';
+import { type Batch, requireStage, type Stage } from './batch.ts';
+import type { Engine } from './engine.ts';
+import { sendStep } from './send.ts';
+import { settle } from './settle.ts';
+import { stopBatch } from './stop-batch.ts';
+
+/** Chunk records put in parallel before one change of the plan cursor: 0.04 cursor writes a chunk. */
+const GROUP = 25;
+/** A planner in a function stops with this much left, and only after it planned something. */
+const MIN_REMAINING_MS = 15_000;
+
+/**
+ * PROTOCOL plan: cuts the input from the stage's cursor on, and seals the stage at its end. Two
+ * planners may run: borders are pure in the pinned input and the frozen settings.
+ */
+export async function planChunks(engine: Engine, batch: Batch): Promise<void> {
+  const id: StageId = { batch: batch.id, round: batch.round, stage: 0 };
+  try {
+    for (;;) {
+      const stage = await requireStage(engine.store, id);
+      if (stage.sealed !== undefined || stage.halt !== undefined) break;
+      if (!(await planFrom(engine, batch, { id, stage }))) return;
+    }
+    await settle(engine, id);
+  } catch (error) {
+    if (!isInputError(error)) throw error;
+    await stopBatch(engine, batch.id, { stop: 'broken', reason: error.message });
+  }
+}
+
+/** Plans from a cursor on; returns whether the caller should look again (false: this planner stops). */
+async function planFrom(
+  engine: Engine,
+  batch: Batch,
+  { id, stage }: { id: StageId; stage: Stage },
+): Promise<boolean> {
+  const input = await engine.inputOf(batch);
+  const problem = await input.prepare();
+  if (problem !== undefined) {
+    await stopBatch(engine, batch.id, { stop: 'broken', reason: problem });
+    return true;
+  }
+  let { cur, planned } = stage;
+  for await (const group of groups(input.cuts(cur))) {
+    if (engine.draining()) return false;
+    const to = await putChunks(engine, id, { group, planned });
+    const change = advancePlan(cur, to, planned + group.length);
+    const answer = await engine.store.change(stageKey(id), change);
+    // Refused: another planner is ahead or a cancel came. Either way the record says where to go on.
+    if (!answer.applied) return true;
+    cur = to;
+    planned += group.length;
+    await settle(engine, id);
+    if (engine.remainingMs() < MIN_REMAINING_MS) {
+      await sendStep(engine, 'plan', id);
+      return false;
+    }
+  }
+  const fault = input.fault();
+  const facts: StoredRecord = {
+    inputDigest: await input.digest(),
+    ...(fault === undefined ? {} : { fault }),
+  };
+  await engine.store.change(stageKey(id), seal(cur, planned, facts));
+  return true;
+}
+
+/** Puts the chunk records; a record that is there already is never overwritten, and its end counts. */
+async function putChunks(
+  engine: Engine,
+  id: StageId,
+  { group, planned }: { group: Cut[]; planned: number },
+): Promise<string> {
+  const answers = await Promise.all(
+    group.map(({ range, cursor }, at) =>
+      engine.store.change(
+        chunkKey({ ...id, chunk: planned + at }),
+        putIfAbsent(newChunk({ ...range, to: cursor })),
+      ),
+    ),
+  );
+  for (const [at, answer] of answers.entries()) {
+    if (answer.applied) continue;
+    const there = await engine.store.read(chunkKey({ ...id, chunk: planned + at }));
+    if (there?.['to'] !== group[at]?.cursor) {
+      throw new Error(
+        `Chunk ${planned + at} was planned with another border: the settings are not the frozen ones.`,
+      );
+    }
+  }
+  return (group.at(-1) as Cut).cursor;
+}
+
+/** The first cut alone, so that work starts at once; then groups. */
+async function* groups(cuts: AsyncIterable<Cut>): AsyncIterable<Cut[]> {
+  let group: Cut[] = [];
+  let size = 1;
+  for await (const cut of cuts) {
+    group.push(cut);
+    if (group.length < size) continue;
+    yield group;
+    group = [];
+    size = GROUP;
+  }
+  if (group.length > 0) yield group;
+}
+
+function isInputError(error: unknown): error is Error {
+  const code = (error as { code?: unknown } | undefined)?.code;
+  return code === 'INPUT_CHANGED' || code === 'BAD_INPUT';
+}

@@ -1,0 +1,88 @@
+import type { ItemError } from '../core/errors.ts';
+import { cutMessage, toItemError } from '../core/errors.ts';
+import type { ItemContext } from './item-context.ts';
+import type { Taken } from './record-source.ts';
+import type { Row } from './rows.ts';
+import type { Ended, Finished } from './run-item.ts';
+
+/** What a failed item's attempts line keeps of its record, so that failures.jsonl can be fed back. */
+const RAW_LIMIT = 16 * 1024;
+
+interface RowFacts {
+  taken: Taken;
+  context: ItemContext;
+  finished: Finished;
+  /** Undefined for an item that was not run. */
+  times: { at: number; endedAt: number } | undefined;
+}
+
+/** The lines of one ended item. A value that JSON cannot hold makes it a failed one. */
+export function toRow({ taken, context, finished, times }: RowFacts): Row {
+  const { ended, text } = outcomeText(context.index, finished);
+  const error = 'error' in ended ? ended.error : undefined;
+  return {
+    status: ended.status,
+    outcome: text,
+    error,
+    tries: times === undefined ? 0 : context.attempt,
+    at: times?.at ?? 0,
+    endedAt: times?.endedAt ?? 0,
+    extra: 'error' in ended ? keptOfFailure(taken, ended) : undefined,
+    log: context.lines(),
+  };
+}
+
+/** Built by hand: stringify of a whole outcome object costs a third more than of its value alone. */
+function outcomeText(index: number, { key, ended }: Finished): { ended: Ended; text: string } {
+  const head = `{"index":${index},"key":${JSON.stringify(key)},"status":"${ended.status}"`;
+  switch (ended.status) {
+    case 'ok': {
+      const value = jsonOf(ended.value);
+      if (value.error) {
+        const failed: Ended = { status: 'failed', error: value.error, thrown: undefined };
+        return outcomeText(index, { key, ended: failed });
+      }
+      return {
+        ended,
+        text: value.text === undefined ? `${head}}\n` : `${head},"value":${value.text}}\n`,
+      };
+    }
+    case 'skipped':
+      return { ended, text: `${head},"reason":${JSON.stringify(cutMessage(ended.reason))}}\n` };
+    case 'failed':
+    case 'stalled':
+      return { ended, text: `${head},"error":${errorText(ended.error)}}\n` };
+  }
+}
+
+const errorText = ({ kind, code, message }: ItemError): string =>
+  JSON.stringify({ kind, code, message });
+
+function jsonOf(value: unknown): { text?: string | undefined; error?: ItemError } {
+  try {
+    return { text: JSON.stringify(value) };
+  } catch (error) {
+    const message = `ok(value) got a value that JSON cannot hold: ${toItemError(error).message}`;
+    return { error: { kind: 'permanent', code: 'NOT_SERIALISABLE', message: cutMessage(message) } };
+  }
+}
+
+function keptOfFailure(taken: Taken, { thrown }: { thrown: unknown }): string {
+  const record = taken.error === undefined ? jsonOf(taken.row).text : undefined;
+  const kept =
+    record !== undefined && record.length <= RAW_LIMIT
+      ? { record: taken.row }
+      : {
+          raw: taken.raw.slice(0, RAW_LIMIT),
+          ...(taken.raw.length > RAW_LIMIT ? { cut: true } : {}),
+        };
+  const { stack, cause } = (typeof thrown === 'object' && thrown !== null ? thrown : {}) as Record<
+    string,
+    unknown
+  >;
+  return JSON.stringify({
+    ...kept,
+    ...(typeof stack === 'string' ? { stack: stack.split('\n').slice(0, 6).join('\n') } : {}),
+    ...(cause === undefined ? {} : { cause: toItemError(cause).message }),
+  });
+}

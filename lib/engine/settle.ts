@@ -1,0 +1,82 @@
+import { type StageId, stageKey } from '../core/keys.ts';
+import { exceeds } from '../core/options.ts';
+import { releaseTarget } from '../core/release.ts';
+import { hasEnded, isCancel, release } from '../core/transitions.ts';
+import { type Batch, readBatch, readSums, requireStage, type Stage, type Sums } from './batch.ts';
+import type { SettlePorts } from './engine.ts';
+import { sendChunks, sendStep } from './send.ts';
+import { writeStop } from './write-stop.ts';
+
+/**
+ * PROTOCOL settle: looks at state only, never at what the caller just did. Everybody runs it after
+ * every change, won or not: of two racing actors at least one sees the other.
+ */
+export async function settle(engine: SettlePorts, id: StageId): Promise<void> {
+  for (;;) {
+    const stage = await requireStage(engine.store, id);
+    const sums = await readSums(engine.store, id, stage);
+    if (await releaseMore(engine, id, { stage, sums })) continue;
+    if (
+      !isCancel(stage.halt) &&
+      sums.counts.failed > 0 &&
+      (await overThreshold(engine, id, sums))
+    ) {
+      continue;
+    }
+    if (isComplete(stage, sums)) {
+      const batch = await readBatch(engine.store, id.batch);
+      if (batch?.round === id.round && !hasEnded(batch.status))
+        await sendStep(engine, 'finalise', id);
+    }
+    return;
+  }
+}
+
+/** Complete: all chunks of a sealed stage are committed; after a cancel, all that were released. */
+export function isComplete(stage: Stage, sums: Sums): boolean {
+  return isCancel(stage.halt) ? sums.done === stage.rel : stage.sealed === sums.done;
+}
+
+/** Returns whether anything changed, so that the caller looks again. */
+async function releaseMore(
+  engine: SettlePorts,
+  id: StageId,
+  { stage, sums }: { stage: Stage; sums: Sums },
+): Promise<boolean> {
+  if (stage.halt !== undefined) return false;
+  const { planned, rel } = stage;
+  const to = releaseTarget({ planned, rel, done: sums.done, low: sums.low, window: engine.window });
+  if (to <= rel) return false;
+  const low = { low: sums.low, ...sums.lowCounters };
+  const answer = await engine.store.change(stageKey(id), release(rel, to, low));
+  if (answer.applied) {
+    await sendChunks(engine, id, { from: rel, to });
+  } else if (answer.retried) {
+    // The first try may have landed with its answer lost: what is released now was sent by nobody else.
+    const now = await requireStage(engine.store, id);
+    await sendChunks(engine, id, { from: rel, to: Math.min(to, now.rel) });
+  }
+  return true;
+}
+
+/** The tolerated-failure threshold; the overshoot is at most the window. */
+async function overThreshold(engine: SettlePorts, id: StageId, sums: Sums): Promise<boolean> {
+  const batch = await readBatch(engine.store, id.batch);
+  if (batch === undefined || batch.status !== 'running' || batch.round !== id.round) return false;
+  const { ok, skipped, failed, stalled } = sums.counts;
+  const done = ok + skipped + failed + stalled;
+  if (!exceeds(batch.settings.tolerate, failed, done)) return false;
+  await writeStop(engine.store, batch.id, {
+    stop: 'threshold',
+    reason: `${failed} of ${done} items failed; tolerated: ${describe(batch)}`,
+  });
+  return true;
+}
+
+function describe({ settings: { tolerate } }: Batch): string {
+  const parts = [];
+  if (tolerate?.count !== undefined) parts.push(`${tolerate.count} items`);
+  if (tolerate?.percent !== undefined)
+    parts.push(`${tolerate.percent} % of at least ${tolerate.minSample} items`);
+  return parts.join(' or ');
+}

@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto';
+import { batchKey, inputKey, liveKey, stageKey } from '../core/keys.ts';
+import type { Settings } from '../core/options.ts';
+import type { ReaderOptions } from '../core/reader.ts';
+import type { SourcePin } from '../core/records.ts';
+import { newStage, putIfAbsent } from '../core/transitions.ts';
+import type { Batch } from './batch.ts';
+import type { Engine } from './engine.ts';
+import { sendStep } from './send.ts';
+
+export interface NewBatch {
+  id: string;
+  job: string;
+  /** Built-in name or path of the job, so that a resume finds its current code. */
+  jobRef: string;
+  /** For people: a file name, a pattern, `stdin`. */
+  inputName: string;
+  sources: SourcePin[];
+  readerOptions: ReaderOptions;
+  settings: Settings;
+  options: Record<string, unknown>;
+  /** Milliseconds since 1970 that the job sees; default: the start. */
+  now: number | undefined;
+}
+
+/** What `input.json` holds: too long for the batch record when a pattern matches thousands of files. */
+export interface StoredInput {
+  sources: SourcePin[];
+  readerOptions: ReaderOptions;
+}
+
+type StartPorts = Pick<Engine, 'clock' | 'store' | 'objects' | 'queue' | 'log' | 'jobDigest'>;
+
+/**
+ * PROTOCOL start: input list, stage records, list entry, and last the batch record, each only if
+ * absent; then plan. Starting twice is harmless. Returns whether this call made the batch.
+ */
+export async function startBatch(engine: StartPorts, batch: NewBatch): Promise<boolean> {
+  const { id } = batch;
+  const startedAt = Math.floor(engine.clock.now());
+  const input: StoredInput = { sources: batch.sources, readerOptions: batch.readerOptions };
+  const inputBytes = Buffer.from(JSON.stringify(input));
+  if ((await engine.store.read(batchKey(id))) === undefined) {
+    await engine.objects.put(inputKey(id), inputBytes);
+    const first = stageKey({ batch: id, round: 0, stage: 0 });
+    await engine.store.change(first, putIfAbsent(newStage()));
+    const entry = { id, job: batch.job, input: batch.inputName, startedAt, round: 0 };
+    await engine.store.change(liveKey(id), putIfAbsent({ ...entry, status: 'running' }));
+  }
+  const inputFacts: Batch['input'] = {
+    name: batch.inputName,
+    bytes: batch.sources.reduce((sum, source) => sum + source.bytes, 0),
+    sources: batch.sources.length,
+    sha256: createHash('sha256').update(inputBytes).digest('hex'),
+  };
+  const answer = await engine.store.change(
+    batchKey(id),
+    putIfAbsent({
+      id,
+      job: batch.job,
+      jobRef: batch.jobRef,
+      status: 'running',
+      round: 0,
+      digest: engine.jobDigest,
+      stop: 'none',
+      ver: 0,
+      startedAt,
+      now: batch.now ?? startedAt,
+      options: JSON.stringify(batch.options),
+      settings: JSON.stringify(batch.settings),
+      input: JSON.stringify(inputFacts),
+    }),
+  );
+  await sendStep(engine, 'plan', { batch: id, round: 0 });
+  return answer.applied;
+}

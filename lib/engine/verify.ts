@@ -1,0 +1,168 @@
+import { createHash } from 'node:crypto';
+import { SluiceError } from '../core/errors.ts';
+import { inputKey, jobKey, REPORT_FILES, type ReportFile, reportKey } from '../core/keys.ts';
+import type { Input } from '../ports/input.ts';
+import type { Batch } from './batch.ts';
+import { committedParts, sha256 } from './committed-parts.ts';
+import type { Engine } from './engine.ts';
+import { reportState } from './finalise.ts';
+import { getPart } from './read-part.ts';
+import {
+  buildReport,
+  failuresFile,
+  logFile,
+  manifestFile,
+  type ReportState,
+  reportHtml,
+  reportJson,
+} from './report-files.ts';
+
+export interface Verdict {
+  /** What was compared, for people. */
+  checked: string[];
+  /** What differs; empty when everything is as it was written. */
+  problems: string[];
+  /** What could not be looked at, and why. */
+  skipped: string[];
+}
+
+type Stores = Pick<Engine, 'store' | 'objects'>;
+
+/**
+ * Recomputes everything a finished batch left from its state and its parts, and compares it with what
+ * is stored: one flipped byte in any of its files is found.
+ */
+export async function verifyBatch(
+  stores: Stores,
+  batch: Batch,
+  input: Input | undefined,
+): Promise<Verdict> {
+  const verdict: Verdict = { checked: [], problems: [], skipped: [] };
+  const state = batch.end && (await reportState(stores, batch, batch.end));
+  if (state === undefined || batch.status === 'ending') {
+    throw new SluiceError(
+      'STATE',
+      `Batch ${batch.id} has not ended; it can be verified when it has.`,
+      {
+        hint: `See: sluice status ${batch.id}`,
+      },
+    );
+  }
+  await checkStored(stores, batch, verdict);
+  await checkParts(stores, state, verdict);
+  await checkReport(stores, state, verdict);
+  await checkInput(state, input, verdict);
+  return verdict;
+}
+
+async function checkStored({ objects }: Stores, batch: Batch, verdict: Verdict): Promise<void> {
+  const files = [
+    { key: jobKey(batch.id), what: 'job file', digest: batch.digest },
+    { key: inputKey(batch.id), what: 'input list', digest: batch.input.sha256 },
+  ];
+  for (const { key, what, digest } of files) {
+    const bytes = await objects.get(key);
+    if (bytes === undefined) verdict.problems.push(`${key}: the ${what} is missing`);
+    else if (sha256(bytes) !== digest)
+      verdict.problems.push(`${key}: the ${what} is not the recorded one`);
+    else verdict.checked.push(what);
+  }
+}
+
+/** Each part against the stored manifest, so that a difference names its part. */
+async function checkParts(
+  { store, objects }: Stores,
+  state: ReportState,
+  verdict: Verdict,
+): Promise<void> {
+  const key = reportKey(state.batch.id, state.id.round, 'manifest.jsonl');
+  const manifest = (await objects.get(key)) ?? new Uint8Array();
+  const lines = Buffer.from(manifest)
+    .toString()
+    .split('\n')
+    .filter((line) => line !== '');
+  let at = 0;
+  for await (const { key: part } of committedParts(store, state.id, state.chunks)) {
+    const line = parse(lines[at]);
+    at += 1;
+    try {
+      const { bytes } = await getPart(objects, part);
+      if (line?.key !== part) verdict.problems.push(`${key}: line ${at} does not name ${part}`);
+      else if (line.bytes !== bytes.length || line.sha256 !== sha256(bytes)) {
+        verdict.problems.push(`${part}: its SHA-256 is not the one in the manifest`);
+      }
+    } catch (error) {
+      verdict.problems.push((error as Error).message);
+    }
+  }
+  verdict.checked.push(`${at} parts`);
+}
+
+function parse(
+  line: string | undefined,
+): { key?: string; bytes?: number; sha256?: string } | undefined {
+  try {
+    return JSON.parse(line ?? '') as { key?: string };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Each report file, made again and compared by digest. */
+async function checkReport(stores: Stores, state: ReportState, verdict: Verdict): Promise<void> {
+  try {
+    const manifest = manifestFile(stores, state);
+    const made = new Map<ReportFile, string>();
+    made.set('manifest.jsonl', await streamDigest(manifest.body));
+    made.set('failures.jsonl', await streamDigest(failuresFile(stores, state)));
+    made.set('log.jsonl.gz', await streamDigest(logFile(stores, state)));
+    const totals = manifest.totals();
+    const report = buildReport(state, totals);
+    made.set('report.json', sha256(reportJson(report)));
+    made.set('report.html', sha256(reportHtml(report)));
+    for (const file of REPORT_FILES) {
+      const key = reportKey(state.batch.id, state.id.round, file);
+      const stored = await stores.objects.get(key);
+      if (stored === undefined) verdict.problems.push(`${key}: missing`);
+      else if (sha256(stored) !== made.get(file)) {
+        verdict.problems.push(`${key}: is not what the parts and the state give`);
+      }
+    }
+    const { counts } = state.sums;
+    const sums = totals.counts;
+    if (JSON.stringify(counts) !== JSON.stringify(sums)) {
+      verdict.problems.push(
+        `counts: the parts give ${JSON.stringify(sums)}, the checkpoint store has ${JSON.stringify(counts)}`,
+      );
+    }
+    verdict.checked.push(`${REPORT_FILES.length} report files`, 'counts', 'outcomes digest');
+  } catch (error) {
+    verdict.problems.push(`the report cannot be made again: ${(error as Error).message}`);
+  }
+}
+
+async function streamDigest(body: AsyncIterable<Uint8Array>): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const piece of body) hash.update(piece);
+  return hash.digest('hex');
+}
+
+async function checkInput(
+  { stage }: ReportState,
+  input: Input | undefined,
+  verdict: Verdict,
+): Promise<void> {
+  if (input === undefined || stage.inputDigest === undefined) {
+    verdict.skipped.push(
+      'input: its digest was never recorded, since the batch ended before it was read to its end',
+    );
+    return;
+  }
+  try {
+    await input.prepare();
+    if ((await input.digest()) === stage.inputDigest) verdict.checked.push('input digest');
+    else verdict.problems.push('input: its digest is not the recorded one');
+  } catch (error) {
+    verdict.skipped.push(`input: ${(error as Error).message}`);
+  }
+}

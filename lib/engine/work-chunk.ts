@@ -1,0 +1,192 @@
+import type { StoredRecord } from '../core/change.ts';
+import { type ChunkId, chunkKey, partKey, savedKey, tallyKey, tallyOf } from '../core/keys.ts';
+import type { ChunkRange } from '../core/records.ts';
+import {
+  claim,
+  commit,
+  fence,
+  hasEnded,
+  isCancel,
+  markName,
+  type Stop,
+  save,
+} from '../core/transitions.ts';
+import { type Batch, readBatch, readStage, type Stage } from './batch.ts';
+import { workCarefully } from './careful.ts';
+import type { Attempt, ControlState, Engine, HeldLease, PartSummary } from './engine.ts';
+import { sendChunks } from './send.ts';
+import { settle } from './settle.ts';
+import { pauseForOtherCode, stopBatch } from './stop-batch.ts';
+import { watchHalt } from './watch-halt.ts';
+
+/** A chunk this worker may work: claimed, fenced, its lease held. */
+export interface Claimed {
+  id: ChunkId;
+  epoch: number;
+  owner: string;
+  record: StoredRecord;
+  range: ChunkRange;
+  lease: HeldLease;
+}
+
+/** What became of a message, for logs and progress. */
+export type WorkAnswer =
+  | { did: 'nothing'; why: string }
+  | { did: 'handed back'; why: ControlState }
+  | { did: 'committed'; part: PartSummary; epoch: number };
+
+/** PROTOCOL work: one message, one chunk. The message may always be acknowledged afterwards. */
+export async function workChunk(engine: Engine, id: ChunkId): Promise<WorkAnswer> {
+  const [tally, stage, batch] = await Promise.all([
+    engine.store.read(tallyKey(id, tallyOf(id.chunk))),
+    readStage(engine.store, id),
+    readBatch(engine.store, id.batch),
+  ]);
+  const refusal = refusedBecause(id, { tally, stage, batch });
+  if (refusal === 'committed') await settle(engine, id);
+  if (refusal !== undefined || batch === undefined || stage === undefined) {
+    return { did: 'nothing', why: refusal ?? 'gone' };
+  }
+  if (batch.digest !== engine.jobDigest && !isCancel(stage.halt)) {
+    await pauseForOtherCode(engine, batch);
+    return { did: 'nothing', why: 'other code' };
+  }
+  const claimed = await claimChunk(engine, id, isCancel(stage.halt));
+  if (claimed === undefined) return { did: 'nothing', why: 'claimed by another' };
+  try {
+    return await workClaimed(engine, batch, { ...claimed, halt: stage.halt });
+  } finally {
+    claimed.lease.drop();
+  }
+}
+
+function refusedBecause(
+  id: ChunkId,
+  {
+    tally,
+    stage,
+    batch,
+  }: { tally: StoredRecord | undefined; stage: Stage | undefined; batch: Batch | undefined },
+): string | undefined {
+  if (batch === undefined || stage === undefined) return 'unknown batch';
+  if (batch.round !== id.round || hasEnded(batch.status)) return 'ended';
+  if (tally?.[markName(id.chunk)] !== undefined) return 'committed';
+  if (id.chunk >= stage.rel) return 'not released';
+  if (stage.halt === 'pause') return 'paused';
+  return undefined;
+}
+
+async function claimChunk(
+  engine: Engine,
+  id: ChunkId,
+  cancelled: boolean,
+): Promise<Claimed | undefined> {
+  const key = chunkKey(id);
+  const there = await engine.store.read(key);
+  const previous = there?.['owner'] as string | undefined;
+  const deadOwner = previous !== undefined && engine.host.isDead(previous) ? previous : undefined;
+  const now = engine.clock.now();
+  const owner = engine.host.newOwner();
+  const change = claim({ owner, now, lease: engine.leases.until(now), cancelled, deadOwner });
+  const { record } = await engine.store.change(key, change);
+  if (record === undefined) return undefined;
+  const epoch = record['epoch'] as number;
+  const lease = engine.leases.hold(key, { epoch, owner });
+  if (epoch > 1) {
+    const fenced = await engine.store.change(
+      tallyKey(id, tallyOf(id.chunk)),
+      fence(id.chunk, epoch),
+    );
+    if (!fenced.applied) {
+      lease.drop();
+      await settle(engine, id);
+      return undefined;
+    }
+  }
+  const { source, start, end, first, count } = record as unknown as ChunkRange;
+  return { id, epoch, owner, record, range: { source, start, end, first, count }, lease };
+}
+
+async function workClaimed(
+  engine: Engine,
+  batch: Batch,
+  claimed: Claimed & { halt: Stop | undefined },
+): Promise<WorkAnswer> {
+  const { id, epoch, record, range, lease, halt } = claimed;
+  const cursor = record['cursor'] as number;
+  const careful = (record['attempts'] as number) > 1 || record['named'] !== undefined;
+  const control = watchHalt(engine, { id, lease, halt });
+  const saved = record['part'] as string | undefined;
+  let attempt: Attempt | undefined;
+  try {
+    attempt = await engine.openAttempt({ id, epoch, range, cursor, saved, careful }, control);
+    const { state } = careful
+      ? await workCarefully(engine, { claimed, attempt, control })
+      : await attempt.work(range.count);
+    if (state === 'lost') return { did: 'nothing', why: 'lease lost' };
+    if (state === 'pause' || state === 'drain')
+      return await handBack(engine, { claimed, attempt, state });
+    if (state === 'cancel') await attempt.notRun();
+    return await commitPart(engine, claimed, attempt);
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'INPUT_CHANGED') throw error;
+    await stopBatch(engine, batch.id, { stop: 'broken', reason: (error as Error).message });
+    await handBackClaim(engine, claimed);
+    return { did: 'handed back', why: 'cancel' };
+  } finally {
+    control.end();
+    attempt?.close();
+  }
+}
+
+/** Step 7: the part, then the mark, then settle, won or not. */
+async function commitPart(
+  engine: Engine,
+  { id, epoch }: Claimed,
+  attempt: Attempt,
+): Promise<WorkAnswer> {
+  const part = await attempt.write(partKey(id, epoch));
+  // The slot is free for the next chunk while this one's commit is on its way.
+  attempt.close();
+  const change = commit(id.chunk, epoch, nonZero(part.counts));
+  const answer = await engine.store.change(tallyKey(id, tallyOf(id.chunk)), change);
+  await settle(engine, id);
+  return answer.applied
+    ? { did: 'committed', part, epoch }
+    : { did: 'nothing', why: 'committed by another' };
+}
+
+/** Step 5: what is done is saved, the lease given up, and the chunk sent again (a pause's resume sends). */
+async function handBack(
+  engine: Engine,
+  { claimed, attempt, state }: { claimed: Claimed; attempt: Attempt; state: ControlState },
+): Promise<WorkAnswer> {
+  const { id, epoch } = claimed;
+  const { cursor } = await attempt.work(0);
+  const key = savedKey(id, epoch, 0);
+  await attempt.write(key);
+  claimed.lease.drop();
+  const change = save({ epoch, cursor, part: key, progress: true, handBack: { resumeAt: 0 } });
+  const answer = await engine.store.change(chunkKey(id), change);
+  if (answer.applied && state === 'drain') {
+    await sendChunks(engine, id, { from: id.chunk, to: id.chunk + 1 });
+  }
+  return { did: 'handed back', why: state };
+}
+
+/** The input is broken: the chunk is given back as it was, to be committed as not run. */
+async function handBackClaim(engine: Engine, { id, epoch, record, lease }: Claimed): Promise<void> {
+  lease.drop();
+  const change = save({
+    epoch,
+    cursor: record['cursor'] as number,
+    part: record['part'] as string | undefined,
+    progress: true,
+    handBack: { resumeAt: 0 },
+  });
+  const answer = await engine.store.change(chunkKey(id), change);
+  if (answer.applied) await sendChunks(engine, id, { from: id.chunk, to: id.chunk + 1 });
+}
+
+const nonZero = (counts: PartSummary['counts']): Record<string, number> =>
+  Object.fromEntries(Object.entries(counts).filter(([, items]) => items > 0));

@@ -1,0 +1,14 @@
+/**
+ * Sluice's public names: what a job file imports.
+ *
+ * @example
+ * import { defineJob, ndjson, ok } from 'sluice';
+ * export default defineJob({ name: 'noop', input: ndjson(), process: () => ok(null) });
+ */
+export { PermanentError, RetryableError, StalledError } from './core/errors.ts';
+export type { Job, JobContext, JobDefinition, Limits, Retry } from './core/job.ts';
+export { defineJob } from './core/job.ts';
+export type { Outcome, Result } from './core/outcome.ts';
+export { ok, skip } from './core/outcome.ts';
+export { csv } from './io/csv.ts';
+export { ndjson } from './io/ndjson.ts';

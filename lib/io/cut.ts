@@ -1,0 +1,100 @@
+import { SluiceError } from '../core/errors.ts';
+import type { ByteRange, CutLimits, ReadBytes } from '../core/reader.ts';
+import { createScanner } from './scan.ts';
+import type { Grammar, RecordSink } from './scan-state.ts';
+
+/** Large enough that a read's fixed cost (about 50 us) is below a tenth of its scan. */
+const WINDOW_BYTES = 1024 * 1024;
+/** What is parsed in one go; above it a range is parsed in pieces of half of it. */
+export const BLOCK_BYTES = 8 * 1024 * 1024;
+
+export interface ScanJob {
+  read: ReadBytes;
+  range: ByteRange;
+  grammar: Grammar;
+  /** Bytes per read, at least 4; default 1 MiB. Never changes the result. */
+  windowBytes?: number | undefined;
+}
+
+/** Chunks as `Layout.cuts` promises them. */
+export async function* cutRange(
+  job: ScanJob,
+  limits: CutLimits,
+): AsyncGenerator<ByteRange & { count: number }> {
+  const { range } = job;
+  let start = range.start;
+  let count = 0;
+  const found: (ByteRange & { count: number })[] = [];
+  const scan = scanRange(job, (_start, lineEnd) => {
+    count++;
+    const end = Math.min(lineEnd + 1, range.end);
+    if (count < limits.items && end - start < limits.bytes) return;
+    found.push({ start, end, count });
+    start = end;
+    count = 0;
+  });
+  for await (const _window of scan) {
+    // The last one is kept back: blank lines at the range's end belong to it.
+    if (found.length > 1) yield* found.splice(0, found.length - 1);
+  }
+  if (count > 0) {
+    found.push({ start, end: range.end, count });
+  } else {
+    const last = found.at(-1);
+    if (last !== undefined) last.end = range.end;
+  }
+  yield* found;
+}
+
+/** A part of a range that fits into memory, or a record that is too long to be read. */
+export type Piece = ByteRange & { count: number; tooLong: boolean };
+
+/** Cuts a large range so that no piece holds more than half a block and one record of allowed length. */
+export async function* piecesOf(job: ScanJob, maxRecordBytes: number): AsyncGenerator<Piece> {
+  let start = job.range.start;
+  let count = 0;
+  let found: Piece[] = [];
+  const close = (end: number): void => {
+    if (count > 0) found.push({ start, end, count, tooLong: false });
+    start = end;
+    count = 0;
+  };
+  const scan = scanRange(job, (from, lineEnd) => {
+    const end = Math.min(lineEnd + 1, job.range.end);
+    if (lineEnd - from > maxRecordBytes) {
+      close(from);
+      found.push({ start: from, end: lineEnd, count: 1, tooLong: true });
+      start = end;
+      return;
+    }
+    count++;
+    if (end - start >= BLOCK_BYTES / 2) close(end);
+  });
+  for await (const _window of scan) {
+    yield* found;
+    found = [];
+  }
+  close(job.range.end);
+  yield* found;
+}
+
+async function* scanRange(job: ScanJob, sink: RecordSink): AsyncGenerator<void> {
+  const { range, windowBytes = WINDOW_BYTES } = job;
+  const scanner = createScanner(job.grammar, range);
+  while (scanner.position < range.end) {
+    const start = scanner.position;
+    scanner.feed(await readAll(job.read, start, Math.min(start + windowBytes, range.end)), sink);
+    yield;
+  }
+}
+
+/** Reads exactly the range: a source that has fewer bytes is not the one that was pinned. */
+export async function readAll(read: ReadBytes, start: number, end: number): Promise<Uint8Array> {
+  const bytes = await read(start, end);
+  if (bytes.byteLength === end - start) return bytes;
+  throw new SluiceError(
+    'INPUT_CHANGED',
+    `Bytes ${start} to ${end} of the input were asked for and ${bytes.byteLength} came: it is shorter than when it was planned.`,
+    { hint: 'Start a new batch over the present input.' },
+  );
+}

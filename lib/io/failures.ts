@@ -1,0 +1,78 @@
+import type { ItemError } from '../core/errors.ts';
+import type { Layout, Reader, ReaderOptions } from '../core/reader.ts';
+import type { RecordBlock } from '../core/records.ts';
+import { Refusal } from './block.ts';
+import { openNdjson, parseJson } from './ndjson.ts';
+
+/** How each line of a failures file begins. */
+export const FAILURE_TAG = 'failure/1';
+const FIRST_LINE = /^(?:\xef\xbb\xbf)?\s*\{\s*"sluice"\s*:\s*"failure\/1"/;
+
+/** A line of a report's failures.jsonl. `record` is absent where the record could not be read. */
+interface FailureLine {
+  sluice: typeof FAILURE_TAG;
+  error?: Partial<ItemError>;
+  record?: unknown;
+  raw?: string;
+}
+
+/** The layout of a source: the job's own format, or a failures file that is fed back in. */
+export function openSource(reader: Reader, head: Uint8Array, options: ReaderOptions): Layout {
+  const start = Buffer.from(head.subarray(0, 200)).toString('latin1');
+  if (!FIRST_LINE.test(start)) return reader.open(head, options);
+  const lines = openNdjson(head, {});
+  return {
+    ...lines,
+    async *records(read, range, limits) {
+      for await (const block of lines.records(read, range, limits)) {
+        yield unwrap(block, reader.format);
+      }
+    },
+  };
+}
+
+/** Rows are what the failed batch had read; the raw text is the record's own, so that a second failure shows it. */
+function unwrap(block: RecordBlock, format: Reader['format']): RecordBlock {
+  const { first } = block;
+  const errors = new Map(block.errors);
+  const raws = [...block.raws];
+  const rows = block.rows.map((line, i) => {
+    if (errors.has(i)) return undefined;
+    if (!isFailureLine(line)) {
+      errors.set(
+        i,
+        invalid(
+          'NO_FAILURE_LINE',
+          'The line is no line of a failures file, though the first one is.',
+        ),
+      );
+      return undefined;
+    }
+    if (typeof line.raw === 'string') raws[i] = line.raw;
+    if (line.record !== undefined) return line.record;
+    const row = format === 'ndjson' && line.raw ? parseJson(line.raw) : new Refusal('', '');
+    if (!(row instanceof Refusal)) return row;
+    errors.set(i, again(line));
+    return undefined;
+  });
+  return { first, rows, raws, errors: errors.size > 0 ? errors : undefined };
+}
+
+function isFailureLine(line: unknown): line is FailureLine {
+  return (
+    typeof line === 'object' && line !== null && 'sluice' in line && line.sluice === FAILURE_TAG
+  );
+}
+
+/** A record that could not be read cannot be read now either: the file keeps no header to read it by. */
+function again({ error }: FailureLine): ItemError {
+  const { code, message } = error ?? {};
+  return invalid(
+    typeof code === 'string' ? code : 'NO_RECORD',
+    typeof message === 'string'
+      ? message
+      : 'The failures file keeps no record here, only its text.',
+  );
+}
+
+const invalid = (code: string, message: string): ItemError => ({ kind: 'invalid', code, message });

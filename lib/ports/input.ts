@@ -1,0 +1,18 @@
+import type { ChunkRange, Cut, RecordBlock } from '../core/records.ts';
+
+/** The pinned input of one batch: cut once, then read by ranges. */
+export interface Input {
+  /**
+   * Streams what cannot be read at any offset (gzip, stdin) into the object store, once; safe to
+   * repeat. Resolves with why a source as a whole cannot be read, undefined when all can.
+   */
+  prepare(): Promise<string | undefined>;
+  /** Cuts from a cursor on ('' is the start). A pure function of the pinned input and the chunk limits. */
+  cuts(cursor: string): AsyncIterable<Cut>;
+  /** Why the input ended early (a cut gzip); known after `prepare`. */
+  fault(): string | undefined;
+  /** SHA-256 over the SHA-256s of 8 MiB blocks of all sources, hexadecimal. */
+  digest(): Promise<string>;
+  /** The records of a chunk. Throws a SluiceError `INPUT_CHANGED` when a source is not the pinned one. */
+  records(range: ChunkRange): AsyncIterable<RecordBlock>;
+}
