@@ -76,15 +76,17 @@ export function newAttempts(options: AttemptsOptions): Attempts {
     async open(spec, control) {
       const seat = await sit();
       busy += 1;
+      const threadSeat = seat.threaded ? pool.newSeat() : undefined;
       const done = once(() => {
         busy -= 1;
+        threadSeat?.release();
         seat.release();
       });
       try {
-        const opened = seat.threaded
-          ? await pool.open({ spec, batch, control })
+        const opened = threadSeat
+          ? await openThreadAttempt(threadSeat, { spec, batch, control })
           : await openAttempt(await inlineEnv(options), spec, control);
-        return closing(opened, done);
+        return freeingSlot(opened, spec.range.count, done);
       } catch (error) {
         done();
         throw error;
@@ -125,9 +127,14 @@ async function inlineEnv({
   };
 }
 
-/** The attempt, whose close also gives its slot back. */
-const closing = (attempt: Attempt, done: () => void): Attempt => ({
+/** The slot is for working items: while a part is written, the next chunk may use it. */
+const freeingSlot = (attempt: Attempt, count: number, done: () => void): Attempt => ({
   ...attempt,
+  async work(until) {
+    const worked = await attempt.work(until);
+    if (worked.cursor >= count || worked.state !== 'go') done();
+    return worked;
+  },
   close() {
     attempt.close();
     done();
@@ -146,9 +153,7 @@ function once(action: () => void): () => void {
 interface ThreadPool {
   /** Resolves with what gives the slot back. */
   acquire(): Promise<() => void>;
-  open(
-    options: Omit<Parameters<typeof openThreadAttempt>[1], 'batch'> & { batch: Batch },
-  ): Promise<Attempt>;
+  newSeat(): ThreadSeat;
   readonly started: number;
   close(): Promise<void>;
 }
@@ -198,7 +203,7 @@ function newThreadPool({ home, jobFile }: AttemptsOptions, slots: number): Threa
   };
   return {
     acquire: permits.acquire,
-    open: (options) => openThreadAttempt(newSeat(), options),
+    newSeat,
     get started() {
       return started;
     },

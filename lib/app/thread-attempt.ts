@@ -17,6 +17,9 @@ export interface ThreadSeat {
   release(): void;
 }
 
+/** Names attempts within the process. */
+let attempts = 0;
+
 /**
  * An attempt that runs in a worker thread. When the thread dies, the chunk goes on in a fresh one within
  * the same attempt, one item at a time; the item that the thread was at fails alone.
@@ -25,6 +28,8 @@ export async function openThreadAttempt(
   seat: ThreadSeat,
   { spec, batch, control }: { spec: AttemptSpec; batch: ThreadBatch; control: Control },
 ): Promise<Attempt> {
+  attempts += 1;
+  const name = attempts;
   let current = spec;
   const verdicts = new Map<number, ItemError>();
   const deaths = new Map<number, number>();
@@ -33,7 +38,7 @@ export async function openThreadAttempt(
   let thread = seat.take();
   const open = async (): Promise<void> => {
     thread.allow(control.state());
-    await thread.call({ op: 'open', spec: current, batch, verdicts: [...verdicts] });
+    await thread.call(name, { op: 'open', spec: current, batch, verdicts: [...verdicts] });
   };
   const judge = (index: number, hung: boolean): void => {
     const times = (deaths.get(index) ?? 0) + 1;
@@ -63,25 +68,25 @@ export async function openThreadAttempt(
         limitMs: batch.settings.itemTimeoutMs + HANG_GRACE_MS,
       });
       const run = (): Promise<{ cursor: number; state: ControlState }> =>
-        thread.call({ op: 'work', until }) as ReturnType<Attempt['work']>;
+        thread.call(name, { op: 'work', until }) as ReturnType<Attempt['work']>;
       return survive(run, watch.hung).finally(watch.end);
     },
     fail: (error) =>
       survive(
-        () => thread.call({ op: 'fail', error }) as Promise<void>,
+        () => thread.call(name, { op: 'fail', error }) as Promise<void>,
         () => false,
       ),
     notRun: () =>
       survive(
-        () => thread.call({ op: 'notRun' }) as Promise<void>,
+        () => thread.call(name, { op: 'notRun' }) as Promise<void>,
         () => false,
       ),
     async write(key) {
       const holder = thread;
       const write = async (): Promise<PartSummary> => {
         // A fresh thread has none of the rows: they are worked again.
-        if (thread !== holder) await thread.call({ op: 'work', until: worked });
-        return (await thread.call({ op: 'write', key })) as PartSummary;
+        if (thread !== holder) await thread.call(name, { op: 'work', until: worked });
+        return (await thread.call(name, { op: 'write', key })) as PartSummary;
       };
       const summary = await survive(write, () => false);
       const items = Object.values(summary.counts).reduce((sum, n) => sum + n, 0);
@@ -91,7 +96,7 @@ export async function openThreadAttempt(
     close() {
       if (closed) return;
       closed = true;
-      thread.call({ op: 'close' }).catch(() => undefined);
+      thread.call(name, { op: 'close' }).catch(() => undefined);
       seat.release();
     },
   };

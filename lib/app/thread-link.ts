@@ -9,6 +9,7 @@ import {
   SLOTS,
   STATES,
   type ThreadAnswer,
+  type ThreadAsk,
   type ThreadCall,
   type ThreadData,
 } from './thread-wire.ts';
@@ -30,7 +31,8 @@ export class ThreadDied extends Error {
 
 /** One worker thread, seen from the main thread. */
 export interface ThreadLink {
-  call(call: ThreadCall): Promise<unknown>;
+  /** `attempt` names the attempt, unique in the process. */
+  call(attempt: number, call: ThreadCall): Promise<unknown>;
   /** Tells the attempt in the thread what it may do. */
   allow(state: ControlState): void;
   /** Items started so far; what stands still hangs. */
@@ -67,12 +69,12 @@ export function startThread(data: Omit<ThreadData, 'shared'>): ThreadLink {
   worker.on('exit', die);
   worker.unref();
   return {
-    call(call) {
+    call(attempt, call) {
       if (dead) return Promise.reject(new ThreadDied(Atomics.load(shared, SLOT_INDEX), undefined));
       return new Promise((resolve, reject) => {
         calls += 1;
         waiting.set(calls, { resolve, reject });
-        worker.postMessage({ id: calls, call });
+        worker.postMessage({ id: calls, attempt, call } satisfies ThreadAsk);
       });
     },
     allow: (state) => void Atomics.store(shared, SLOT_STATE, STATES.indexOf(state)),

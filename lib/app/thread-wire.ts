@@ -42,6 +42,8 @@ export type ThreadCall =
 
 export interface ThreadAsk {
   id: number;
+  /** Names the attempt: while one is written, the next may already work. */
+  attempt: number;
   call: ThreadCall;
 }
 

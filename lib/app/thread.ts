@@ -31,31 +31,32 @@ const control = { state: (): ControlState => STATES[Atomics.load(shared, SLOT_ST
 
 let job: Promise<Job> | undefined;
 let inputOf: ReturnType<typeof inputOpener> | undefined;
-let attempt: Attempt | undefined;
+const attempts = new Map<number, Attempt>();
 
-async function answer(call: ThreadCall): Promise<unknown> {
+async function answer(name: number, call: ThreadCall): Promise<unknown> {
   Atomics.add(shared, SLOT_BEAT, 1);
   switch (call.op) {
     case 'open':
-      attempt = await open(call);
+      attempts.set(name, await open(call));
       return undefined;
     case 'work':
-      return opened().work(call.until);
+      return opened(name).work(call.until);
     case 'fail':
-      return opened().fail(call.error);
+      return opened(name).fail(call.error);
     case 'notRun':
-      return opened().notRun();
+      return opened(name).notRun();
     case 'write':
-      return opened().write(call.key);
+      return opened(name).write(call.key);
     case 'close':
-      opened().close();
-      attempt = undefined;
+      opened(name).close();
+      attempts.delete(name);
       return undefined;
   }
 }
 
-function opened(): Attempt {
-  if (attempt === undefined) throw new Error('No attempt is open in this thread.');
+function opened(name: number): Attempt {
+  const attempt = attempts.get(name);
+  if (attempt === undefined) throw new Error(`Attempt ${name} is not open in this thread.`);
   return attempt;
 }
 
@@ -88,8 +89,8 @@ async function open({
   return openAttempt(env, spec, control);
 }
 
-parentPort?.on('message', ({ id, call }: ThreadAsk) => {
-  void answer(call).then(
+parentPort?.on('message', ({ id, attempt, call }: ThreadAsk) => {
+  void answer(attempt, call).then(
     (value) => parentPort?.postMessage({ id, value } satisfies ThreadAnswer),
     (error: Error & { code?: never; hint?: never }) => {
       const { message, code, hint, stack } = error;

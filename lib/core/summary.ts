@@ -17,6 +17,8 @@ const NARROWEST = 24;
 /** Labels stand in a column of this width, values after it. */
 const LABEL = 10;
 const CODES_SHOWN = 5;
+/** Code points of a reason: about six lines. */
+const REASON_LIMIT = 400;
 
 const OUTCOMES: readonly [Status, string][] = [
   ['ok', 'ok'],
@@ -40,27 +42,27 @@ const END_WORDS: Readonly<Record<Report['status'], string>> = {
 export function renderSummary(report: Report, width: number): string {
   const columns = Number.isFinite(width) ? Math.max(NARROWEST, Math.floor(width)) : 80;
   return [
-    ...heading(report),
+    ...heading(report, columns),
     '',
     ...counts(report, columns),
     '',
     ...facts(report, columns),
-    ...failures(report, columns),
+    ...failures(report),
   ]
     .map((line) => clip(line, columns))
     .join('\n');
 }
 
-function heading(report: Report): string[] {
+function heading(report: Report, columns: number): string[] {
   const round = report.round > 0 ? `, round ${report.round}` : '';
-  const lines = [
+  const words = cut(visible(report.reason ?? ''), REASON_LIMIT).split(' ');
+  return [
     `${visible(report.job)}: ${END_WORDS[report.status]}`,
+    ...(report.reason ? wrapped('reason', words, { columns, glue: ' ' }) : []),
     labelled('batch', `${visible(report.batch)}${round}`),
     labelled('input', visible(report.input.name)),
     labelled('started', formatInstant(report.startedAt)),
   ];
-  if (report.reason) lines.splice(1, 0, labelled('reason', visible(report.reason)));
-  return lines;
 }
 
 /** One row per outcome that can occur; a bar where there is room for one. */
@@ -113,13 +115,13 @@ function facts(report: Report, columns: number): string[] {
   ];
   if (report.retried > 0) lines[0]?.[1].push(`${count(report.retried)} tried again`);
   return [
-    ...lines.flatMap(([label, values]) => wrapped(label, values, columns)),
-    labelled('outcomes', `sha256 ${visible(report.digests.outcomes)}`),
+    ...lines.flatMap(([label, values]) => wrapped(label, values, { columns, glue: ', ' })),
+    labelled('outcomes', visible(report.digests.outcomes)),
   ];
 }
 
 /** The most frequent codes, each with its first example. */
-function failures(report: Report, columns: number): string[] {
+function failures(report: Report): string[] {
   const groups = [...report.failures].sort(
     (a, b) => b.items - a.items || (a.code < b.code ? -1 : a.code > b.code ? 1 : 0),
   );
@@ -151,14 +153,20 @@ function first({ examples }: FailureGroup, indent: string): string[] {
 const count = (n: number): string => formatCount(n, ' ');
 const labelled = (label: string, value: string): string => `${label.padEnd(LABEL)}${value}`;
 
-/** Values of one label, comma-separated, on as many lines as they need. */
-function wrapped(label: string, values: readonly string[], columns: number): string[] {
+interface Layout {
+  columns: number;
+  /** What joins two values on a line. */
+  glue: ', ' | ' ';
+}
+
+/** The values of one label on as many lines as they need. */
+function wrapped(label: string, values: readonly string[], { columns, glue }: Layout): string[] {
   const lines: string[] = [];
   let line = '';
   for (const value of values) {
-    const longer = line === '' ? value : `${line}, ${value}`;
+    const longer = line === '' ? value : `${line}${glue}${value}`;
     if (line !== '' && LABEL + longer.length + 1 > columns) {
-      lines.push(`${line},`);
+      lines.push(`${line}${glue.trimEnd()}`);
       line = value;
     } else line = longer;
   }

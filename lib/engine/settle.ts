@@ -3,6 +3,7 @@ import { exceeds } from '../core/options.ts';
 import { releaseTarget } from '../core/release.ts';
 import { hasEnded, isCancel, release } from '../core/transitions.ts';
 import { type Batch, readBatch, readSums, requireStage, type Stage, type Sums } from './batch.ts';
+import { coalesce } from '../pool/coalesce.ts';
 import type { SettlePorts } from './engine.ts';
 import { sendChunks, sendStep } from './send.ts';
 import { writeStop } from './write-stop.ts';
@@ -11,7 +12,20 @@ import { writeStop } from './write-stop.ts';
  * PROTOCOL settle: looks at state only, never at what the caller just did. Everybody runs it after
  * every change, won or not: of two racing actors at least one sees the other.
  */
-export async function settle(engine: SettlePorts, id: StageId): Promise<void> {
+export function settle(engine: SettlePorts, id: StageId): Promise<void> {
+  const settler = settlers.get(engine) ?? coalesce((key) => settleOnce(engine, parseStage(key)));
+  settlers.set(engine, settler);
+  return settler(JSON.stringify([id.batch, id.round, id.stage]));
+}
+
+/** Calls that come while one runs share the next: each still sees all that was written before it. */
+const settlers = new WeakMap<SettlePorts, (stage: string) => Promise<void>>();
+const parseStage = (key: string): StageId => {
+  const [batch, round, stage] = JSON.parse(key) as [string, number, number];
+  return { batch, round, stage };
+};
+
+async function settleOnce(engine: SettlePorts, id: StageId): Promise<void> {
   for (;;) {
     const stage = await requireStage(engine.store, id);
     const sums = await readSums(engine.store, id, stage);

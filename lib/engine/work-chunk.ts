@@ -37,10 +37,11 @@ export type WorkAnswer =
 
 /** PROTOCOL work: one message, one chunk. The message may always be acknowledged afterwards. */
 export async function workChunk(engine: Engine, id: ChunkId): Promise<WorkAnswer> {
-  const [tally, stage, batch] = await Promise.all([
+  const [tally, stage, batch, there] = await Promise.all([
     engine.store.read(tallyKey(id, tallyOf(id.chunk))),
     readStage(engine.store, id),
     readBatch(engine.store, id.batch),
+    engine.store.read(chunkKey(id)),
   ]);
   const refusal = refusedBecause(id, { tally, stage, batch });
   if (refusal === 'committed') await settle(engine, id);
@@ -51,7 +52,10 @@ export async function workChunk(engine: Engine, id: ChunkId): Promise<WorkAnswer
     await pauseForOtherCode(engine, batch);
     return { did: 'nothing', why: 'other code' };
   }
-  const claimed = await claimChunk(engine, id, isCancel(stage.halt));
+  const claimed = await claimChunk(engine, id, {
+    there,
+    cancelled: isCancel(stage.halt),
+  });
   if (claimed === undefined) return { did: 'nothing', why: 'claimed by another' };
   try {
     return await workClaimed(engine, batch, { ...claimed, halt: stage.halt });
@@ -79,10 +83,9 @@ function refusedBecause(
 async function claimChunk(
   engine: Engine,
   id: ChunkId,
-  cancelled: boolean,
+  { there, cancelled }: { there: StoredRecord | undefined; cancelled: boolean },
 ): Promise<Claimed | undefined> {
   const key = chunkKey(id);
-  const there = await engine.store.read(key);
   const previous = there?.['owner'] as string | undefined;
   const deadOwner = previous !== undefined && engine.host.isDead(previous) ? previous : undefined;
   const now = engine.clock.now();
@@ -142,12 +145,13 @@ async function workClaimed(
 /** Step 7: the part, then the mark, then settle, won or not. */
 async function commitPart(
   engine: Engine,
-  { id, epoch }: Claimed,
+  { id, epoch, lease }: Claimed,
   attempt: Attempt,
 ): Promise<WorkAnswer> {
   const part = await attempt.write(partKey(id, epoch));
-  // The slot is free for the next chunk while this one's commit is on its way.
   attempt.close();
+  // In the same turn as the commit: both go to the store as one message.
+  lease.drop();
   const change = commit(id.chunk, epoch, nonZero(part.counts));
   const answer = await engine.store.change(tallyKey(id, tallyOf(id.chunk)), change);
   await settle(engine, id);

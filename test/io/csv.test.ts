@@ -59,15 +59,15 @@ describe('rows', () => {
       { a: '1', b: '2' },
       invalid(
         'RAGGED_ROW',
-        'The record at byte 30 has 4 cells; the header names 2 columns, and cell 4 is filled but its column has no name.',
+        'The record at byte 29 has 4 cells; the header names 2 columns, and cell 4 is filled but its column has no name.',
       ),
-      invalid('RAGGED_ROW', 'The record at byte 37 has 1 cell; the header names 2 columns.'),
+      invalid('RAGGED_ROW', 'The record at byte 36 has 1 cell; the header names 2 columns.'),
     ]);
     expect(await rowsOf('a,,b\n1,,2\n1,x,2\n')).toEqual([
       { a: '1', b: '2' },
       invalid(
         'RAGGED_ROW',
-        'The record at byte 11 has 3 cells; the header names 3 columns, and cell 2 is filled but its column has no name.',
+        'The record at byte 10 has 3 cells; the header names 3 columns, and cell 2 is filled but its column has no name.',
       ),
     ]);
   });
@@ -185,7 +185,7 @@ describe('sources that cannot be read as a whole', () => {
     ],
     [
       `"${'x\n'.repeat(1024 * 1024)}`,
-      'the header line does not end within the first 1048576 bytes: is this a CSV file?',
+      'the header line at byte 0 opens a quote that is not closed before a delimiter or the line end',
     ],
     [
       ',\n'.repeat(1024 * 1024),

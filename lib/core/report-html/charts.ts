@@ -62,14 +62,13 @@ export function throughputChart(report: Report): Html {
   const rateOf = (n: number): number => (spanMs > 0 ? n / (spanMs / 1000) : 0);
   const at = (span: number): string => formatDuration(span * spanMs);
   const peak = items.reduce((most, n) => Math.max(most, n), 0);
-  const rest = `Each column is ${formatDuration(spanMs)}`;
   return figure({
     id: 'throughput',
     heading: 'Rate over time',
     empty:
       (peak === 0 || !(spanMs > 0)) &&
       'The batch took no measurable time, so there is no rate to draw.',
-    lede: `Items ended per second. ${rest}; the best reached ${formatRate(rateOf(peak))}.`,
+    lede: `Items ended per second. The best ${formatDuration(spanMs)} reached ${formatRate(rateOf(peak))}.`,
     desc: `Average ${formatRate(report.throughput)}, peak ${formatRate(rateOf(peak))} over ${at(items.length)}.`,
     columns: items.map((n, i) => ({
       value: n,
@@ -143,7 +142,7 @@ function level({ at, label }: Tick): Html {
 /** A labelled line upward. Each has a row of its own, so that close quantiles never overlap. */
 function mark({ at, label }: Tick, row: number): Html {
   const y = 12 + row * 17;
-  const left = at > 0.6;
+  const left = at > 0.72;
   const x = pct(at, 1);
   return html`<line class="mark" x1="${x}" x2="${x}" y1="${y - 9}" y2="${PLOT.bottom}"/><text class="v" x="${x}" dx="${left ? -6 : 6}" y="${y}" text-anchor="${left ? 'end' : 'start'}">${label}</text>`;
 }
@@ -166,16 +165,28 @@ function positionOf(ms: number, bars: readonly HistogramBar[]): number {
   return Number(share.toFixed(3));
 }
 
-/** At most five borders, evenly spread, the outer two included. */
+/** Round durations in milliseconds, powers of ten and whole minutes and hours first in each pair. */
+const DECADES = [
+  0.001, 0.01, 0.1, 1, 10, 100, 1000, 10_000, 60_000, 600_000, 3_600_000, 36_000_000,
+];
+const BETWEEN = [
+  2, 5, 20, 50, 200, 500, 2000, 5000, 30_000, 120_000, 300_000, 1_800_000, 7_200_000,
+];
+
+/** Round durations inside the axis: decades, with steps between when there are fewer than three. */
 function durationTicks(bars: readonly HistogramBar[]): Tick[] {
-  const count = Math.min(5, bars.length + 1);
-  return Array.from({ length: count }, (_, i) => {
-    const border = Math.round((i * bars.length) / (count - 1));
-    const ms = border === 0 ? (bars[0]?.fromMs ?? 0) : (bars[border - 1]?.toMs ?? 0);
-    return {
-      at: border / bars.length,
-      label: ms === 0 ? '0' : formatDuration(ms),
-      wide: count === 5 && i % 2 === 1,
-    };
-  });
+  const from = bars[0]?.fromMs ?? 0;
+  const to = bars.at(-1)?.toMs ?? 0;
+  const inside = (list: readonly number[]): number[] => list.filter((ms) => ms >= from && ms <= to);
+  const decades = inside(DECADES);
+  const round =
+    decades.length < 3 ? [...decades, ...inside(BETWEEN)].sort((a, b) => a - b) : decades;
+  if (round.length === 0) {
+    return [from, to].map((ms, at) => ({ at, label: formatDuration(ms) }));
+  }
+  return round.map((ms, i) => ({
+    at: positionOf(ms, bars),
+    label: formatDuration(ms),
+    wide: round.length > 5 && i % 2 === 1,
+  }));
 }

@@ -7,7 +7,7 @@ import {
   formatShare,
 } from '../format.ts';
 import type { Report } from '../report.ts';
-import { type Html, html, icon, nothing, pct, shareBar, show, table } from './html.ts';
+import { type Html, html, icon, nothing, pct, table } from './html.ts';
 import { OUTCOMES } from './status.ts';
 
 /** Six figures, each with the one that explains it. */
@@ -22,14 +22,18 @@ ${figure('Time', formatDuration(elapsedMs(report.startedAt, report.finishedAt)),
 ${figure('Rate', formatRate(report.throughput), `${formatCount(report.retried)} tried again`)}
 ${figure('Median item', formatDuration(durations.median), `95 % within ${formatDuration(durations.p95)}`)}
 ${figure('At once, at most', formatCount(report.workers * report.concurrency), `${formatCount(report.workers)} ${report.workers === 1 ? 'worker' : 'workers'} × ${formatCount(report.concurrency)}`)}
-${figure('CPU', formatDuration(report.cpuSeconds * 1000), `peak memory ${formatBytes(report.peakRssMb * 1e6)}`)}
+${figure('CPU', formatDuration(report.cpuSeconds * 1000), `memory ${formatBytes(report.peakRssMb * 1e6)}`)}
 </dl>`;
 }
 
 /** The bar of shares, with its table as legend and exact twin. */
 export function outcomes(report: Report): Html {
   const rows = OUTCOMES.map(
-    ({ status, word, meaning }) => html`<tr><th scope="row" class="name">${icon(status)}${word}</th>
+    ({
+      status,
+      word,
+      meaning,
+    }) => html`<tr class="${report[status] === 0 ? 'zero' : ''}"><th scope="row" class="name">${icon(status)}${word}</th>
 <td class="n">${formatCount(report[status])}</td><td class="n">${formatShare(report[status], report.total)}</td><td class="mute wide">${meaning}</td></tr>`,
   );
   const sum = html`<tr class="total"><th scope="row">all</th><td class="n">${formatCount(report.total)}</td><td class="n">${formatShare(report.total, report.total)}</td><td class="wide"></td></tr>`;
@@ -69,48 +73,4 @@ function describe(report: Report): string {
   return OUTCOMES.filter(({ status }) => report[status] > 0)
     .map(({ status, word }) => `${word} ${formatShare(report[status], report.total)}`)
     .join(', ');
-}
-
-/** Rows of the worker table; the rest is one row. */
-const WORKERS_SHOWN = 20;
-
-export function workers(report: Report): Html {
-  const sorted = [...report.perWorker].sort(
-    (a, b) => b.items - a.items || (a.worker < b.worker ? -1 : a.worker > b.worker ? 1 : 0),
-  );
-  if (sorted.length === 0) return nothing;
-  // One row more is no longer than a row that says '1 other'.
-  const shown = sorted.length <= WORKERS_SHOWN + 1 ? sorted : sorted.slice(0, WORKERS_SHOWN);
-  const rest = sorted.slice(shown.length);
-  const all = sorted.reduce((sum, { items }) => sum + items, 0);
-  const others = rest.length > 0 && {
-    worker: `${rest.length} others`,
-    chunks: rest.reduce((sum, { chunks }) => sum + chunks, 0),
-    items: rest.reduce((sum, { items }) => sum + items, 0),
-    failed: rest.reduce((sum, { failed }) => sum + failed, 0),
-    busyMs: rest.reduce((sum, { busyMs }) => sum + busyMs, 0),
-  };
-  return html`<section aria-labelledby="workers"><h2 id="workers">Workers</h2>
-<p class="mute">${workersSentence(sorted.length, shown.length)}</p>
-${table({
-  caption: 'Items by worker',
-  head: html`<th scope="col">Worker</th><th scope="col" class="n">Items</th><th scope="col" class="n">Share</th><th scope="col" class="wide"><span class="sr">Share as a bar</span></th><th scope="col" class="n">Failed</th><th scope="col" class="n">Chunks</th><th scope="col" class="n">Busy</th>`,
-  rows: [
-    ...shown.map((row) => workerRow(row, all, true)),
-    others === false ? nothing : workerRow(others, all, false),
-  ],
-})}</section>`;
-}
-
-function workersSentence(count: number, shown: number): string {
-  if (count === 1) return 'One worker took every item.';
-  const top = shown < count ? ` The ${shown} with the most items are listed.` : '';
-  return `${formatCount(count)} workers shared the items.${top}`;
-}
-
-function workerRow(row: Report['perWorker'][number], all: number, own: boolean): Html {
-  const name = own
-    ? html`<span class="mono">${show(row.worker, 'worker')}</span>`
-    : html`<i>${row.worker}</i>`;
-  return html`<tr><th scope="row">${name}</th><td class="n">${formatCount(row.items)}</td><td class="n">${formatShare(row.items, all)}</td><td class="w wide">${shareBar(row.items, all)}</td><td class="n">${formatCount(row.failed)}</td><td class="n">${formatCount(row.chunks)}</td><td class="n">${formatDuration(row.busyMs)}</td></tr>`;
 }

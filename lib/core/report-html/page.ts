@@ -3,10 +3,11 @@ import type { Report } from '../report.ts';
 import { durationChart, throughputChart } from './charts.ts';
 import { failures } from './failures.ts';
 import { type Html, html, LIMITS, raw, toText } from './html.ts';
-import { keyFigures, outcomes, workers } from './outcomes.ts';
+import { keyFigures, outcomes } from './outcomes.ts';
 import { options, proof, rerun } from './proof.ts';
 import { header, ICONS, verdict } from './status.ts';
 import { STYLE } from './style.ts';
+import { workers } from './workers.ts';
 
 export interface ReportHtmlExtras {
   /** One line above the report of a published example, so that nobody takes it for a batch of theirs. */

@@ -10,9 +10,9 @@ export function rerun(report: Report): Html {
   if (report.failed + report.stalled === 0) return nothing;
   const stalled =
     report.stalled > 0 &&
-    html` Look at stalled items first: the remote may still finish them, so Sluice never sends them again by itself.`;
+    ' Look at the stalled ones first: the remote may still finish them, so Sluice never sends them again by itself.';
   return html`<section aria-labelledby="rerun"><h2 id="rerun">Run the failures again</h2>
-<p class="mute">failures.jsonl, beside this page, holds their records. Once the cause is gone:${stalled}</p>
+<p class="mute"><code>failures.jsonl</code>, beside this page, holds their records: run it once the cause is gone.${stalled}</p>
 ${command(`sluice run ${word(report.job)} failures.jsonl`)}</section>`;
 }
 

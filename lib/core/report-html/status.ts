@@ -20,6 +20,9 @@ export const ICONS = raw(
     ['failed', '<path d="M4 4l8 8M12 4l-8 8"/>'],
     ['stalled', '<path d="M5.5 3.5v9M10.5 3.5v9"/>'],
     ['notRun', '<circle cx="8" cy="8" r="4.5"/>'],
+    ['alert', '<path d="M8 2.5v7M8 13.2v.1"/>'],
+    ['cancel', '<circle cx="8" cy="8" r="5.5"/><path d="M4.2 11.8l7.6-7.6"/>'],
+    ['stop', '<path d="M4 4h8v8H4z"/>'],
   ]
     .map(
       ([name, shape]) =>
@@ -28,21 +31,22 @@ export const ICONS = raw(
     .join('')}</defs></svg>`,
 );
 
-/** How a batch ended: a word, and the outcome whose colour and shape it shares. */
-export function verdict(report: Report): { word: string; tone: Status } {
-  if (report.status === 'failed') return { word: 'Failed', tone: 'failed' };
-  if (report.status === 'stopped') return { word: 'Stopped by its threshold', tone: 'failed' };
-  if (report.status === 'cancelled') return { word: 'Cancelled', tone: 'notRun' };
+/** How a batch ended: a word, a shape, and the outcome whose colour it shares. */
+export function verdict(report: Report): { word: string; tone: Status; shape: string } {
+  if (report.status === 'failed') return { word: 'Failed', tone: 'failed', shape: 'failed' };
+  if (report.status === 'stopped')
+    return { word: 'Stopped by its threshold', tone: 'failed', shape: 'stop' };
+  if (report.status === 'cancelled') return { word: 'Cancelled', tone: 'notRun', shape: 'cancel' };
   return report.failed + report.stalled > 0
-    ? { word: 'Done, with failures', tone: 'stalled' }
-    : { word: 'Done', tone: 'ok' };
+    ? { word: 'Done, with failures', tone: 'stalled', shape: 'alert' }
+    : { word: 'Done', tone: 'ok', shape: 'ok' };
 }
 
 export function header(report: Report): Html {
-  const { word, tone } = verdict(report);
+  const { word, tone, shape } = verdict(report);
   return html`<header>
 <p class="over">Sluice batch report</p>
-<div class="title"><h1>${show(report.job, 'name')}</h1><p class="badge c-${tone}">${icon(tone)}<span><span class="sr">Status: </span>${word}</span></p></div>
+<div class="title"><h1>${show(report.job, 'name')}</h1><p class="badge c-${tone}">${icon(shape)}<span><span class="sr">Status: </span>${word}</span></p></div>
 <p class="lede">${sentence(report)}</p>
 ${report.reason !== undefined && report.reason !== '' && html`<p class="reason c-${tone}"><span><b>Reason:</b> ${show(report.reason, 'reason')}</span></p>`}
 <dl class="facts">

@@ -78,6 +78,8 @@ h2{font-size:1.1875rem;line-height:1.3;font-weight:650;letter-spacing:-.005em;ma
 h2+p{margin-bottom:.875rem}
 h3{font-size:.9375rem;font-weight:600;margin-bottom:.25rem}
 .two{display:grid;grid-template-columns:1fr 1fr;gap:0 2.5rem}
+.two>section{display:grid;grid-template-columns:minmax(0,1fr);grid-template-rows:subgrid;grid-row:span 4;align-content:start}
+.two>section>p{margin-bottom:0}
 footer{margin:2.75rem 0 2rem;padding-top:.875rem;border-top:1px solid var(--line);font-size:.8125rem;color:var(--mute)}
 pre{background:var(--panel);border:1px solid var(--line);border-radius:6px;padding:.625rem .875rem;margin:.375rem 0 .75rem;white-space:pre-wrap}
 .hash{display:grid;grid-template-columns:max-content 1fr;gap:.375rem 1.25rem;font-size:.9375rem}
@@ -91,6 +93,8 @@ th,td{text-align:left;vertical-align:top;padding:.4375rem 1rem .4375rem 0;border
 th:last-child,td:last-child{padding-right:0}
 thead th{font-size:.8125rem;color:var(--mute);border-bottom-color:var(--mute);white-space:nowrap;vertical-align:bottom}
 .n{text-align:right;white-space:nowrap}
+.n+.wide{padding-left:1.5rem}
+.zero>*{color:var(--mute)}
 .w{width:34%;min-width:5rem;vertical-align:middle}
 .total>*{font-weight:600;border-bottom:0}
 .name{white-space:nowrap}.name .i{margin-right:.5em}
@@ -114,6 +118,7 @@ const CHARTS = `
 .axis{stroke:var(--mute);stroke-width:1}
 .mark{stroke:var(--ink);stroke-width:1;stroke-dasharray:2 3}
 .track{fill:var(--track)}
+.gap{stroke:var(--page);stroke-width:2}
 .none{padding:1.25rem;background:var(--panel);border-radius:6px;color:var(--mute)}`;
 
 const NARROW = `

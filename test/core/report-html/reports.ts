@@ -22,7 +22,9 @@ function durations(items: number): Report['durations'] {
 const timeline = (items: number, elapsed: number): Report['timeline'] => ({
   spanMs: elapsed / 60,
   items: Array.from({ length: 60 }, (_, i) =>
-    Math.round((items / 60) * (i < 3 ? 0.3 * i : 1.06 + 0.12 * Math.sin(i / 3) - (i === 37 ? 0.7 : 0))),
+    Math.round(
+      (items / 60) * (i < 3 ? 0.3 * i : 1.06 + 0.12 * Math.sin(i / 3) - (i === 37 ? 0.7 : 0)),
+    ),
   ),
 });
 
@@ -51,7 +53,13 @@ export function usual(change: Partial<Report> = {}): Report {
     startedAt: '2026-08-21T06:45:47.120Z',
     finishedAt: '2026-08-21T06:47:11.420Z',
     now: '2026-08-21T06:45:47.120Z',
-    options: { concurrency: 4, workers: 10, chunk: 1000, itemTimeout: '30s', quota: { calls: 100, per: '1m' } },
+    options: {
+      concurrency: 4,
+      workers: 10,
+      chunk: 1000,
+      itemTimeout: '30s',
+      quota: { calls: 100, per: '1m' },
+    },
     input: { name: 'data/companies.csv', bytes: 11_812_330, sources: 1 },
     total: 100_000,
     concurrency: 4,
@@ -123,7 +131,14 @@ export const REPORTS: Readonly<Record<string, Report>> = {
     throughput: 8.3,
     workers: 1,
     perWorker: workers(1, 1),
-    durations: { median: 120, p50: 120, p95: 120, p99: 120, max: 120, histogram: [{ fromMs: 120, toMs: 124, items: 1 }] },
+    durations: {
+      median: 120,
+      p50: 120,
+      p95: 120,
+      p99: 120,
+      max: 120,
+      histogram: [{ fromMs: 120, toMs: 124, items: 1 }],
+    },
     timeline: { spanMs: 120, items: [1] },
   }),
   allFailed: usual({
@@ -133,7 +148,12 @@ export const REPORTS: Readonly<Record<string, Report>> = {
     stalled: 0,
     failures: [group('CONNECTION_REFUSED', 100_000, 'retryable')],
   }),
-  cancelled: usual({ status: 'cancelled', reason: 'Cancelled from the command line.', ok: 41_200, notRun: 57_512 }),
+  cancelled: usual({
+    status: 'cancelled',
+    reason: 'Cancelled from the command line.',
+    ok: 41_200,
+    notRun: 57_512,
+  }),
   stopped: usual({
     status: 'stopped',
     reason: '1,020 of 61,000 items failed: 1.67 % is above tolerateFailures 1 %.',
@@ -143,13 +163,21 @@ export const REPORTS: Readonly<Record<string, Report>> = {
     stalled: 0,
     notRun: 39_000,
   }),
-  failed: usual({ ...nothingRan, status: 'failed', total: 2000, notRun: 2000, reason: 'The input ends inside a quoted cell that began at byte 4,193,022.' }),
+  failed: usual({
+    ...nothingRan,
+    status: 'failed',
+    total: 2000,
+    notRun: 2000,
+    reason: 'The input ends inside a quoted cell that began at byte 4,193,022.',
+  }),
   crowded: usual({
     round: 2,
     failed: 5265,
     ok: 93_712,
     workers: 50,
     perWorker: workers(50, 100_000),
-    failures: Array.from({ length: 60 }, (_, i) => group(`REMOTE_${500 + i}`, 200 - i * 3, 'permanent')),
+    failures: Array.from({ length: 60 }, (_, i) =>
+      group(`REMOTE_${500 + i}`, 200 - i * 3, 'permanent'),
+    ),
   }),
 };

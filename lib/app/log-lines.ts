@@ -1,0 +1,32 @@
+import { partKey, tallyKey, tallyOf } from '../core/keys.ts';
+import { markName } from '../core/transitions.ts';
+import { type Batch, requireStage, stagesOf } from '../engine/batch.ts';
+import { getSection, unzipSection } from '../engine/read-part.ts';
+import type { Home } from './home.ts';
+
+/** A line that an item logged, with its text as it is stored. */
+export interface LogLine {
+  text: string;
+  time: number;
+  level: string;
+  index: number;
+  key: string | null;
+  msg: string;
+}
+
+/** What the items of a batch logged so far, in input order: one chunk's lines in memory at a time. */
+export async function* logLines(home: Home, batch: Batch): AsyncGenerator<LogLine> {
+  for (const id of stagesOf(batch)) {
+    const { rel } = await requireStage(home.store, id);
+    for (let chunk = 0; chunk < rel; chunk += 1) {
+      const marks = await home.store.read(tallyKey(id, tallyOf(chunk)));
+      const epoch = marks?.[markName(chunk)] as number | undefined;
+      if (epoch === undefined) continue;
+      const key = partKey({ ...id, chunk }, epoch);
+      const text = await unzipSection(key, await getSection(home.objects, key, 'log'));
+      for (const line of text.toString().split('\n')) {
+        if (line !== '') yield { ...(JSON.parse(line) as Omit<LogLine, 'text'>), text: line };
+      }
+    }
+  }
+}

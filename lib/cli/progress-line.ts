@@ -1,0 +1,91 @@
+import type { Progress } from '../app/drive.ts';
+import { cut, formatBytes, formatCount, formatDuration, formatRate } from '../core/format.ts';
+import { etaMs } from './pace.ts';
+
+export interface Shown {
+  progress: Progress;
+  /** Items per second; undefined while unknown. */
+  rate: number | undefined;
+}
+
+const NARROWEST_BAR = 8;
+const WIDEST_BAR = 40;
+const TOP_CODES = 3;
+
+/** Two lines for a terminal of `width` columns (40 or more): how far it is, and how it goes. */
+export function barLines({ progress, rate }: Shown, width: number): string[] {
+  const { doneItems: done, totalItems: total } = progress.state;
+  const eta = etaMs(done, total, rate);
+  // By importance; what does not fit is left out from the end.
+  const first = fitting(
+    [
+      amount(done, total),
+      ...(rate === undefined ? [] : [formatRate(rate, ' ')]),
+      ...(eta === undefined ? [] : [`ETA ${formatDuration(eta)}`]),
+    ],
+    width,
+  );
+  const room = Math.min(WIDEST_BAR, width - first.length - 3 - 6);
+  const bar =
+    total !== undefined && total > 0 && room >= NARROWEST_BAR
+      ? `[${meter(done / total, room)}] ${percent(done, total).padStart(5)} `
+      : '';
+  return [cut(`${bar}${first}`, width), fitting(condition(progress), width)];
+}
+
+/** One line for a log file: all of it, whatever its length. */
+export function plainLine({ progress, rate }: Shown): string {
+  const { batch, doneItems: done, totalItems: total } = progress.state;
+  const eta = etaMs(done, total, rate);
+  const share = total === undefined ? [] : [percent(done, total)];
+  return [
+    `${batch.id}: ${amount(done, total)}`,
+    ...share,
+    ...(rate === undefined ? [] : [formatRate(rate, ' ')]),
+    ...(eta === undefined ? [] : [`ETA ${formatDuration(eta)}`]),
+    ...condition(progress),
+  ].join(', ');
+}
+
+const count = (n: number): string => formatCount(n, ' ');
+
+const amount = (done: number, total: number | undefined): string =>
+  total === undefined ? `${count(done)} so far` : `${count(done)}/${count(total)}`;
+
+/** Never 100 before the end. */
+const percent = (done: number, total: number): string =>
+  total === 0 ? '100 %' : `${Math.floor((done / total) * 100)} %`;
+
+const meter = (share: number, columns: number): string => {
+  const full = Math.min(columns, Math.floor(share * columns));
+  return `${'#'.repeat(full)}${'-'.repeat(columns - full)}`;
+};
+
+function condition({ busy, slots, codes, state, rssBytes }: Progress): string[] {
+  const { failed, stalled } = state.counts;
+  return [
+    slots === 0 ? 'another process works' : `workers ${busy}/${slots}`,
+    ...(failed > 0 ? [`failed ${count(failed)}`] : []),
+    ...(stalled > 0 ? [`stalled ${count(stalled)}`] : []),
+    ...topCodes(codes),
+    formatBytes(rssBytes),
+  ];
+}
+
+function topCodes(codes: Readonly<Record<string, number>>): string[] {
+  const sorted = Object.entries(codes).sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
+  if (sorted.length === 0) return [];
+  const rest = sorted.length - TOP_CODES;
+  const shown = sorted.slice(0, TOP_CODES).map(([code, items]) => `${code} ${count(items)}`);
+  return rest > 0 ? [...shown, `${rest} more codes`] : shown;
+}
+
+/** As many of the values as one line takes, in their order. */
+function fitting(values: readonly string[], width: number): string {
+  let line = '';
+  for (const value of values) {
+    const longer = line === '' ? value : `${line}  ${value}`;
+    if (longer.length <= width) line = longer;
+  }
+  return line === '' ? cut(values[0] ?? '', width) : line;
+}
