@@ -43,7 +43,10 @@ export async function purgeBatch(home: Home, id: string): Promise<Purged> {
     await home.objects.delete(key);
   }
   await home.store.forget(id);
-  await home.store.change({ batch: LIVE, sort: id }, { when: [['present', 'id']], remove: LIVE_FIELDS });
+  await home.store.change(
+    { batch: LIVE, sort: id },
+    { when: [['present', 'id']], remove: LIVE_FIELDS },
+  );
   return purged;
 }
 

@@ -21,13 +21,21 @@ export async function readReport(home: Home, batch: Batch): Promise<StoredReport
   }
   const key = reportKey(id, round, 'report.json');
   const bytes = await home.objects.get(key);
-  if (bytes === undefined) throw new SluiceError('DAMAGED', `The report of batch ${id} is missing: ${home.objects.path(key)}`);
+  if (bytes === undefined)
+    throw new SluiceError(
+      'DAMAGED',
+      `The report of batch ${id} is missing: ${home.objects.path(key)}`,
+    );
   try {
     return { bytes, report: JSON.parse(Buffer.from(bytes).toString()) as Report };
   } catch (error) {
-    throw new SluiceError('DAMAGED', `The report of batch ${id} is damaged: ${home.objects.path(key)}`, {
-      hint: `See what else differs: sluice verify ${id}`,
-      cause: error,
-    });
+    throw new SluiceError(
+      'DAMAGED',
+      `The report of batch ${id} is damaged: ${home.objects.path(key)}`,
+      {
+        hint: `See what else differs: sluice verify ${id}`,
+        cause: error,
+      },
+    );
   }
 }

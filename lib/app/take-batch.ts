@@ -33,6 +33,9 @@ export interface Taken {
 /** How often a follower looks whether the process that runs the batch is still there. */
 const FOLLOW_MS = 500;
 
+/** A process that one item blocks for its itemTimeout and this much longer is ended by the store thread. */
+const BLOCKED_GRACE_MS = 3_000;
+
 /**
  * Runs a batch in this process. One process at a time runs a batch, so that its caps hold; while
  * another one does, this one follows it, and takes over when it is gone.
@@ -84,7 +87,7 @@ async function runHere(home: Home, options: TakeOptions): Promise<Taken> {
   if (options.keepStop !== true) await continueBatch(home, current, options);
   const batch = { ...((await readBatch(home.store, current.id)) as Batch), settings };
   // The item's own time-out ends what waits; this ends what blocks the whole process.
-  home.store.watch(settings.itemTimeoutMs + 10_000);
+  home.store.watch(settings.itemTimeoutMs + BLOCKED_GRACE_MS);
   const engine = localEngine({ home, job, jobFile, batch, parallel });
   try {
     await takeUp(engine, batch);

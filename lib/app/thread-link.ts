@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { SluiceError } from '../core/errors.ts';
+import { checkOption, OPTIONS } from '../core/options.ts';
 import type { ControlState } from '../engine/engine.ts';
 import {
   SLOT_BEAT,
@@ -16,8 +17,9 @@ import {
 
 const require = createRequire(import.meta.url);
 
-/** Heap of one thread: two stay far below a laptop's memory, and a leak ends the thread, not the machine. */
-const HEAP_MB = 1024;
+/** Heap of one thread: a leak ends the thread, not the machine. */
+const heapMb = (): number =>
+  checkOption(OPTIONS.threadMb, process.env['SLUICE_THREAD_MB'] ?? OPTIONS.threadMb.default);
 
 /** The thread ended while a call was under way: an endless loop that was ended, out of memory, process.exit. */
 export class ThreadDied extends Error {
@@ -47,7 +49,7 @@ export function startThread(data: Omit<ThreadData, 'shared'>): ThreadLink {
   const shared = new Int32Array(new SharedArrayBuffer(SLOTS * 4));
   const worker = new Worker(require.resolve('#thread'), {
     workerData: { ...data, shared } satisfies ThreadData,
-    resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
+    resourceLimits: { maxOldGenerationSizeMb: heapMb() },
   });
   const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
   let calls = 0;

@@ -37,7 +37,11 @@ export function limitsOf(flags: LimitFlags, env: Env): Limits {
 }
 
 /** SLUICE_CONCURRENCY and SLUICE_WORKERS; an empty variable is one that is not set. */
-function numberOf(name: 'concurrency' | 'workers', flags: LimitFlags, env: Env): number | undefined {
+function numberOf(
+  name: 'concurrency' | 'workers',
+  flags: LimitFlags,
+  env: Env,
+): number | undefined {
   const flag = flags[name];
   if (flag !== undefined) return checkOption(OPTIONS[name], flag, `--${name}`);
   const variable = `SLUICE_${name.toUpperCase()}`;
@@ -96,7 +100,11 @@ export function jobOptionsOf(pairs: readonly string[]): Record<string, string> {
 }
 
 /** A whole number that only a command takes, such as --limit. */
-export function wholeNumber(label: string, text: string, { min, unit }: { min: number; unit: string }): number {
+export function wholeNumber(
+  label: string,
+  text: string,
+  { min, unit }: { min: number; unit: string },
+): number {
   const max = Number.MAX_SAFE_INTEGER;
   return checkOption({ name: label, min, max, default: min, unit, why: 'it counts' }, text, label);
 }

@@ -51,7 +51,8 @@ export async function itemsCommand(
       shown += 1;
     }
     await lines.flush();
-    if (more) cli.say(`The first ${limit} are shown; --limit takes more, --json and --csv give all.`);
+    if (more)
+      cli.say(`The first ${limit} are shown; --limit takes more, --json and --csv give all.`);
     return EXIT.ok;
   });
 }
@@ -63,18 +64,25 @@ function filterOf({ status, code, key, index }: ItemsFlags): ItemFilter {
     ...(key === undefined ? {} : { key }),
     ...(index === undefined
       ? {}
-      : { index: wholeNumber('--index', index, { min: 0, unit: 'position in the input, from 0' }) }),
+      : {
+          index: wholeNumber('--index', index, { min: 0, unit: 'position in the input, from 0' }),
+        }),
   };
 }
 
-const COLUMNS: Column[] = [
-  { title: 'index', right: true, width: 8 },
+const INDEX: Column = { title: 'index', right: true, width: 8 };
+const STATUS: Column = { title: 'status', width: 7 };
+const DETAIL: Column = { title: 'detail' };
+const WIDE: Column[] = [
+  INDEX,
   { title: 'key', width: 28 },
-  { title: 'status', width: 7 },
+  STATUS,
   { title: 'tries', right: true, width: 5 },
   { title: 'took', right: true, width: 8 },
-  { title: 'detail' },
+  DETAIL,
 ];
+/** Under 100 columns, what went wrong matters more than how long it took. */
+const NARROW: Column[] = [INDEX, { title: 'key', width: 20 }, STATUS, DETAIL];
 
 const CSV_COLUMNS = [
   'index',
@@ -101,11 +109,19 @@ const formats = (cli: Cli): Record<'json' | 'csv' | 'table', Format> => ({
     row: ({ outcome, facts, kept }) => JSON.stringify({ ...outcome, ...facts, ...kept }),
   },
   csv: { head: CSV_COLUMNS.join(','), row: (item) => csvValues(item).map(csvCell).join(',') },
-  table: {
-    head: tableLines(COLUMNS, [], cli.width)[0],
-    row: (item) => tableRow(COLUMNS, tableCells(item), cli.width),
-  },
+  table: tableFormat(cli.tableWidth),
 });
+
+function tableFormat(width: number): Format {
+  const columns = width < 100 ? NARROW : WIDE;
+  return {
+    head: tableLines(columns, [], width)[0],
+    row: (item) => {
+      const cells = tableCells(item);
+      return tableRow(columns, width < 100 ? cells.toSpliced(3, 2) : cells, width);
+    },
+  };
+}
 
 function csvValues({ outcome, facts }: JoinedRow): unknown[] {
   const { index, key, status } = outcome;

@@ -15,16 +15,8 @@ const TOP_CODES = 3;
 /** Two lines for a terminal of `width` columns (40 or more): how far it is, and how it goes. */
 export function barLines({ progress, rate }: Shown, width: number): string[] {
   const { doneItems: done, totalItems: total } = progress.state;
-  const eta = etaMs(done, total, rate);
   // By importance; what does not fit is left out from the end.
-  const first = fitting(
-    [
-      amount(done, total),
-      ...(rate === undefined ? [] : [formatRate(rate, ' ')]),
-      ...(eta === undefined ? [] : [`ETA ${formatDuration(eta)}`]),
-    ],
-    width,
-  );
+  const first = fitting([amount(done, total), ...speed(progress, rate)], width);
   const room = Math.min(WIDEST_BAR, width - first.length - 3 - 6);
   const bar =
     total !== undefined && total > 0 && room >= NARROWEST_BAR
@@ -36,15 +28,24 @@ export function barLines({ progress, rate }: Shown, width: number): string[] {
 /** One line for a log file: all of it, whatever its length. */
 export function plainLine({ progress, rate }: Shown): string {
   const { batch, doneItems: done, totalItems: total } = progress.state;
-  const eta = etaMs(done, total, rate);
   const share = total === undefined ? [] : [percent(done, total)];
   return [
     `${batch.id}: ${amount(done, total)}`,
     ...share,
-    ...(rate === undefined ? [] : [formatRate(rate, ' ')]),
-    ...(eta === undefined ? [] : [`ETA ${formatDuration(eta)}`]),
+    ...speed(progress, rate),
     ...condition(progress),
   ].join(', ');
+}
+
+/** With all items done, only the report is missing. */
+function speed({ state }: Progress, rate: number | undefined): string[] {
+  const { doneItems: done, totalItems: total } = state;
+  if (total !== undefined && done >= total) return ['writing the report'];
+  const eta = etaMs(done, total, rate);
+  return [
+    ...(rate === undefined ? [] : [formatRate(rate, ' ')]),
+    ...(eta === undefined ? [] : [`ETA ${formatDuration(eta)}`]),
+  ];
 }
 
 const count = (n: number): string => formatCount(n, ' ');

@@ -107,4 +107,3 @@ function sayBatch(cli: Cli, batch: Batch, how: 'new' | 'resumed' | 'ended'): voi
     );
   }
 }
-

@@ -57,7 +57,9 @@ export async function showReport(
 ): Promise<void> {
   if (cli.json) {
     const { details: all, ...rest } = report;
-    await cli.out(`${JSON.stringify(details && all !== undefined ? { ...rest, details: all } : rest)}\n`);
+    await cli.out(
+      `${JSON.stringify(details && all !== undefined ? { ...rest, details: all } : rest)}\n`,
+    );
     return;
   }
   const next = nextSteps(cli, home, { batch, report });

@@ -15,9 +15,7 @@ import { hasHome, inHome } from './with-home.ts';
 
 /** Newest first; an id breaks ties, so that the order never depends on the store. */
 const newestFirst = async (home: Home) =>
-  (await presentBatches(home)).sort(
-    (a, b) => b.startedAt - a.startedAt || (a.id < b.id ? -1 : 1),
-  );
+  (await presentBatches(home)).sort((a, b) => b.startedAt - a.startedAt || (a.id < b.id ? -1 : 1));
 
 export async function statusCommand(cli: Cli, id: string | undefined): Promise<number> {
   return inHome(cli, async (home) => {
@@ -76,7 +74,8 @@ function statusFacts(state: BatchState, runner: boolean, now: number): StatusFac
   };
 }
 
-const orNull = (ms: number | undefined): number | null => (ms === undefined ? null : Math.round(ms));
+const orNull = (ms: number | undefined): number | null =>
+  ms === undefined ? null : Math.round(ms);
 
 const count = (n: number): string => formatCount(n, ' ');
 
@@ -138,8 +137,7 @@ export async function listCommand(cli: Cli): Promise<number> {
     { title: 'done/total', right: true },
     { title: 'failed', right: true },
   ];
-  const width = process.stdout.isTTY ? cli.width : 10_000;
-  await cli.out(`${tableLines(columns, cells, width).join('\n')}\n`);
+  await cli.out(`${tableLines(columns, cells, cli.tableWidth).join('\n')}\n`);
   return EXIT.ok;
 }
 

@@ -15,7 +15,9 @@ export async function pauseCommand(cli: Cli, id: string): Promise<number> {
     const resume = cli.command(`resume ${id}`);
     if (cli.json) await cli.out(`${JSON.stringify({ batch: batch.id, status, resume })}\n`);
     else if (running) {
-      await cli.out(`Batch ${id} is pausing: the process that runs it saves and ends within 5 s.\n`);
+      await cli.out(
+        `Batch ${id} is pausing: the process that runs it saves and ends within 5 s.\n`,
+      );
     } else await cli.out(`Batch ${id} is paused.\n`);
     cli.say(`Go on with: ${resume}`);
     return EXIT.ok;

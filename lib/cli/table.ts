@@ -35,5 +35,8 @@ export function tableLines(
 }
 
 /** One row of a table whose header was written before. */
-export const tableRow = (columns: readonly Column[], row: readonly string[], width: number): string =>
-  tableLines(columns, [row], width)[1] as string;
+export const tableRow = (
+  columns: readonly Column[],
+  row: readonly string[],
+  width: number,
+): string => tableLines(columns, [row], width)[1] as string;

@@ -23,8 +23,10 @@ export interface Cli {
   json: boolean;
   quiet: boolean;
   progress: ProgressMode;
-  /** Columns of stdout. */
+  /** Columns of stdout; 80 where nothing says. */
   width: number;
+  /** The same for tables: no limit where nothing says, so that a pipe loses nothing. */
+  tableWidth: number;
   /** Writes a result, and waits while the reader is slow. */
   out(text: string): Promise<void>;
   /** A line of talk; nothing under --quiet. */
@@ -50,6 +52,7 @@ export function newCli(flags: GlobalFlags): Cli {
     quiet: flags.quiet === true,
     progress: flags.progress ?? 'auto',
     width: columnsOf(process.stdout),
+    tableWidth: columnsOf(process.stdout, Number.MAX_SAFE_INTEGER),
     async out(text) {
       if (!process.stdout.write(text)) await once(process.stdout, 'drain');
     },
@@ -71,10 +74,10 @@ export const takesColour = (
   env: Readonly<Record<string, string | undefined>>,
 ): boolean => stream.isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb';
 
-/** The terminal's columns; COLUMNS where the stream is none; 80 where nothing says. */
-export function columnsOf(stream: { columns?: number }): number {
+/** The terminal's columns; COLUMNS where the stream is none. */
+export function columnsOf(stream: { columns?: number }, otherwise = 80): number {
   const columns = stream.columns ?? Number(process.env['COLUMNS']);
-  return Number.isInteger(columns) && columns > 0 ? columns : 80;
+  return Number.isInteger(columns) && columns > 0 ? columns : otherwise;
 }
 
 /** What to type to get this very program: `sluice`, `npx sluice`, or `node dist/cli/main.js`. */

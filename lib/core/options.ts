@@ -73,6 +73,14 @@ export const OPTIONS = {
     unit: 'bytes per record',
     why: 'a larger record is one failed outcome',
   }),
+  threadMb: row({
+    name: 'SLUICE_THREAD_MB',
+    min: 16,
+    max: 65_536,
+    default: 1024,
+    unit: 'MB of heap per worker thread',
+    why: 'an item that needs more ends its thread, not the machine',
+  }),
   tries: row({
     name: 'retry.tries',
     min: 1,

@@ -77,26 +77,29 @@ export interface JoinedRow {
   kept: Kept | undefined;
 }
 
-/** The rows of a part: each outcome joined with its attempts line. */
-export async function* joinedRows(loaded: LoadedPart): AsyncGenerator<JoinedRow> {
+/**
+ * The rows of a part: each outcome joined with its attempts line. `failedOnly` gives those that keep
+ * something of a failure, and parses no other line: parsing all of them cost a fifth of a batch (measured).
+ */
+export async function* joinedRows(
+  loaded: Pick<LoadedPart, 'key' | 'part' | 'outcomes'>,
+  { failedOnly = false }: { failedOnly?: boolean } = {},
+): AsyncGenerator<JoinedRow> {
   const text = await unzipSection(loaded.key, rawSection(loaded.part, 'attempts'));
   const outcomes = loaded.outcomes.toString().split('\n');
   let head = { worker: '', at: 0 };
-  let row = 0;
+  let row = -1;
   for (const line of text.toString().split('\n')) {
     if (line === '') continue;
-    if (line.startsWith('{')) {
+    const keeps = line.indexOf('{');
+    if (keeps === 0) {
       head = JSON.parse(line) as typeof head;
       continue;
     }
-    const [tries, at, micros, kept] = JSON.parse(line) as [
-      number,
-      number,
-      number,
-      Kept | undefined,
-    ];
-    const outcome = JSON.parse(outcomes[row] as string) as Outcome;
     row += 1;
+    if (failedOnly && keeps < 0) continue;
+    const [tries, at, micros, kept] = JSON.parse(line) as [number, number, number, Kept?];
+    const outcome = JSON.parse(outcomes[row] as string) as Outcome;
     const facts = {
       tries,
       startedAt: head.at + at,

@@ -13,9 +13,7 @@ import { committedParts } from './committed-parts.ts';
 import type { Engine } from './engine.ts';
 import {
   buildReport,
-  failuresFile,
-  logFile,
-  manifestFile,
+  passOverParts,
   type ReportState,
   reportHtml,
   reportJson,
@@ -77,11 +75,13 @@ async function writeReport(engine: Engine, state: ReportState): Promise<void> {
   const { id: name } = state.batch;
   const key = (file: Parameters<typeof reportKey>[2]): string =>
     reportKey(name, state.id.round, file);
-  const manifest = manifestFile(engine, state);
-  await engine.objects.put(key('manifest.jsonl'), manifest.body);
-  await engine.objects.put(key('failures.jsonl'), failuresFile(engine, state));
-  await engine.objects.put(key('log.jsonl.gz'), logFile(engine, state));
-  const report = buildReport(state, manifest.totals());
+  const pass = passOverParts(engine, state);
+  await Promise.all([
+    engine.objects.put(key('manifest.jsonl'), pass.manifest),
+    engine.objects.put(key('failures.jsonl'), pass.failures),
+    engine.objects.put(key('log.jsonl.gz'), pass.log),
+  ]);
+  const report = buildReport(state, pass.totals());
   await engine.objects.put(key('report.json'), reportJson(report));
   await engine.objects.put(key('report.html'), reportHtml(report));
 }

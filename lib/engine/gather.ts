@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { DETAILS_LIMIT, type Detail, type FailureGroup } from '../core/report.ts';
 import { joinedRows, type LoadedPart } from './committed-parts.ts';
 import { newBlockDigest } from './digest-blocks.ts';
-import type { Trailer } from './part.ts';
 import { addTrailer, noSums, type TrailerSums } from './trailer-sums.ts';
 
 /** Examples that the report shows of each code. */
@@ -16,8 +15,8 @@ export interface Totals extends TrailerSums {
 }
 
 export interface Gathering {
-  /** Adds one part, in index order, and returns its line of the manifest. */
-  add(loaded: LoadedPart): Promise<string>;
+  /** Adds one part, in index order: its line of the manifest, and its lines of failures.jsonl. */
+  add(loaded: LoadedPart): Promise<{ manifest: string; failures: string }>;
   /** To be asked for once, after the last part. */
   totals(): Totals;
 }
@@ -32,10 +31,16 @@ export function newGathering(total: number): Gathering {
     async add(loaded) {
       outcomes.update(loaded.outcomes);
       addTrailer(sums, loaded.trailer);
-      if (details !== undefined || wantsExamples(sums, loaded.trailer)) {
-        for await (const { outcome, facts } of joinedRows(loaded)) {
+      let failures = '';
+      const failedOnly = details === undefined;
+      if (!failedOnly || Object.keys(loaded.trailer.codes).length > 0) {
+        for await (const { outcome, facts, kept } of joinedRows(loaded, { failedOnly })) {
           details?.push({ ...outcome, ...facts });
-          if ('error' in outcome) addExample(sums.groups, outcome);
+          if (!('error' in outcome)) continue;
+          addExample(sums.groups, outcome);
+          const { index, key, status, error } = outcome;
+          const line = { sluice: 'failure/1', index, key, status, error, ...facts, ...kept };
+          failures += `${JSON.stringify(line)}\n`;
         }
       }
       const { chunk, epoch, key, sha256, part, trailer } = loaded;
@@ -43,7 +48,7 @@ export function newGathering(total: number): Gathering {
       const line = { chunk, epoch, key, bytes: part.bytes.length, sha256, first, items };
       const text = `${JSON.stringify(line)}\n`;
       manifest.update(text);
-      return text;
+      return { manifest: text, failures };
     },
     totals: () => ({
       ...sums,
@@ -53,9 +58,6 @@ export function newGathering(total: number): Gathering {
     }),
   };
 }
-
-const wantsExamples = (sums: TrailerSums, { codes }: Trailer): boolean =>
-  Object.keys(codes).some((code) => (sums.groups.get(code)?.examples.length ?? 0) < EXAMPLES);
 
 interface FailedItem {
   index: number;

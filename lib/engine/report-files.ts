@@ -5,11 +5,12 @@ import type { StageId } from '../core/keys.ts';
 import type { Report } from '../core/report.ts';
 import { renderReportHtml } from '../core/report-html/page.ts';
 import type { End } from '../core/transitions.ts';
+import { newChannel } from '../pool/channel.ts';
 import type { Batch, Stage, Sums } from './batch.ts';
-import { committedParts, joinedRows, loadParts } from './committed-parts.ts';
+import { committedParts, loadParts } from './committed-parts.ts';
 import type { Engine } from './engine.ts';
 import { newGathering, type Totals } from './gather.ts';
-import { getSection } from './read-part.ts';
+import { rawSection } from './read-part.ts';
 
 /** The state that a report is a pure function of. */
 export interface ReportState {
@@ -41,43 +42,42 @@ async function* pieces(lines: AsyncIterable<string>): AsyncGenerator<Buffer> {
   if (size > 0) yield Buffer.from(held.join(''));
 }
 
-/** manifest.jsonl; `totals` may be asked for once it was read to its end. */
-export function manifestFile(
-  stores: Stores,
-  state: ReportState,
-): { body: AsyncIterable<Buffer>; totals(): Totals } {
+/** What one pass over all parts gives: three files, to be read side by side, and then the totals. */
+export interface PartsPass {
+  /** manifest.jsonl: every part with its SHA-256. Reading it drives the pass. */
+  manifest: AsyncIterable<Buffer>;
+  /** failures.jsonl: failed and stalled items with their records; feeds back in as input. */
+  failures: AsyncIterable<Buffer>;
+  /** log.jsonl.gz: the parts' log sections as they are, since gzip members follow one another. */
+  log: AsyncIterable<Buffer>;
+  /** To be asked for once all three were read to their end. */
+  totals(): Totals;
+}
+
+/** Parts whose failures and log lines wait for their files. */
+const WAITING_PARTS = 4;
+
+export function passOverParts(stores: Stores, state: ReportState): PartsPass {
   const total = Object.values(state.sums.counts).reduce((sum, items) => sum + items, 0);
   const gathering = newGathering(total);
+  const failures = newChannel<string>(WAITING_PARTS);
+  const log = newChannel<Buffer>(WAITING_PARTS);
   const lines = async function* () {
-    const names = committedParts(stores.store, state.id, state.chunks);
-    for await (const loaded of loadParts(stores.objects, names)) yield gathering.add(loaded);
-  };
-  return { body: pieces(lines()), totals: () => gathering.totals() };
-}
-
-/** failures.jsonl: failed and stalled items with their records; feeds back in as input. */
-export function failuresFile(stores: Stores, state: ReportState): AsyncIterable<Buffer> {
-  const lines = async function* () {
-    if (state.sums.counts.failed + state.sums.counts.stalled === 0) return;
-    const names = committedParts(stores.store, state.id, state.chunks);
-    for await (const loaded of loadParts(stores.objects, names)) {
-      if (Object.keys(loaded.trailer.codes).length === 0) continue;
-      for await (const { outcome, facts, kept } of joinedRows(loaded)) {
-        if (!('error' in outcome)) continue;
-        const { index, key, status, error } = outcome;
-        yield `${JSON.stringify({ sluice: 'failure/1', index, key, status, error, ...facts, ...kept })}\n`;
+    try {
+      await log.push(gzipSync(''));
+      const names = committedParts(stores.store, state.id, state.chunks);
+      for await (const loaded of loadParts(stores.objects, names)) {
+        const added = await gathering.add(loaded);
+        if (added.failures !== '') await failures.push(added.failures);
+        await log.push(Buffer.from(rawSection(loaded.part, 'log')));
+        yield added.manifest;
       }
+    } finally {
+      failures.end();
+      log.end();
     }
   };
-  return pieces(lines());
-}
-
-/** log.jsonl.gz: the parts' log sections as they are, since gzip members follow one another. */
-export async function* logFile(stores: Stores, state: ReportState): AsyncGenerator<Buffer> {
-  yield gzipSync('');
-  for await (const { key } of committedParts(stores.store, state.id, state.chunks)) {
-    yield Buffer.from(await getSection(stores.objects, key, 'log'));
-  }
+  return { manifest: pieces(lines()), failures: pieces(failures), log, totals: gathering.totals };
 }
 
 export function buildReport({ batch, end, stage, id }: ReportState, totals: Totals): Report {

@@ -9,9 +9,7 @@ import { reportState } from './finalise.ts';
 import { getPart } from './read-part.ts';
 import {
   buildReport,
-  failuresFile,
-  logFile,
-  manifestFile,
+  passOverParts,
   type ReportState,
   reportHtml,
   reportJson,
@@ -111,12 +109,17 @@ function parse(
 /** Each report file, made again and compared by digest. */
 async function checkReport(stores: Stores, state: ReportState, verdict: Verdict): Promise<void> {
   try {
-    const manifest = manifestFile(stores, state);
+    const pass = passOverParts(stores, state);
+    const [manifest, failures, log] = await Promise.all([
+      streamDigest(pass.manifest),
+      streamDigest(pass.failures),
+      streamDigest(pass.log),
+    ]);
     const made = new Map<ReportFile, string>();
-    made.set('manifest.jsonl', await streamDigest(manifest.body));
-    made.set('failures.jsonl', await streamDigest(failuresFile(stores, state)));
-    made.set('log.jsonl.gz', await streamDigest(logFile(stores, state)));
-    const totals = manifest.totals();
+    made.set('manifest.jsonl', manifest);
+    made.set('failures.jsonl', failures);
+    made.set('log.jsonl.gz', log);
+    const totals = pass.totals();
     const report = buildReport(state, totals);
     made.set('report.json', sha256(reportJson(report)));
     made.set('report.html', sha256(reportHtml(report)));

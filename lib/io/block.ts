@@ -1,9 +1,9 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import type { ItemError } from '../core/errors.ts';
 import type { RecordBlock } from '../core/records.ts';
-import { createScanner } from './scan.ts';
+import { CR, createScanner, QUOTE } from './scan.ts';
 import type { Grammar } from './scan-state.ts';
-import { blankBytes, CR, QUOTE } from './scan-state.ts';
+import { blankBytes } from './scan-state.ts';
 import { firstInvalid } from './utf8.ts';
 
 /** Why one record cannot be read; `text` goes on after 'The record at byte 12 '. */

@@ -2,8 +2,8 @@ import type { ReaderOptions } from '../core/reader.ts';
 import type { BlockBytes } from './block.ts';
 import { badBytes } from './block.ts';
 import { splitCells } from './csv-row.ts';
-import { createScanner } from './scan.ts';
-import { blankBytes, CR, LF, QUOTE } from './scan-state.ts';
+import { CR, createScanner, LF, QUOTE } from './scan.ts';
+import { blankBytes } from './scan-state.ts';
 
 /** A header line must end within this many bytes of its source. */
 export const HEAD_BYTES = 1024 * 1024;

@@ -12,13 +12,6 @@ export interface Grammar {
  */
 export type RecordSink = (start: number, lineEnd: number, broken: boolean) => void;
 
-export const LF = 10;
-export const CR = 13;
-export const QUOTE = 34;
-
-/** Beyond this many bytes a native search (about 50 ns a call) beats a loop (about 1 ns a byte). */
-export const NEAR = 64;
-
 type Mode = 'start' | 'plain' | 'quoted' | 'skip';
 
 export interface ScanState {
@@ -50,7 +43,7 @@ export interface ScanState {
 /** Bytes that a line may hold and still be blank. */
 export function blankBytes(delimiter: number): Uint8Array {
   const blank = new Uint8Array(256);
-  for (const byte of [0x20, 0x09, CR]) blank[byte] = 1;
+  for (const byte of [0x20, 0x09, 0x0d]) blank[byte] = 1;
   if (delimiter >= 0) blank[delimiter] = 1;
   return blank;
 }

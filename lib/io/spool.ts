@@ -5,7 +5,7 @@ import { spoolIndexKey, spoolKey } from '../core/keys.ts';
 import type { ReadBytes } from '../core/reader.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { gunzip } from './gunzip.ts';
-import { LF } from './scan-state.ts';
+import { LF } from './scan.ts';
 import type { BoundSource } from './source.ts';
 
 /** Also the block of the input digest, so that a spooled stream's digest needs no second reading. */

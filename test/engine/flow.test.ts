@@ -66,7 +66,16 @@ describe('a batch from start to report', () => {
     await world.start();
     await world.run();
     const report = await world.report();
-    expect(report).toMatchObject({ total: 7, ok: 2, skipped: 1, failed: 3, stalled: 1, notRun: 0, status: 'done', chunks: 3 });
+    expect(report).toMatchObject({
+      total: 7,
+      ok: 2,
+      skipped: 1,
+      failed: 3,
+      stalled: 1,
+      notRun: 0,
+      status: 'done',
+      chunks: 3,
+    });
     expect(report.details?.map(({ key, status, tries }) => [key, status, tries])).toEqual([
       ['row-ok', 'ok', 1],
       ['row-skip', 'skipped', 1],
@@ -83,29 +92,44 @@ describe('a batch from start to report', () => {
       ['TypeError', 1],
     ]);
     expect(report.retried).toBe(1);
-    const failures = (await world.file('failures.jsonl')).trim().split('\n').map((line) => JSON.parse(line));
+    const failures = (await world.file('failures.jsonl'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
     expect(failures.map(({ index, record }) => [index, record.id])).toEqual([
       [2, 'row-fail'],
       [3, 'row-stall'],
       [5, 'row-throw'],
       [6, 'row-hang'],
     ]);
-    const log = gunzipSync((await world.engine.objects.get(reportKey(world.id, 0, 'log.jsonl.gz'))) as Uint8Array);
-    expect(JSON.parse(log.toString())).toMatchObject({ level: 'info', index: 0, key: 'row-ok', msg: 'seen' });
+    const log = gunzipSync(
+      (await world.engine.objects.get(reportKey(world.id, 0, 'log.jsonl.gz'))) as Uint8Array,
+    );
+    expect(JSON.parse(log.toString())).toMatchObject({
+      level: 'info',
+      index: 0,
+      key: 'row-ok',
+      msg: 'seen',
+    });
     expect(await verifyBatch(world.engine, await world.batch(), undefined)).toMatchObject({
-      problems: expect.arrayContaining([expect.stringContaining('job file is missing')]),
+      problems: [],
     });
   });
 
   it('gives the same bytes at any concurrency, chunk size and number of workers', async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.array(fc.constantFrom('ok', 'skip', 'fail', 'stall', 'throw', 'slow'), { maxLength: 12 }),
+        fc.array(fc.constantFrom('ok', 'skip', 'fail', 'stall', 'throw', 'slow'), {
+          maxLength: 12,
+        }),
         fc.integer({ min: 1, max: 6 }),
         fc.integer({ min: 1, max: 5 }),
         fc.integer({ min: 1, max: 4 }),
         async (kinds, chunk, concurrency, workers) => {
-          const rows = kinds.map((kind, at) => ({ id: `r${at}`, do: kind as NonNullable<Row['do']> }));
+          const rows = kinds.map((kind, at) => ({
+            id: `r${at}`,
+            do: kind as NonNullable<Row['do']>,
+          }));
           const alone = await outcomesOf(rows, { chunk: 100, concurrency: 1, workers: 1 });
           expect(await outcomesOf(rows, { chunk, concurrency, workers })).toBe(alone);
         },
@@ -119,16 +143,29 @@ describe('a batch from start to report', () => {
   });
 
   it('lets a slow item hold one slot and delay no other', async () => {
-    const rows: Row[] = Array.from({ length: 1000 }, (_, at) => ({ id: `r${at}`, ...(at === 3 ? { do: 'slow' as const } : {}) }));
-    const world = memoryWorld(job, { rows, limits: { concurrency: 2, workers: 1 } });
+    const others = 999;
+    let done = 0;
+    let open = (): void => undefined;
+    const allOthersDone = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const slowFirst = defineJob({
+      name: 'slow-first',
+      input: ndjson(),
+      limits: { itemTimeout: '10s' },
+      async process(_row, { index }) {
+        if (index === 3) await allOthersDone;
+        else done += 1;
+        if (done === others) open();
+        return ok(index);
+      },
+    }) as Job;
+    const rows = Array.from({ length: others + 1 }, (_, at) => at);
+    const world = memoryWorld(slowFirst, { rows, limits: { concurrency: 2, workers: 1 } });
     await world.start();
     await world.run();
-    const { details = [] } = await world.report();
-    const slow = details[3];
-    const others = details.filter(({ index }) => index !== 3);
-    expect(slow?.durationMs).toBeGreaterThan(55);
-    const lastOther = Math.max(...others.map(({ startedAt, durationMs }) => startedAt + durationMs));
-    expect(lastOther).toBeLessThan((slow?.startedAt ?? 0) + (slow?.durationMs ?? 0));
+    // Had it held up any other item, it would have waited for its time-out.
+    expect(await world.report()).toMatchObject({ ok: others + 1, failed: 0 });
   });
 
   it('never has more items in flight than concurrency x workers', async () => {
@@ -145,7 +182,10 @@ describe('a batch from start to report', () => {
       },
     }) as Job;
     const rows = Array.from({ length: 200 }, (_, at) => at);
-    const world = memoryWorld(counting, { rows, limits: { concurrency: 3, workers: 2, chunk: 20 } });
+    const world = memoryWorld(counting, {
+      rows,
+      limits: { concurrency: 3, workers: 2, chunk: 20 },
+    });
     await world.start();
     await world.run();
     expect((await world.batch()).status).toBe('done');
@@ -154,10 +194,16 @@ describe('a batch from start to report', () => {
 });
 
 describe('stops', () => {
-  const failing = Array.from({ length: 100 }, (_, at): Row => ({ id: `r${at}`, do: at % 2 ? 'fail' : 'ok' }));
+  const failing = Array.from(
+    { length: 100 },
+    (_, at): Row => ({ id: `r${at}`, do: at % 2 ? 'fail' : 'ok' }),
+  );
 
   it('stops at its threshold with an overshoot of at most the window, and records the rest as not run', async () => {
-    const world = memoryWorld(job, { rows: failing, limits: { chunk: 5, workers: 2, tolerateFailures: 10 } });
+    const world = memoryWorld(job, {
+      rows: failing,
+      limits: { chunk: 5, workers: 2, tolerateFailures: 10 },
+    });
     await world.start();
     await world.run();
     const report = await world.report();

@@ -1,50 +1,57 @@
 import { expect, test } from 'vitest';
-import type { ReadBytes } from '../../lib/core/reader.ts';
+import type { Layout, ReadBytes } from '../../lib/core/reader.ts';
 import { openCsv } from '../../lib/io/csv.ts';
 import { openNdjson } from '../../lib/io/ndjson.ts';
+import type { Outcome } from './reading.ts';
 import { readAllRecords } from './reading.ts';
 
-const HUGE = 200 * 1024 * 1024;
+const MIB = 1024 * 1024;
 const before = Buffer.from('a,b\n1,2\n');
 const after = Buffer.from('\n3,4\n');
-const end = before.length + HUGE + after.length;
 
-/** A source with one line of 200 MiB in its middle, made while it is read. */
-const synthetic =
-  (fill: string, peak: { bytes: number }): ReadBytes =>
-  async (from, to) => {
-    peak.bytes = Math.max(peak.bytes, process.memoryUsage.rss());
-    const bytes = Buffer.alloc(to - from, fill);
-    for (const [part, at] of [
-      [before, 0],
-      [after, before.length + HUGE],
-    ] as const) {
+/** Reads a source whose middle is one line, made while it is read; returns the largest memory seen. */
+async function readHuge(
+  layout: Layout,
+  fill: string,
+  huge: number,
+): Promise<Outcome & { peak: number; end: number }> {
+  const end = before.length + huge + after.length;
+  let peak = 0;
+  const read: ReadBytes = async (from, to) => {
+    peak = Math.max(peak, process.memoryUsage.rss());
+    const turn = Math.abs(from - before.length) % fill.length;
+    const bytes = Buffer.alloc(to - from, fill.slice(turn) + fill.slice(0, turn));
+    for (const { part, at } of [
+      { part: before, at: 0 },
+      { part: after, at: before.length + huge },
+    ]) {
       const start = Math.max(from, at);
       const stop = Math.min(to, at + part.length);
       if (start < stop) part.copy(bytes, start - from, start - at, stop - at);
     }
     return bytes;
   };
+  const source = { length: end } as Uint8Array;
+  const limits = { items: 1000, bytes: 4 * MIB };
+  return { ...(await readAllRecords(layout, source, { read, limits })), peak, end };
+}
 
 test.each([
-  ['csv', 'x', openCsv(before, {})],
-  ['csv of commas and quotes', ',"x"', openCsv(before, {})],
-  ['csv with a quote that is never closed', '"', openCsv(before, {})],
-  ['ndjson', 'x', openNdjson(before, {})],
-])('a line of 200 MiB is skipped in flat memory: %s', async (_name, fill, layout) => {
-  const peak = { bytes: 0 };
-  const read = synthetic(fill, peak);
-  await layout.cuts(read, { start: 0, end: 1024 }, { items: 1, bytes: 1 }).next?.();
+  { name: 'csv', fill: 'x', layout: openCsv(before, {}), size: 200 },
+  { name: 'csv of quoted cells', fill: ',"x"', layout: openCsv(before, {}), size: 64 },
+  { name: 'csv, an open quote', fill: '"', layout: openCsv(before, {}), size: 64 },
+  { name: 'ndjson', fill: 'x', layout: openNdjson(before, {}), size: 200 },
+])('a line of $size MiB is skipped in flat memory: $name', async ({ fill, layout, size }) => {
+  // The heap's own growth to its usual size is not what is measured.
+  await readHuge(layout, fill, 30 * MIB);
   const start = process.memoryUsage.rss();
-  const source = { length: end } as Uint8Array;
-  const { records, chunks } = await readAllRecords(layout, source, {
-    read,
-    limits: { items: 1000, bytes: 4 << 20 },
-  });
+  const { records, chunks, peak, end } = await readHuge(layout, fill, size * MIB);
   const long = records.find(({ error }) => error?.code === 'RECORD_TOO_LONG');
   expect(long?.raw).toBe('');
-  expect(long?.error?.message).toContain(`is ${HUGE} bytes long; maxRecordBytes allows 1048576`);
-  expect(records.at(-1)?.error?.code).toBe(layout.columns ? undefined : 'BAD_JSON');
+  expect(long?.error?.message).toContain(
+    `is ${size * MIB} bytes long; maxRecordBytes allows 1048576`,
+  );
+  expect(records.at(-1)?.raw).toBe('3,4');
   expect(chunks.at(-1)?.end).toBe(end);
-  expect((peak.bytes - start) / 1024 / 1024).toBeLessThan(50);
+  expect((peak - start) / MIB).toBeLessThan(50);
 });

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { systemClock } from '../../lib/adapters/local/clock.ts';
 import { memoryCheckpointStore } from '../../lib/adapters/memory/checkpoint-store.ts';
 import { memoryHost } from '../../lib/adapters/memory/host.ts';
@@ -5,7 +6,7 @@ import { memoryLogger } from '../../lib/adapters/memory/logger.ts';
 import { memoryObjectStore } from '../../lib/adapters/memory/object-store.ts';
 import { memoryWorkQueue } from '../../lib/adapters/memory/work-queue.ts';
 import type { Job, Limits } from '../../lib/core/job.ts';
-import { reportKey, type ReportFile } from '../../lib/core/keys.ts';
+import { jobKey, LIVE, type ReportFile, reportKey } from '../../lib/core/keys.ts';
 import { settingsOf, windowOf } from '../../lib/core/options.ts';
 import type { RecordBlock } from '../../lib/core/records.ts';
 import type { Report } from '../../lib/core/report.ts';
@@ -18,6 +19,7 @@ import { items } from '../../lib/engine/items.ts';
 import { planChunks } from '../../lib/engine/plan-chunks.ts';
 import { ORCHESTRATOR, stageQueue } from '../../lib/engine/send.ts';
 import { startBatch } from '../../lib/engine/start-batch.ts';
+import { sweepBatch } from '../../lib/engine/sweep.ts';
 import { workChunk } from '../../lib/engine/work-chunk.ts';
 import type { Input } from '../../lib/ports/input.ts';
 
@@ -44,27 +46,61 @@ export function rowsInput(rows: readonly unknown[], chunk: number): Input {
 export interface WorldOptions {
   rows: readonly unknown[];
   limits?: Limits;
-  /** Changes the engine before it runs: faults, other hosts. */
-  tamper?: (engine: Engine) => void;
+  /** Stores of an earlier world: this one is the process that comes after it. */
+  after?: Pick<Engine, 'store' | 'objects'>;
+  /** Called before and after each call of the stores and the queue; what it throws is the crash. */
+  onCall?: (moment: 'before' | 'after', call: string) => void;
 }
 
+/** The same port, each of whose calls is told of. */
+function told<T extends object>(name: string, port: T, onCall: WorldOptions['onCall']): T {
+  if (onCall === undefined) return port;
+  return new Proxy(port, {
+    get(target, method) {
+      const value = Reflect.get(target, method) as unknown;
+      if (typeof value !== 'function') return value;
+      // Not a promise but a listing: its reads change nothing, a crash in it is one before the next call.
+      if (method === 'list') return value.bind(target) as unknown;
+      return async (...given: unknown[]) => {
+        const call = `${name}.${String(method)}`;
+        onCall('before', call);
+        const answer = (await value.apply(target, given)) as unknown;
+        onCall('after', call);
+        return answer;
+      };
+    },
+  });
+}
+
+/** Stands for the job file, which these worlds do not bundle. */
+const JOB_BYTES = Buffer.from('export default {}');
+
+let processes = 0;
+
 /** The real engine on memory adapters, with as many workers as its settings say. */
-export function memoryWorld(job: Job, { rows, limits, tamper }: WorldOptions) {
+export function memoryWorld(job: Job, { rows, limits, after, onCall }: WorldOptions) {
   const settings = settingsOf(job, limits);
   const clock = systemClock();
-  const host = memoryHost();
+  processes += 1;
+  const host = memoryHost({ id: `p${processes}` });
+  // Whoever came before is dead: a resume waits for nobody.
+  host.isDead = (owner) => !owner.startsWith(host.id);
   const input = rowsInput(rows, settings.chunk);
   let draining = false;
+  const raw = after ?? { store: memoryCheckpointStore(), objects: memoryObjectStore() };
   const engine: Engine = {
     clock,
     host,
-    store: memoryCheckpointStore(),
-    objects: memoryObjectStore(),
-    queue: memoryWorkQueue(clock),
+    store: told('store', raw.store, onCall),
+    objects: told('objects', raw.objects, onCall),
+    queue: told('queue', memoryWorkQueue(clock), onCall),
     log: memoryLogger(),
-    jobDigest: 'code-1',
+    jobDigest: createHash('sha256').update(JOB_BYTES).digest('hex'),
     window: windowOf(settings),
-    leases: { until: (now) => now + 60_000, hold: () => ({ lost: () => false, drop: () => undefined }) },
+    leases: {
+      until: (now) => now + 60_000,
+      hold: () => ({ lost: () => false, drop: () => undefined }),
+    },
     inputOf: async () => input,
     remainingMs: () => Number.POSITIVE_INFINITY,
     draining: () => draining,
@@ -87,27 +123,39 @@ export function memoryWorld(job: Job, { rows, limits, tamper }: WorldOptions) {
         control,
       ),
   };
-  tamper?.(engine);
   const id = 'test-batch';
 
   const handle = async (queue: string): Promise<boolean> => {
-    const [delivery] = await engine.queue.receive(queue, { max: 1, waitMs: 0, visibilityMs: 60_000 });
+    const [delivery] = await engine.queue.receive(queue, {
+      max: 1,
+      waitMs: 0,
+      visibilityMs: 60_000,
+    });
     if (delivery === undefined) return false;
     const { message, receipt } = delivery;
     const batch = (await readBatch(engine.store, id)) as Batch;
     if (message.step === 'plan') await planChunks(engine, batch);
     else if (message.step === 'finalise') await finalise(engine, message);
-    else await workChunk(engine, { batch: id, round: message.round, stage: 0, chunk: message.chunk ?? 0 });
+    else
+      await workChunk(engine, {
+        batch: id,
+        round: message.round,
+        stage: 0,
+        chunk: message.chunk ?? 0,
+      });
     await engine.queue.ack(queue, receipt);
     return true;
   };
 
   return {
     engine,
+    /** The stores themselves, which outlive the process. */
+    raw,
     id,
     batch: async () => (await readBatch(engine.store, id)) as Batch,
-    start: () =>
-      startBatch(engine, {
+    async start(): Promise<boolean> {
+      await engine.objects.put(jobKey(id), JOB_BYTES);
+      return startBatch(engine, {
         id,
         job: job.name,
         jobRef: job.name,
@@ -117,24 +165,28 @@ export function memoryWorld(job: Job, { rows, limits, tamper }: WorldOptions) {
         settings,
         options: {},
         now: 1_700_000_000_000,
-      }),
+      });
+    },
     /** Works what is queued, `settings.workers` chunks at once, until nothing is left. */
     async run(): Promise<void> {
-      let [busy, idleSince] = [0, 0];
-      const loop = async (queue: string): Promise<void> => {
-        idleSince = clock.monotonic();
-        while (busy > 0 || clock.monotonic() - idleSince < 40) {
-          busy += 1;
-          const did = await handle(queue);
-          busy -= 1;
-          if (did) idleSince = clock.monotonic();
-          else await clock.sleep(2);
+      // Looks in vain of each loop since anything was found; 0 while it handles something.
+      const inVain: number[] = [];
+      const loop = async (queue: string, at: number): Promise<void> => {
+        do {
+          const looks = inVain[at] ?? 0;
+          inVain[at] = 0;
+          if (await handle(queue)) inVain.fill(0);
+          else inVain[at] = looks + 1;
+          await clock.sleep(1);
           if (hasEnded((await readBatch(engine.store, id))?.status)) return;
-        }
+        } while (inVain.some((looks) => looks < 5));
       };
       const queues = [ORCHESTRATOR, ...new Array<string>(settings.workers).fill(stageQueue(0))];
       await Promise.all(queues.map(loop));
     },
+    /** What a process does that takes the batch up. */
+    takeUp: async () =>
+      sweepBatch(engine, (await readBatch(engine.store, id)) as Batch, { graceMs: 0 }),
     drain: () => {
       draining = true;
     },
@@ -148,8 +200,26 @@ export function memoryWorld(job: Job, { rows, limits, tamper }: WorldOptions) {
     /** All outcome lines, in order. */
     async outcomes(): Promise<string> {
       const lines = [];
-      for await (const { outcome } of items(engine, await this.batch(), {})) lines.push(JSON.stringify(outcome));
+      for await (const { outcome } of items(engine, await this.batch(), {}))
+        lines.push(JSON.stringify(outcome));
       return lines.join('\n');
     },
   };
+}
+
+/** Copies of both stores, so that one state can be damaged in many ways. */
+export async function copyStores(
+  { store, objects }: Pick<Engine, 'store' | 'objects'>,
+  id: string,
+) {
+  const copy = { store: memoryCheckpointStore(), objects: memoryObjectStore() };
+  for await (const key of objects.list('')) {
+    await copy.objects.put(key, (await objects.get(key)) as Uint8Array);
+  }
+  for (const batch of [id, LIVE]) {
+    for (const { sort, record } of await store.query(batch, '', '\uffff')) {
+      await copy.store.change({ batch, sort }, { when: [], set: record });
+    }
+  }
+  return copy;
 }

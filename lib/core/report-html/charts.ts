@@ -4,8 +4,8 @@ import { type Html, html, nothing, pct, table } from './html.ts';
 
 /** Geometry in px: widths are percentages, so text keeps its size from 360 px to print. */
 const PLOT = { top: 58, bottom: 190, height: 216 };
-/** Bars carry only that much of their slot; the rest is the gap. */
-const FILL = 0.86;
+/** Share of a column's slot that is filled: few columns need no wide gaps. */
+const fillOf = (columns: number): number => 1 - Math.min(0.14, columns / 100);
 
 interface Column {
   value: number;
@@ -66,8 +66,9 @@ export function throughputChart(report: Report): Html {
     id: 'throughput',
     heading: 'Rate over time',
     empty:
-      (peak === 0 || !(spanMs > 0)) &&
-      'The batch took no measurable time, so there is no rate to draw.',
+      peak === 0
+        ? 'No item ran, so there is no rate to draw.'
+        : !(spanMs > 0) && 'The batch took less than a millisecond, so there is no rate to draw.',
     lede: `Items ended per second. The best ${formatDuration(spanMs)} reached ${formatRate(rateOf(peak))}.`,
     desc: `Average ${formatRate(report.throughput)}, peak ${formatRate(rateOf(peak))} over ${at(items.length)}.`,
     columns: items.map((n, i) => ({
@@ -126,10 +127,11 @@ ${(options.marks ?? []).map(mark)}
 function columns(list: readonly Column[]): Html[] {
   const most = list.reduce((high, { value }) => Math.max(high, value), 0);
   const plot = PLOT.bottom - PLOT.top;
+  const fill = fillOf(list.length);
   return list.map(({ value, title }, i) => {
     if (!(value > 0) || most === 0) return nothing;
     const height = Number(Math.max(1.5, (value / most) * plot).toFixed(2));
-    return html`<rect class="f-accent" x="${pct(i + (1 - FILL) / 2, list.length)}" y="${Number((PLOT.bottom - height).toFixed(2))}" width="${pct(FILL, list.length)}" height="${height}" rx="1"><title>${title}</title></rect>`;
+    return html`<rect class="f-accent" x="${pct(i + (1 - fill) / 2, list.length)}" y="${Number((PLOT.bottom - height).toFixed(2))}" width="${pct(fill, list.length)}" height="${height}" rx="1"><title>${title}</title></rect>`;
   });
 }
 

@@ -34,7 +34,9 @@ ${row('Manifest', digests.manifest)}
 
 /** The options of the batch: with them, the job and the input it can be repeated exactly. */
 export function options(report: Report): Html {
-  const rows = Object.entries(report.options).slice(0, OPTIONS_SHOWN);
+  const rows = Object.entries(report.options)
+    .filter(([name]) => name !== 'now')
+    .slice(0, OPTIONS_SHOWN);
   const all = [...rows, ['now', report.now] as const];
   return html`<section aria-labelledby="options"><h2 id="options">Options</h2>
 <p class="mute">As this batch ran. Jobs see <code>now</code> instead of a clock.</p>

@@ -62,7 +62,10 @@ ${report.round > 0 && html`<div><dt>Round</dt><dd>${report.round}</dd></div>`}
 /** The batch in one sentence: what a reader takes away who reads nothing else. */
 export function sentence(report: Report): string {
   if (report.total === 0) return 'The input held no items.';
-  const items = `${formatCount(report.total)} ${report.total === 1 ? 'item' : 'items'}`;
+  const all = `${formatCount(report.total)} ${report.total === 1 ? 'item' : 'items'}`;
+  const ran = report.total - report.notRun;
+  if (ran <= 0) return `None of ${all} ran.`;
+  const items = report.notRun > 0 ? `${formatCount(ran)} of ${all}` : all;
   const time = formatDuration(elapsedMs(report.startedAt, report.finishedAt));
   const rest = [
     report.failed > 0 && `${formatCount(report.failed)} failed`,

@@ -12,10 +12,10 @@ export const PALETTES = {
     track: '#e6ebf0',
     accent: '#1c6a86',
     ok: '#2b7a4b',
-    skipped: '#5f7186',
+    skipped: '#3d6a9a',
     failed: '#b5352a',
     stalled: '#96600a',
-    notRun: '#80899a',
+    notRun: '#697180',
     onFill: '#ffffff',
   },
   dark: {
@@ -27,10 +27,10 @@ export const PALETTES = {
     track: '#242d37',
     accent: '#63b4d1',
     ok: '#63c18b',
-    skipped: '#93a3b5',
+    skipped: '#86aee0',
     failed: '#f28072',
     stalled: '#e2a848',
-    notRun: '#78869a',
+    notRun: '#8f97a5',
     onFill: '#0d1117',
   },
 } as const;
@@ -65,7 +65,7 @@ h1{font-size:2rem;line-height:1.2;font-weight:650;letter-spacing:-.015em}
 .reason{margin-top:1rem;padding:.625rem .875rem;background:var(--panel);border-left:3px solid currentColor;max-width:46rem}
 .reason span{color:var(--ink)}
 .facts{display:flex;flex-wrap:wrap;gap:.25rem 1.5rem;margin-top:1rem;font-size:.875rem;color:var(--mute)}
-.facts div{display:flex;gap:.4em}.facts dd{color:var(--ink);min-width:0}`;
+.facts div{display:flex;gap:.4em;align-items:baseline}.facts dd{color:var(--ink);min-width:0}`;
 
 const SECTIONS = `
 .key{display:grid;grid-template-columns:repeat(6,1fr);gap:1px;background:var(--line);border:1px solid var(--line);border-radius:6px;overflow:hidden}
@@ -81,15 +81,15 @@ h3{font-size:.9375rem;font-weight:600;margin-bottom:.25rem}
 .two>section{display:grid;grid-template-columns:minmax(0,1fr);grid-template-rows:subgrid;grid-row:span 4;align-content:start}
 .two>section>p{margin-bottom:0}
 footer{margin:2.75rem 0 2rem;padding-top:.875rem;border-top:1px solid var(--line);font-size:.8125rem;color:var(--mute)}
-pre{background:var(--panel);border:1px solid var(--line);border-radius:6px;padding:.625rem .875rem;margin:.375rem 0 .75rem;white-space:pre-wrap}
-.hash{display:grid;grid-template-columns:max-content 1fr;gap:.375rem 1.25rem;font-size:.9375rem}
+pre{background:var(--panel);border:1px solid var(--line);border-radius:6px;padding:.625rem .875rem;margin:.375rem 0 .75rem;white-space:pre-wrap}pre code{font-size:1em}
+.hash{display:grid;align-items:baseline;grid-template-columns:max-content 1fr;gap:.375rem 1.25rem;font-size:.9375rem}
 .hash dt{color:var(--mute)}`;
 
 const TABLES = `
 .scroll{overflow-x:auto;position:relative}
 .scroll:focus-visible,summary:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
 table{border-collapse:collapse;width:100%;font-size:.9375rem}
-th,td{text-align:left;vertical-align:top;padding:.4375rem 1rem .4375rem 0;border-bottom:1px solid var(--line);font-weight:400}
+th,td{text-align:left;vertical-align:baseline;padding:.4375rem 1rem .4375rem 0;border-bottom:1px solid var(--line);font-weight:400}
 th:last-child,td:last-child{padding-right:0}
 thead th{font-size:.8125rem;color:var(--mute);border-bottom-color:var(--mute);white-space:nowrap;vertical-align:bottom}
 .n{text-align:right;white-space:nowrap}
@@ -124,7 +124,7 @@ const CHARTS = `
 const NARROW = `
 @media(max-width:60rem){.key{grid-template-columns:repeat(3,1fr)}}
 @media(max-width:47.99rem){.two{grid-template-columns:1fr}}
-@media(max-width:34rem){.wrap{padding:0 1rem}header{padding-top:1.5rem}h1{font-size:1.625rem}.lede{font-size:1.0625rem}.key{grid-template-columns:1fr 1fr}.key div{padding:.625rem .75rem}.hash{grid-template-columns:1fr;gap:0}.hash dd{margin-bottom:.625rem}.ex li{grid-template-columns:1fr}.ex li+li{margin-top:.375rem}.wide{display:none}th,td{padding-right:.75rem}.facts{display:grid;gap:.25rem}.bar .small{display:none}}
+@media(max-width:34rem){.wrap{padding:0 1rem}header{padding-top:1.5rem}h1{font-size:1.625rem}.lede{font-size:1.0625rem}.key{grid-template-columns:1fr 1fr}.key div{padding:.625rem .75rem}.hash{grid-template-columns:1fr;gap:0}.hash dd{margin-bottom:.625rem}.ex li{grid-template-columns:1fr}.ex li+li{margin-top:.375rem}.wide{display:none}th,td{padding-right:.75rem}.n:has(+.wide:last-child){padding-right:0}.gap{stroke-width:1}.facts{display:grid;gap:.25rem}.bar .small{display:none}}
 @media print{:root{%LIGHT%}body{font-size:10.5pt}.wrap{max-width:none;padding:0}header{padding-top:0}section{padding-top:1.25rem}table,figure,.key,pre,tr{break-inside:avoid}h2,thead{break-after:avoid}.scroll{overflow:visible}summary{display:none}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}`;
 
 const fills = tones

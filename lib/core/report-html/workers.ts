@@ -23,7 +23,7 @@ export function workers(report: Report): Html {
 <p class="mute">${sentence(sorted.length, shown.length)}</p>
 ${table({
   caption: 'Items by worker',
-  head: html`<th scope="col">Worker</th><th scope="col" class="n">Items</th><th scope="col" class="n">Share</th><th scope="col" class="w wide"><span class="sr">Items as a bar</span></th><th scope="col" class="n">Failed</th><th scope="col" class="n">Chunks</th><th scope="col" class="n">Busy</th>`,
+  head: html`<th scope="col">Worker</th><th scope="col" class="n">Items</th><th scope="col" class="n">Share</th><th scope="col" class="w wide"><span class="sr">Items as a bar</span></th><th scope="col" class="n">Failed</th><th scope="col" class="n wide">Chunks</th><th scope="col" class="n">Busy</th>`,
   rows: [...shown.map((row) => tableRow(row, { all, most })), others],
 })}</section>`;
 }
@@ -48,5 +48,5 @@ const othersOf = (rest: readonly Row[]): Row => ({
 /** Together the others would outgrow the largest: `most` 0 leaves their bar out. */
 function tableRow(row: Row, { all, most }: { all: number; most: number }): Html {
   const bar = most > 0 && shareBar(row.items, most);
-  return html`<tr><th scope="row" class="mono">${show(row.worker, 'worker')}</th><td class="n">${formatCount(row.items)}</td><td class="n">${formatShare(row.items, all)}</td><td class="w wide">${bar}</td><td class="n">${formatCount(row.failed)}</td><td class="n">${formatCount(row.chunks)}</td><td class="n">${formatDuration(row.busyMs)}</td></tr>`;
+  return html`<tr><th scope="row" class="mono">${show(row.worker, 'worker')}</th><td class="n">${formatCount(row.items)}</td><td class="n">${formatShare(row.items, all)}</td><td class="w wide">${bar}</td><td class="n">${formatCount(row.failed)}</td><td class="n wide">${formatCount(row.chunks)}</td><td class="n">${formatDuration(row.busyMs)}</td></tr>`;
 }

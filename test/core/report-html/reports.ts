@@ -126,6 +126,9 @@ export const REPORTS: Readonly<Record<string, Report>> = {
   single: usual({
     ...nothingRan,
     total: 1,
+    finishedAt: '2026-08-21T06:45:47.240Z',
+    cpuSeconds: 0.2,
+    input: { name: 'data/one.csv', bytes: 118, sources: 1 },
     ok: 1,
     chunks: 1,
     throughput: 8.3,

@@ -26,7 +26,7 @@ const odds = fc
   .filter((value) => value < 10 ** 10);
 
 const text = (value: number): string => decimalText(value, 4);
-const RUNS = { numRuns: 3000 };
+const RUNS = { numRuns: 1500 };
 
 describe('parseOdds', () => {
   it('reads every decimal text of up to 6 and 4 digits as ten-thousandths', () => {

@@ -35,7 +35,7 @@ describe('a row', () => {
     const done = createConverter({ commission: '2%' })(ROW);
     expect(JSON.stringify(matchIn(done))).toBe(
       '{"div":"E0","date":"2015-08-08","home":"Bournemouth","away":"Aston Villa","result":"A",' +
-        '"markets":[{"book":"B365","odds":["2","3.6","4"],"net":["1.980","3.548","3.940"],' +
+        '"markets":[{"book":"B365","net":["1.980","3.548","3.940"],' +
         '"overPpm":27778,"fairPpm":[486486,270270,243243]}]}',
     );
   });
@@ -64,13 +64,12 @@ describe('a row', () => {
       { book: 'PS', close: true, line: undefined, net: ['2.078', '3.450', '3.842'] },
       { book: 'P', close: true, line: 2.5, net: ['1.900', '1.810'] },
     ]);
-    expect(markets[2]?.odds).toEqual(['2.0', '1.9']);
   });
 
-  it('leaves out a result that is none, and blanks around odds', () => {
+  it('leaves out a result that is none, and reads odds with blanks around', () => {
     const value = matchIn(convert({ ...ROW, FTR: '', B365H: ' 2 ' }));
     expect(value).not.toHaveProperty('result');
-    expect(value.markets[0]?.odds).toEqual(['2', '3.6', '4']);
+    expect(value.markets[0]?.net).toEqual(['2.000', '3.600', '4.000']);
   });
 
   it('skips a blank market silently and names a partial one', () => {

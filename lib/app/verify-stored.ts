@@ -1,0 +1,31 @@
+import type { Batch } from '../engine/batch.ts';
+import { sha256 } from '../engine/committed-parts.ts';
+import { type Verdict, verifyBatch } from '../engine/verify.ts';
+import type { Input } from '../ports/input.ts';
+import type { Home } from './home.ts';
+import { inputOpener } from './input-of.ts';
+import { loadJob } from './job-file.ts';
+import { storedJob } from './run-batch.ts';
+
+/** Verifies a finished batch of this home, with its input where that is still there. */
+export async function verifyStored(home: Home, batch: Batch): Promise<Verdict> {
+  const opened = await openedInput(home, batch);
+  const verdict = await verifyBatch(home, batch, opened.input);
+  if (opened.why === undefined) return verdict;
+  const skipped = verdict.skipped.filter((line) => !line.startsWith('input: '));
+  return { ...verdict, skipped: [...skipped, `input: ${opened.why}`] };
+}
+
+/** A stored job file that is not the recorded one is not run, only reported. */
+async function openedInput(home: Home, batch: Batch): Promise<{ input?: Input; why?: string }> {
+  try {
+    const jobFile = await storedJob(home, batch);
+    if (sha256(jobFile.bytes) !== batch.digest) {
+      return { why: 'it was not read, since the stored job file is not the recorded one' };
+    }
+    const job = await loadJob(jobFile.file);
+    return { input: await inputOpener(home.objects, job)(batch) };
+  } catch (error) {
+    return { why: (error as Error).message };
+  }
+}

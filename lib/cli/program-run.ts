@@ -1,0 +1,118 @@
+import { type Command, Option } from 'commander';
+import { DELIMITER_NAMES } from './flags.ts';
+import type { Act } from './program.ts';
+import type { ResumeFlags, RunFlags } from './run.ts';
+
+const RUN_EXAMPLES = `
+Examples:
+  sluice run odds seasons/*.csv --option commission=2%
+  sluice run ./job.ts items.csv --concurrency 8 --workers 2 --tolerate 1%
+  cat items.ndjson | sluice run ./job.ts -
+  sluice run odds .sluice/batches/<batch>/r0/failures.jsonl    failed rows once more
+
+The same unchanged input, job and options are the same batch: running it again resumes it, or says that
+it is done. A flag wins over SLUICE_CONCURRENCY and SLUICE_WORKERS, which win over the job's own limits.
+`;
+
+// The actions are loaded when they run: --help and --version then need no database and no bundler.
+
+/** Commands that make a batch go on or stop. */
+export function addRunCommands(program: Command, act: Act): void {
+  program.commandsGroup('Run:');
+  addRun(program, act);
+  const resume = program
+    .command('resume <batch>')
+    .description('go on with a batch after a pause, an interrupt or a crash');
+  addWidth(resume)
+    .addOption(acceptCode())
+    .addOption(detailsOption())
+    .action((batch: string, flags: ResumeFlags, command: Command) =>
+      act(command, async (cli) => (await import('./run.ts')).resumeCommand(cli, { batch, flags })),
+    );
+  program
+    .command('pause <batch>')
+    .description('stop a batch after a checkpoint; resume goes on')
+    .action((batch: string, _flags: object, command: Command) =>
+      act(command, async (cli) => (await import('./stop.ts')).pauseCommand(cli, batch)),
+    );
+  program
+    .command('cancel <batch>')
+    .description('end a batch for good: the rest is recorded as not run')
+    .action((batch: string, _flags: object, command: Command) =>
+      act(command, async (cli) => (await import('./stop.ts')).cancelCommand(cli, batch)),
+    );
+  addFirstSteps(program, act);
+}
+
+function addRun(program: Command, act: Act): void {
+  const run = program
+    .command('run <job> <inputs...>')
+    .description('run a job (built-in name or job file) over files, patterns, or - for stdin');
+  addWidth(run)
+    .option('--chunk <items>', 'items per chunk: the unit of checkpoint and repeat')
+    .option('--tolerate <n|p%>', 'failed items that are tolerated; more stop the batch')
+    .option('--item-timeout <time>', "time of one item with all its tries, such as '30s'")
+    .option('--max-record-bytes <n>', 'a larger record is one failed item')
+    .option('--option <name=value>', "an option of the job's own (repeatable)", collect, [])
+    .addOption(new Option('--encoding <name>', 'of the input').choices(['utf8', 'latin1']))
+    .addOption(new Option('--delimiter <char>', 'of CSV input').choices(DELIMITER_NAMES))
+    .option('--now <time>', 'the time that the job sees, such as 2026-01-31T12:00:00Z')
+    .option('--again', 'a new batch, although the same was run before')
+    .addOption(acceptCode())
+    .addOption(detailsOption())
+    .addHelpText('after', RUN_EXAMPLES)
+    .action((...[job, inputs, flags, command]: [string, string[], RunFlags, Command]) =>
+      act(command, async (cli) =>
+        (await import('./run.ts')).runCommand(cli, { job, inputs, flags }),
+      ),
+    );
+}
+
+/** What may change while a batch runs: it changes no outcome. */
+const addWidth = (command: Command): Command =>
+  command
+    .option('--concurrency <n>', 'items in flight per worker')
+    .option('--workers <n>', 'workers at once')
+    .addOption(
+      new Option('--parallel <mode>', 'worker threads for CPU-bound jobs').choices([
+        'off',
+        'on',
+        'auto',
+      ]),
+    );
+
+const acceptCode = (): Option =>
+  new Option('--accept-code-change', "go on although the job's code is another one");
+const detailsOption = (): Option =>
+  new Option('--details', 'with --json: every item in the report (up to 10,000)');
+
+const collect = (value: string, before: string[]): string[] => [...before, value];
+
+function addFirstSteps(program: Command, act: Act): void {
+  program.commandsGroup('First steps:');
+  program
+    .command('demo')
+    .description('run the odds job on a sample of 250,000 rows')
+    .option('--rows <n>', 'rows of the sample')
+    .option('--crash', 'kill a run half-way, resume it, and compare it with one left alone')
+    .action((flags: { rows?: string; crash?: boolean }, command: Command) =>
+      act(command, async (cli) => {
+        const { CRASH_ROWS, DEMO_ROWS, demoCommand, rowsOf } = await import('./demo.ts');
+        if (!flags.crash) return demoCommand(cli, rowsOf(flags.rows, DEMO_ROWS));
+        const { demoCrashCommand } = await import('./demo-crash.ts');
+        return demoCrashCommand(cli, rowsOf(flags.rows, CRASH_ROWS));
+      }),
+    );
+  program
+    .command('init [name]')
+    .description('write a job file and a tiny input to start from')
+    .action((name: string | undefined, _flags: object, command: Command) =>
+      act(command, async (cli) => (await import('./init.ts')).initCommand(cli, name ?? 'my-job')),
+    );
+  program
+    .command('doctor')
+    .description('check what a run needs of this machine')
+    .action((_flags: object, command: Command) =>
+      act(command, async (cli) => (await import('./doctor.ts')).doctorCommand(cli)),
+    );
+}

@@ -1,0 +1,66 @@
+import { createInterface } from 'node:readline/promises';
+import type { Home } from '../app/home.ts';
+import { finishedBefore, type Purged, purgeBatch } from '../app/purge.ts';
+import { requireBatch } from '../app/run-batch.ts';
+import { parseDuration } from '../core/duration.ts';
+import { SluiceError } from '../core/errors.ts';
+import { formatBytes } from '../core/format.ts';
+import { hasEnded } from '../core/transitions.ts';
+import { EXIT } from './exit-codes.ts';
+import type { Cli } from './terminal.ts';
+import { inHome } from './with-home.ts';
+
+export interface PurgeFlags {
+  olderThan?: string;
+  yes?: boolean;
+}
+
+export async function purgeCommand(
+  cli: Cli,
+  { batch, flags }: { batch: string | undefined; flags: PurgeFlags },
+): Promise<number> {
+  if ((batch === undefined) === (flags.olderThan === undefined)) {
+    throw new SluiceError('USAGE', 'purge takes one batch, or --older-than with an age.', {
+      hint: `Such as: ${cli.command('purge --older-than 30d')}`,
+    });
+  }
+  const age = flags.olderThan === undefined ? 0 : parseDuration('--older-than', flags.olderThan);
+  return inHome(cli, async (home) => {
+    const ids = batch === undefined ? await finishedBefore(home, home.clock.now() - age) : [batch];
+    if (batch !== undefined) await checkFinished(home, batch);
+    if (ids.length > 0 && flags.yes !== true) await confirm(cli, ids);
+    const purged: Purged[] = [];
+    for (const id of ids) purged.push(await purgeBatch(home, id));
+    const bytes = purged.reduce((sum, one) => sum + one.bytes, 0);
+    if (cli.json) await cli.out(`${JSON.stringify({ purged, bytes })}\n`);
+    else await cli.out(purgedText(purged, bytes));
+    return EXIT.ok;
+  });
+}
+
+/** Before anybody is asked. What a purge that did not end left behind has no batch record any more. */
+async function checkFinished(home: Home, id: string): Promise<void> {
+  const batch = await requireBatch(home, id).catch(() => undefined);
+  if (batch === undefined || hasEnded(batch.status)) return;
+  await purgeBatch(home, id);
+}
+
+function purgedText(purged: Purged[], bytes: number): string {
+  if (purged.length === 0) return 'No finished batch is that old.\n';
+  const lines = purged.map(({ batch, objects }) => `purged ${batch}, ${objects} files`);
+  return `${[...lines, `freed ${formatBytes(bytes)}`].join('\n')}\n`;
+}
+
+async function confirm(cli: Cli, ids: readonly string[]): Promise<void> {
+  const what = ids.length === 1 ? `batch ${ids[0]}` : `${ids.length} batches`;
+  if (!process.stdin.isTTY || !process.stderr.isTTY) {
+    throw new SluiceError('USAGE', `Purging ${what} cannot be undone: say --yes.`, {
+      hint: `They are: ${ids.slice(0, 5).join(', ')}${ids.length > 5 ? ', ...' : ''}`,
+    });
+  }
+  cli.say(ids.join('\n'));
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await lines.question(`Purge ${what} with all outcomes and reports? [y/N] `);
+  lines.close();
+  if (!/^y(es)?$/i.test(answer.trim())) throw new SluiceError('STATE', 'Nothing was purged.');
+}
