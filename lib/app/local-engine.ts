@@ -69,10 +69,24 @@ export function localEngine(options: LocalEngineOptions): LocalEngine {
 const leasesOf = ({ store }: Home): Leases => ({
   until: (now) => now + LEASE_MS,
   hold(key, { epoch, owner }) {
-    const held = store.hold(key, { kind: 'chunk', epoch, owner });
-    return { lost: held.lost, drop: () => store.drop(key) };
+    let held: { lost(): boolean } | undefined;
+    // Most chunks end long before their first renewal is due: those are never told to the store's thread.
+    const timer = setTimeout(() => {
+      held = store.hold(key, { kind: 'chunk', epoch, owner });
+    }, HOLD_AFTER_MS);
+    return {
+      lost: () => held?.lost() ?? false,
+      drop() {
+        clearTimeout(timer);
+        if (held !== undefined) store.drop(key);
+        held = undefined;
+      },
+    };
   },
 });
+
+/** A lease lasts 30 s and is renewed each 5 s. */
+const HOLD_AFTER_MS = 2_000;
 
 /** What one chunk takes on one thread, measured on those that ran. */
 function newPace(): { timed(attempt: Attempt): Attempt; chunkMs(): number | undefined } {

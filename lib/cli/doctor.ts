@@ -1,4 +1,13 @@
-import { accessSync, constants, existsSync, mkdirSync, rmSync, statfsSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  rmdirSync,
+  rmSync,
+  statfsSync,
+  statSync,
+} from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { openLocalCheckpointStore } from '../adapters/local/checkpoint-store.ts';
@@ -61,6 +70,9 @@ function existing(path: string): string {
 
 function homeCheck(home: string): Check {
   try {
+    if (!statSync(existing(home)).isDirectory()) {
+      return { name: 'home', status: 'bad', detail: `${existing(home)} is no folder` };
+    }
     accessSync(existing(home), constants.W_OK);
     return { name: 'home', status: 'ok', detail: `${home} can be written` };
   } catch (error) {
@@ -109,7 +121,17 @@ async function storeCheck(home: string): Promise<Check> {
   } catch (error) {
     return { name: 'store', status: 'bad', detail: (error as Error).message };
   } finally {
-    rmSync(made ? home : folder, { recursive: true, force: true });
+    removeChecked(folder, made ? home : undefined);
+  }
+}
+
+/** The home goes only while it is empty: a run may have begun in it meanwhile. */
+function removeChecked(folder: string, home: string | undefined): void {
+  try {
+    rmSync(folder, { recursive: true, force: true });
+    if (home !== undefined) rmdirSync(home);
+  } catch {
+    // It was never made, or is in use.
   }
 }
 

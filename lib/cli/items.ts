@@ -1,5 +1,6 @@
 import { requireBatch } from '../app/run-batch.ts';
 import { csvCell } from '../core/csv-cell.ts';
+import { SluiceError } from '../core/errors.ts';
 import { formatDuration } from '../core/format.ts';
 import { isoTime } from '../core/iso-time.ts';
 import type { Status } from '../core/outcome.ts';
@@ -28,6 +29,9 @@ export async function itemsCommand(
   cli: Cli,
   { batch: id, flags }: { batch: string; flags: ItemsFlags },
 ): Promise<number> {
+  if (cli.json && flags.csv) {
+    throw new SluiceError('USAGE', '--csv and --json cannot be used together.');
+  }
   const filter = filterOf(flags);
   const asked =
     flags.limit === undefined

@@ -40,7 +40,7 @@ function addItems(program: Command, act: Act): void {
     .option('--key <key>', 'only the item of this key')
     .option('--index <n>', 'only the item at this position, from 0')
     .option('--limit <n>', 'at most so many (default: 100 in a table, else all)')
-    .addOption(new Option('--csv', 'as CSV, safe to open in a spreadsheet').conflicts('json'))
+    .addOption(new Option('--csv', 'as CSV, safe to open in a spreadsheet'))
     .action((batch: string, flags: ItemsFlags, command: Command) =>
       act(command, async (cli) => (await import('./items.ts')).itemsCommand(cli, { batch, flags })),
     );

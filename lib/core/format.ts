@@ -86,7 +86,7 @@ export function cut(text: string, max: number): string {
 
 /**
  * Foreign text with everything that hides or moves text made visible: control characters as their
- * pictures (␊ for a line feed), direction overrides, invisible and unpaired ones as \\u202e.
+ * pictures (␊ for a line feed), direction overrides, invisible and unpaired ones as \u202e.
  */
 export function visible(text: string): string {
   return text.replace(HIDDEN, (found) => {

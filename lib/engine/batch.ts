@@ -6,7 +6,6 @@ import {
   type StageId,
   stageKey,
   tallyKey,
-  tallyOf,
 } from '../core/keys.ts';
 import type { Settings } from '../core/options.ts';
 import { type Counts, noCounts, STATUSES } from '../core/outcome.ts';
@@ -123,14 +122,36 @@ export interface Sums {
   lowCounters: Record<string, number>;
 }
 
-/** One query: the stage holds the sums of its full tallies, so only the open ones are read. */
+/** The stage holds the sums of its full tallies, so only the open ones are read. */
 export async function readSums(store: CheckpointStore, id: StageId, stage: Stage): Promise<Sums> {
-  const last = tallyOf(Math.max(stage.rel - 1, 0));
-  const tallies = await store.query(
-    id.batch,
-    tallyKey(id, stage.low).sort,
-    tallyKey(id, last).sort,
-  );
+  return sumsOf(id, stage, await openTallies(store, id, stage.low));
+}
+
+/**
+ * Stage and sums in one round trip: both are asked for at once, with the lowest open tally of an
+ * earlier reading. Full tallies never change, so an old `low` only reads more than is needed.
+ */
+export async function readStageAndSums(
+  store: CheckpointStore,
+  id: StageId,
+  knownLow: number,
+): Promise<{ stage: Stage; sums: Sums }> {
+  const [stage, tallies] = await Promise.all([
+    requireStage(store, id),
+    openTallies(store, id, knownLow),
+  ]);
+  const needed = stage.low < knownLow ? await openTallies(store, id, stage.low) : tallies;
+  const lowest = tallyKey(id, stage.low).sort;
+  return { stage, sums: sumsOf(id, stage, needed.filter(({ sort }) => sort >= lowest)) };
+}
+
+type Tallies = Awaited<ReturnType<CheckpointStore['query']>>;
+
+/** All tallies from `low` on: there are none beyond what was released. */
+const openTallies = (store: CheckpointStore, id: StageId, low: number): Promise<Tallies> =>
+  store.query(id.batch, tallyKey(id, low).sort, tallyKey(id, 9_999_999).sort);
+
+function sumsOf(id: StageId, stage: Stage, tallies: Tallies): Sums {
   const total: Record<string, number> = {};
   const lowCounters: Record<string, number> = {};
   for (const [name, value] of Object.entries(stage.record)) {

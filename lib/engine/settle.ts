@@ -3,7 +3,7 @@ import { exceeds } from '../core/options.ts';
 import { releaseTarget } from '../core/release.ts';
 import { hasEnded, isCancel, release } from '../core/transitions.ts';
 import { coalesce } from '../pool/coalesce.ts';
-import { type Batch, readBatch, readSums, requireStage, type Stage, type Sums } from './batch.ts';
+import { type Batch, readBatch, readStageAndSums, requireStage, type Stage, type Sums } from './batch.ts';
 import type { SettlePorts } from './engine.ts';
 import { sendChunks, sendStep } from './send.ts';
 import { writeStop } from './write-stop.ts';
@@ -26,9 +26,10 @@ const parseStage = (key: string): StageId => {
 };
 
 async function settleOnce(engine: SettlePorts, id: StageId): Promise<void> {
+  let low = 0;
   for (;;) {
-    const stage = await requireStage(engine.store, id);
-    const sums = await readSums(engine.store, id, stage);
+    const { stage, sums } = await readStageAndSums(engine.store, id, low);
+    low = sums.low;
     if (await releaseMore(engine, id, { stage, sums })) continue;
     if (
       !isCancel(stage.halt) &&

@@ -179,7 +179,7 @@ function quoted(s: ScanState): void {
       s.firstLf = s.base + i;
       // An earlier record was inside quotes here too, and its quote proved broken further on: the
       // same end awaits this one. Without this, every line would be scanned up to that place.
-      if (s.firstLf < -5) {
+      if (s.firstLf < s.faultAt) {
         fault(s, s.faultAt);
         return;
       }

@@ -4,7 +4,7 @@ import { type Html, html, nothing, shareBar, show, table } from './html.ts';
 
 /** Rows of the failure table; the rest is one row. */
 const CODES_SHOWN = 20;
-/** Examples of the ten most frequent codes and of the others: about 70 KB at worst, when all is escaped. */
+/** Examples of each of the ten most frequent codes, and of each other code listed. */
 const EXAMPLES = { frequent: 3, rare: 1 };
 
 const KINDS: Readonly<Record<FailureGroup['kind'], string>> = {

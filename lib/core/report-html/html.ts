@@ -45,7 +45,7 @@ export function escapeHtml(text: string): string {
 }
 
 /** Longest texts shown, in code points: they keep the page under 150 KB with every list at its limit. */
-export const LIMITS = {
+const LIMITS = {
   key: 80,
   message: 200,
   code: 40,
@@ -53,11 +53,31 @@ export const LIMITS = {
   name: 120,
   option: 160,
   reason: 500,
-};
+} as const;
 
-/** Foreign text, cut to its limit. */
-export const show = (text: unknown, limit: keyof typeof LIMITS): string =>
-  cut(String(text), LIMITS[limit]);
+/**
+ * Foreign text, cut to its limit in code points, and to twice that in bytes once escaped: 200 quotes
+ * would be 1,200 bytes, and 40 such examples alone 48 KB.
+ */
+export function show(text: unknown, kind: keyof typeof LIMITS): string {
+  const limit = LIMITS[kind];
+  const short = cut(String(text), limit);
+  let bytes = 0;
+  let kept = '';
+  for (const char of short) {
+    bytes += bytesOf(char);
+    if (bytes > limit * 2) return `${kept}…`;
+    kept += char;
+  }
+  return kept;
+}
+
+function bytesOf(char: string): number {
+  const escaped = escapeHtml(char);
+  const point = char.codePointAt(0) ?? 0;
+  if (escaped !== char) return escaped.length;
+  return point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+}
 
 /** A percentage for SVG geometry: finite, 0 to 100, at most 3 decimals. */
 export function pct(part: number, whole: number): string {

@@ -1,8 +1,7 @@
-import { cut, visible } from '../format.ts';
 import type { Report } from '../report.ts';
 import { durationChart, throughputChart } from './charts.ts';
 import { failures } from './failures.ts';
-import { type Html, html, LIMITS, raw, toText } from './html.ts';
+import { type Html, html, raw, show, toText } from './html.ts';
 import { keyFigures, outcomes } from './outcomes.ts';
 import { options, proof, rerun } from './proof.ts';
 import { header, ICONS, verdict } from './status.ts';
@@ -31,12 +30,12 @@ export function renderReportHtml(report: Report, extras: ReportHtmlExtras): stri
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
-<title>${cut(visible(report.job), LIMITS.name)}: ${verdict(report).word} · Sluice</title>
+<title>${show(report.job, 'name')}: ${verdict(report).word} · Sluice</title>
 <style>${raw(STYLE)}</style>
 </head>
 <body>
 ${ICONS}
-${example !== undefined && example !== '' && html`<aside class="note" aria-label="Example"><div class="wrap">${cut(example, LIMITS.reason)}</div></aside>`}
+${example !== undefined && example !== '' && html`<aside class="note" aria-label="Example"><div class="wrap">${show(example, 'reason')}</div></aside>`}
 <div class="wrap">
 ${header(report)}
 <main>

@@ -65,7 +65,7 @@ h1{font-size:2rem;line-height:1.2;font-weight:650;letter-spacing:-.015em}
 .reason{margin-top:1rem;padding:.625rem .875rem;background:var(--panel);border-left:3px solid currentColor;max-width:46rem}
 .reason span{color:var(--ink)}
 .facts{display:flex;flex-wrap:wrap;gap:.25rem 1.5rem;margin-top:1rem;font-size:.875rem;color:var(--mute)}
-.facts div{display:flex;gap:.4em;align-items:baseline}.facts dd{color:var(--ink);min-width:0}`;
+.facts div{display:flex;gap:.4em;align-items:baseline}.facts dt{flex:none}.facts dd{color:var(--ink);min-width:0}`;
 
 const SECTIONS = `
 .key{display:grid;grid-template-columns:repeat(6,1fr);gap:1px;background:var(--line);border:1px solid var(--line);border-radius:6px;overflow:hidden}

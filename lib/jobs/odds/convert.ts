@@ -171,7 +171,7 @@ function planner(commissions: Commissions, terms: { places: number; rounding: Ro
 
 function withoutMatch(row: Row, date: string): Converted {
   const cells = Object.values(row);
-  // Files end with lines of nothing but commas (246 of 552 in one season of Ligue 1).
+  // csv() passes over lines of nothing but commas; rows from elsewhere may still be blank.
   if (cells.every((cell) => typeof cell !== 'string' || cell.trim() === ''))
     return { skip: 'blank row' };
   if (date === '') {
