@@ -21,7 +21,7 @@ export interface CliAnswer {
 
 export function startCli(
   args: string[],
-  options: { env?: Record<string, string>; cwd?: string } = {},
+  options: { env?: Record<string, string>; cwd?: string; stdin?: string | Uint8Array } = {},
 ): {
   child: ChildProcess;
   done: Promise<CliAnswer>;
@@ -29,8 +29,10 @@ export function startCli(
   const child = spawn(process.execPath, [CLI, ...args], {
     env: { ...process.env, NO_COLOR: '1', ...options.env },
     cwd: options.cwd,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [options.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
+  child.stdin?.on('error', () => undefined); // a run that ends early does not read it all
+  child.stdin?.end(options.stdin);
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (text) => {
     stdout += text;
