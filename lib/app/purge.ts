@@ -1,5 +1,5 @@
 import { SluiceError } from '../core/errors.ts';
-import { LIVE, liveKey } from '../core/keys.ts';
+import { liveKey } from '../core/keys.ts';
 import { hasEnded } from '../core/transitions.ts';
 import { type LiveEntry, listBatches, readBatch } from '../engine/batch.ts';
 import type { Home } from './home.ts';
@@ -11,22 +11,14 @@ export interface Purged {
   bytes: number;
 }
 
-/** Attributes of a list entry; `v` is what start-batch looks at. */
-const LIVE_FIELDS = ['v', 'id', 'job', 'input', 'startedAt', 'round', 'status'];
-
-/** The batches of a home; what purging left of an entry is none. */
-export async function presentBatches(home: Home): Promise<LiveEntry[]> {
-  return (await listBatches(home.store)).filter(({ id }) => id !== undefined);
-}
-
 /**
- * Deletes all that is kept of a finished batch. Objects go first and the list entry last, so that what a
+ * Deletes all that is kept of a finished batch. Objects go first, so that what a
  * crash leaves is still listed and can be purged again. Throws `NOT_FOUND` or `STATE`.
  */
 export async function purgeBatch(home: Home, id: string): Promise<Purged> {
   const batch = await readBatch(home.store, id);
   const entry = await home.store.read(liveKey(id));
-  if (batch === undefined && entry?.['id'] === undefined) {
+  if (batch === undefined && entry === undefined) {
     throw new SluiceError('NOT_FOUND', `There is no batch ${id} in ${home.folder}.`, {
       hint: 'See: sluice list',
     });
@@ -43,17 +35,13 @@ export async function purgeBatch(home: Home, id: string): Promise<Purged> {
     await home.objects.delete(key);
   }
   await home.store.forget(id);
-  await home.store.change(
-    { batch: LIVE, sort: id },
-    { when: [['present', 'id']], remove: LIVE_FIELDS },
-  );
   return purged;
 }
 
 /** Finished batches whose last item ended before `beforeMs` (milliseconds since 1970), oldest first. */
 export async function finishedBefore(home: Home, beforeMs: number): Promise<string[]> {
   const found: { id: string; at: number }[] = [];
-  for (const entry of await presentBatches(home)) {
+  for (const entry of await listBatches(home.store)) {
     if (!hasEnded(entry.status)) continue;
     const at = await finishedAt(home, entry);
     if (at < beforeMs) found.push({ id: entry.id, at });

@@ -84,7 +84,12 @@ async function runHere(home: Home, options: TakeOptions): Promise<Taken> {
   // Read again: another process may have ended it, or paused it, while this one waited.
   const current = (await readBatch(home.store, options.batch.id)) as Batch;
   if (hasEnded(current.status)) return { batch: current, driven: 'ended' };
-  if (options.keepStop !== true) await continueBatch(home, current, options);
+  if (options.keepStop !== true) {
+    // A pause from before is what a run resumes; one that came while it followed is meant for it too.
+    const pausedSince = current.stop === 'pause' && current.ver !== options.batch.ver;
+    if (pausedSince) return { batch: current, driven: 'paused' };
+    await continueBatch(home, current, options);
+  }
   const batch = { ...((await readBatch(home.store, current.id)) as Batch), settings };
   // The item's own time-out ends what waits; this ends what blocks the whole process.
   home.store.watch(settings.itemTimeoutMs + BLOCKED_GRACE_MS);

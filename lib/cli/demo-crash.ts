@@ -3,10 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openHome } from '../app/home.ts';
-import { presentBatches } from '../app/purge.ts';
 import { formatCount, formatDuration, formatShare } from '../core/format.ts';
 import { reportKey } from '../core/keys.ts';
 import type { Report } from '../core/report.ts';
+import { listBatches } from '../engine/batch.ts';
 import { batchState } from '../engine/status.ts';
 import { EXIT } from './exit-codes.ts';
 import { sampleFile } from './sample-file.ts';
@@ -94,7 +94,7 @@ async function runAndKill(path: string, file: string, rows: number): Promise<Kil
   });
   try {
     for (;;) {
-      const batch = (await presentBatches(home))[0]?.id;
+      const batch = (await listBatches(home.store))[0]?.id;
       const state = batch === undefined ? undefined : await batchState(home.store, batch);
       if (over) throw new Error('The run ended before it could be killed: take more --rows.');
       if (state !== undefined && state.doneItems >= rows * KILL_AT) break;
@@ -103,7 +103,7 @@ async function runAndKill(path: string, file: string, rows: number): Promise<Kil
     const afterMs = performance.now() - from;
     child.kill('SIGKILL');
     await ended;
-    const batch = (await presentBatches(home))[0]?.id as string;
+    const batch = (await listBatches(home.store))[0]?.id as string;
     const items = (await batchState(home.store, batch))?.doneItems ?? 0;
     return { pid: child.pid ?? 0, batch, items, afterMs };
   } finally {

@@ -17,7 +17,9 @@ const PLAIN_MS = 10_000;
 export async function openDisplay(cli: Cli): Promise<Display> {
   const { progress: mode, quiet } = cli;
   if (quiet || mode === 'none') return { update: () => undefined, end: () => undefined };
-  return mode !== 'plain' && process.stderr.isTTY ? barDisplay(cli) : plainDisplay(cli);
+  // A pseudo-terminal that nobody sized has 0 rows: log-update would draw nothing on it.
+  const drawable = process.stderr.isTTY && process.stderr.rows > 0;
+  return mode !== 'plain' && drawable ? barDisplay(cli) : plainDisplay(cli);
 }
 
 async function barDisplay(cli: Cli): Promise<Display> {

@@ -1,11 +1,11 @@
 import type { Home } from '../app/home.ts';
-import { presentBatches } from '../app/purge.ts';
 import { requireBatch } from '../app/run-batch.ts';
 import { hasRunner, standing } from '../app/runner.ts';
 import { SluiceError } from '../core/errors.ts';
 import { formatCount, formatDuration, formatInstant, formatRate, visible } from '../core/format.ts';
 import { isoTime } from '../core/iso-time.ts';
 import { hasEnded } from '../core/transitions.ts';
+import { listBatches } from '../engine/batch.ts';
 import { type BatchState, batchState } from '../engine/status.ts';
 import { EXIT } from './exit-codes.ts';
 import { etaMs } from './pace.ts';
@@ -15,7 +15,9 @@ import { hasHome, inHome } from './with-home.ts';
 
 /** Newest first; an id breaks ties, so that the order never depends on the store. */
 const newestFirst = async (home: Home) =>
-  (await presentBatches(home)).sort((a, b) => b.startedAt - a.startedAt || (a.id < b.id ? -1 : 1));
+  (await listBatches(home.store)).sort(
+    (a, b) => b.startedAt - a.startedAt || (a.id < b.id ? -1 : 1),
+  );
 
 export async function statusCommand(cli: Cli, id: string | undefined): Promise<number> {
   return inHome(cli, async (home) => {

@@ -68,8 +68,17 @@ const KINDS = new Set<unknown>([
   'unexpected',
 ]);
 
-/** Anything thrown, as the error an outcome can keep: nothing volatile, no stack, bounded. */
+/** Anything thrown, as the error an outcome can keep: nothing volatile, no stack, bounded. Never throws. */
 export function toItemError(thrown: unknown): ItemError {
+  try {
+    return readError(thrown);
+  } catch {
+    // A getter that throws, a revoked proxy, an object without toString: no fault of the batch.
+    return { kind: 'unexpected', code: 'ERROR', message: 'What was thrown cannot be read.' };
+  }
+}
+
+function readError(thrown: unknown): ItemError {
   if (typeof thrown !== 'object' || thrown === null) {
     return { kind: 'unexpected', code: 'THROWN', message: cutMessage(String(thrown)) };
   }

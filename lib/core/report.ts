@@ -63,6 +63,8 @@ export interface Report {
     outcomes: string;
     /** SHA-256 of manifest.jsonl, which lists every part with its own SHA-256. */
     manifest: string;
+    /** SHA-256 of report.html as it was made: a newer Sluice may draw it differently. */
+    page?: string;
   };
   /** Every item with its attempt facts, up to 10,000 items; absent above. */
   details?: Detail[];

@@ -110,10 +110,10 @@ export const fence = (chunk: number, epoch: number): Change => ({
   set: { [fenceName(chunk)]: epoch },
 });
 
-/** Work step 4, careful mode: the item at the cursor is named before it starts. */
-export const name = (epoch: number, cursor: number, starts: number): Change => ({
+/** Work step 4, careful mode: an item is named, by its position in the chunk, before it starts. */
+export const name = (epoch: number, position: number, starts: number): Change => ({
   when: [mine(epoch)],
-  set: { named: cursor, starts },
+  set: { named: position, starts },
 });
 
 export interface SaveOptions {
@@ -125,8 +125,8 @@ export interface SaveOptions {
   progress: boolean;
   /** Gives the chunk back; it may be claimed again from `resumeAt` on. */
   handBack?: { resumeAt: number };
-  /** Careful mode: names the next item in the same change, as a save and a naming with nothing between. */
-  nameNext?: boolean;
+  /** Careful mode: names the item at the new cursor in the same change, as a save and a naming with nothing between. */
+  nameNext?: { starts: number } | undefined;
 }
 
 /** Work step 6: the cursor, after the saved object it points to is stored. */
@@ -137,7 +137,7 @@ export const save = (options: SaveOptions): Change => ({
     ...(options.part === undefined ? {} : { part: options.part }),
     ...(options.progress || options.handBack ? { attempts: 0 } : {}),
     ...(options.handBack ? { lease: 0, resumeAt: options.handBack.resumeAt } : {}),
-    ...(options.nameNext ? { named: options.cursor, starts: 1 } : {}),
+    ...(options.nameNext ? { named: options.cursor, starts: options.nameNext.starts } : {}),
   },
   remove: [
     ...(options.nameNext ? [] : ['named', 'starts']),

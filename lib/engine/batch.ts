@@ -142,7 +142,14 @@ export async function readStageAndSums(
   ]);
   const needed = stage.low < knownLow ? await openTallies(store, id, stage.low) : tallies;
   const lowest = tallyKey(id, stage.low).sort;
-  return { stage, sums: sumsOf(id, stage, needed.filter(({ sort }) => sort >= lowest)) };
+  return {
+    stage,
+    sums: sumsOf(
+      id,
+      stage,
+      needed.filter(({ sort }) => sort >= lowest),
+    ),
+  };
 }
 
 type Tallies = Awaited<ReturnType<CheckpointStore['query']>>;

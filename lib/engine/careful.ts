@@ -6,6 +6,10 @@ import type { Claimed } from './work-chunk.ts';
 
 /** An item that was named when this many attempts died fails alone: one death would let a kill -9 fail a good one. */
 const MAX_STARTS = 3;
+/** Rows are saved this often: each save stores the whole prefix, and costs several times what naming an item does. */
+const SAVE_MS = 200;
+/** After so many deaths without progress nothing runs unnamed any more, and every item is saved. */
+const STRICT_AFTER = 4;
 
 /** The same words wherever an item died: in a thread, in a process, in a function. */
 export const CRASHED: ItemError = {
@@ -14,50 +18,82 @@ export const CRASHED: ItemError = {
   message: 'The item ended its worker: an endless loop, out of memory, or a native crash.',
 };
 
+interface CarefulWork {
+  claimed: Claimed;
+  attempt: Attempt;
+  control: Control;
+}
+
 /**
- * PROTOCOL step 4 after an attempt died: one item at a time, named in the chunk record before it starts
- * and saved after it. Saving an item and naming the next are one change: a save and a naming with
- * nothing between them, at half the writes.
+ * PROTOCOL step 4 after an attempt died: one item at a time, each named in the chunk record before it
+ * starts. Rows are saved every 200 ms, not after every item, so a chunk of 1000 takes a second and not
+ * ten. What ran between the cursor and the named item ran through before, so the next attempt repeats
+ * it unnamed, and the named item is the only one that a death can be blamed on.
  */
 export async function workCarefully(
   engine: Engine,
-  { claimed, attempt, control }: { claimed: Claimed; attempt: Attempt; control: Control },
+  work: CarefulWork,
 ): Promise<{ state: ControlState }> {
+  const { claimed, attempt, control } = work;
   const { id, epoch, record, range } = claimed;
-  let { cursor } = await attempt.work(0);
-  let saves = 0;
+  const strict = (record['attempts'] as number) > STRICT_AFTER;
+  const saveRows = rowSaver(engine, work);
+  let at = (await attempt.work(0)).cursor;
+  let starts = 0;
   let named = false;
-  const starts = record['named'] === cursor ? ((record['starts'] as number | undefined) ?? 0) : 0;
+  const suspect = record['named'] as number | undefined;
 
-  const saveRows = async (nameNext: boolean): Promise<boolean> => {
-    saves += 1;
-    const key = savedKey(id, epoch, saves);
-    await attempt.write(key);
-    const change = save({ epoch, cursor, part: key, progress: true, nameNext });
-    const answer = await engine.store.change(chunkKey(id), change);
-    // Refused: a later attempt may read the object that the record still names.
-    if (answer.applied && saves > 1) await engine.objects.delete(savedKey(id, epoch, saves - 1));
-    return answer.applied;
-  };
-
-  if (starts >= MAX_STARTS && cursor < range.count) {
-    await attempt.fail(CRASHED);
-    cursor += 1;
-    if (!(await saveRows(false))) return { state: 'lost' };
+  if (suspect !== undefined && suspect >= at && !(strict && suspect > at)) {
+    const again = await attempt.work(suspect);
+    if (again.state !== 'go') return { state: again.state };
+    at = suspect;
+    starts = record['starts'] as number;
+    if (starts >= MAX_STARTS) {
+      await attempt.fail(CRASHED);
+      at += 1;
+      starts = 0;
+      if (!(await saveRows(at, undefined))) return { state: 'lost' };
+    } else if (at > (record['cursor'] as number)) {
+      // Saved and named anew in one change: the suspect keeps its count of deaths.
+      if (!(await saveRows(at, { starts: starts + 1 }))) return { state: 'lost' };
+      named = true;
+    }
   }
-  while (cursor < range.count) {
+  let savedAt = engine.clock.monotonic();
+  while (at < range.count) {
     const state = control.state();
     if (state !== 'go') return { state };
     if (!named) {
-      const again = cursor === (record['cursor'] as number) ? starts : 0;
-      const answer = await engine.store.change(chunkKey(id), name(epoch, cursor, again + 1));
+      const answer = await engine.store.change(chunkKey(id), name(epoch, at, starts + 1));
       if (!answer.applied) return { state: 'lost' };
     }
-    const worked = await attempt.work(cursor + 1);
+    const worked = await attempt.work(at + 1);
     if (worked.state !== 'go') return { state: worked.state };
-    cursor = worked.cursor;
-    named = cursor < range.count;
-    if (named && !(await saveRows(true))) return { state: 'lost' };
+    at = worked.cursor;
+    starts = 0;
+    const due = strict || engine.clock.monotonic() - savedAt >= SAVE_MS;
+    named = due && at < range.count;
+    if (!named) continue;
+    if (!(await saveRows(at, { starts: 1 }))) return { state: 'lost' };
+    savedAt = engine.clock.monotonic();
   }
   return { state: 'go' };
+}
+
+/** Stores all rows so far, then the cursor that points to them; returns whether the attempt is still the chunk's. */
+function rowSaver(
+  engine: Engine,
+  { claimed: { id, epoch }, attempt }: CarefulWork,
+): (cursor: number, nameNext: { starts: number } | undefined) => Promise<boolean> {
+  let saves = 0;
+  return async (cursor, nameNext) => {
+    saves += 1;
+    const part = savedKey(id, epoch, saves);
+    await attempt.write(part);
+    const change = save({ epoch, cursor, part, progress: true, nameNext });
+    const { applied } = await engine.store.change(chunkKey(id), change);
+    // Refused: a later attempt may read the object that the record still names.
+    if (applied && saves > 1) await engine.objects.delete(savedKey(id, epoch, saves - 1));
+    return applied;
+  };
 }

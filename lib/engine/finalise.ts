@@ -9,7 +9,7 @@ import {
   isCancel,
 } from '../core/transitions.ts';
 import { type Batch, readBatch, readSums, requireStage, stagesOf } from './batch.ts';
-import { committedParts } from './committed-parts.ts';
+import { committedParts, sha256 } from './committed-parts.ts';
 import type { Engine } from './engine.ts';
 import {
   buildReport,
@@ -82,8 +82,9 @@ async function writeReport(engine: Engine, state: ReportState): Promise<void> {
     engine.objects.put(key('log.jsonl.gz'), pass.log),
   ]);
   const report = buildReport(state, pass.totals());
-  await engine.objects.put(key('report.json'), reportJson(report));
-  await engine.objects.put(key('report.html'), reportHtml(report));
+  const page = reportHtml(report);
+  await engine.objects.put(key('report.html'), page);
+  await engine.objects.put(key('report.json'), reportJson(report, sha256(page)));
 }
 
 /** Saved prefixes and losers' parts, only after the end: until then somebody may still read them. */

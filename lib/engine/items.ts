@@ -20,12 +20,14 @@ export async function* items(
   batch: Batch,
   filter: ItemFilter,
 ): AsyncGenerator<JoinedRow> {
+  const { status, code } = filter;
+  const failedOnly = status === 'failed' || status === 'stalled' || code !== undefined;
   for await (const loaded of loadParts(stores.objects, marked(stores.store, batch))) {
     const { trailer } = loaded;
     if (filter.status !== undefined && trailer.counts[filter.status] === 0) continue;
     if (filter.code !== undefined && !mayHave(trailer.codes, filter.code)) continue;
     if (filter.index !== undefined && !within(trailer, filter.index)) continue;
-    for await (const row of joinedRows(loaded)) if (fits(row, filter)) yield row;
+    for await (const row of joinedRows(loaded, { failedOnly })) if (fits(row, filter)) yield row;
   }
 }
 

@@ -137,9 +137,11 @@ export function buildReport({ batch, end, stage, id }: ReportState, totals: Tota
   };
 }
 
-export const reportJson = (report: Report): Buffer =>
-  Buffer.from(`${JSON.stringify(report, null, 1)}\n`);
 export const reportHtml = (report: Report): Buffer => Buffer.from(renderReportHtml(report, {}));
+
+/** report.json, which vouches for the page beside it. */
+export const reportJson = (report: Report, page: string): Buffer =>
+  Buffer.from(`${JSON.stringify({ ...report, digests: { ...report.digests, page } }, null, 1)}\n`);
 
 const SPANS = 60;
 

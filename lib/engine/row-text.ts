@@ -76,13 +76,21 @@ function keptOfFailure(taken: Taken, { thrown }: { thrown: unknown }): string {
           raw: taken.raw.slice(0, RAW_LIMIT),
           ...(taken.raw.length > RAW_LIMIT ? { cut: true } : {}),
         };
-  const { stack, cause } = (typeof thrown === 'object' && thrown !== null ? thrown : {}) as Record<
-    string,
-    unknown
-  >;
+  const { stack, cause } = factsOf(thrown);
   return JSON.stringify({
     ...kept,
     ...(typeof stack === 'string' ? { stack: stack.split('\n').slice(0, 6).join('\n') } : {}),
     ...(cause === undefined ? {} : { cause: toItemError(cause).message }),
   });
+}
+
+/** Reading what was thrown may throw: a getter, a revoked proxy. */
+function factsOf(thrown: unknown): { stack?: unknown; cause?: unknown } {
+  if (typeof thrown !== 'object' || thrown === null) return {};
+  try {
+    const { stack, cause } = thrown as { stack?: unknown; cause?: unknown };
+    return { stack, cause };
+  } catch {
+    return {};
+  }
 }

@@ -108,19 +108,17 @@ function processRow(
     return { key: null, ended: failed(error) };
   }
   context.named(key);
-  let result: Result | Promise<Result>;
+  let pending: Promise<Result>;
   try {
-    result = runner.job.process(row, context);
+    const result = runner.job.process(row, context);
+    if (!isPromise(result)) return { key, ended: checkedResult(result) };
+    pending = Promise.resolve(result);
   } catch (error) {
     if (!isRetryable(runner, error) || runner.settings.tries === 1)
       return { key, ended: failed(error) };
-    result = Promise.reject(error);
+    pending = Promise.reject(error);
   }
-  if (!isPromise(result)) return { key, ended: checkedResult(result) };
-  return finishAsync(runner, { row, context }, Promise.resolve(result)).then((ended) => ({
-    key,
-    ended,
-  }));
+  return finishAsync(runner, { row, context }, pending).then((ended) => ({ key, ended }));
 }
 
 /** The asynchronous rest: time-out over all tries, and full-jitter back-off between them. */

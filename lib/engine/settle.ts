@@ -3,7 +3,14 @@ import { exceeds } from '../core/options.ts';
 import { releaseTarget } from '../core/release.ts';
 import { hasEnded, isCancel, release } from '../core/transitions.ts';
 import { coalesce } from '../pool/coalesce.ts';
-import { type Batch, readBatch, readStageAndSums, requireStage, type Stage, type Sums } from './batch.ts';
+import {
+  type Batch,
+  readBatch,
+  readStageAndSums,
+  requireStage,
+  type Stage,
+  type Sums,
+} from './batch.ts';
 import type { SettlePorts } from './engine.ts';
 import { sendChunks, sendStep } from './send.ts';
 import { writeStop } from './write-stop.ts';

@@ -11,7 +11,7 @@ export interface CheckpointStore {
   query(batch: string, from: string, to: string): Promise<{ sort: string; record: StoredRecord }[]>;
   /** Applies the change if its condition holds, all of it or nothing. Durable when it resolves. */
   change(key: RecordKey, change: Change): Promise<ChangeAnswer>;
-  /** Forgets all records of a batch. */
+  /** Forgets all records of a batch, and its entry in the list. */
   forget(batch: string): Promise<void>;
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { applyChange, type Change, holds, type StoredRecord } from '../../lib/core/change.ts';
-import { chunkKey, stageKey, tallyKey } from '../../lib/core/keys.ts';
+import { chunkKey, liveKey, stageKey, tallyKey } from '../../lib/core/keys.ts';
 import * as transitions from '../../lib/core/transitions.ts';
 import type { CheckpointStore } from '../../lib/ports/checkpoint-store.ts';
 import { anyChange } from './random-changes.ts';
@@ -180,11 +180,14 @@ export function testCheckpointStore(
         for (const sort of ['B', 'R', 'S0']) {
           await store.change({ batch, sort }, { when: [], set: { v: 1 } });
         }
+        await store.change(liveKey(batch), { when: [], set: { v: 1 } });
       }
       await store.forget(gone);
       await store.forget(gone);
       expect(await store.query(gone, '', ALL)).toEqual([]);
       expect(await store.read({ batch: gone, sort: 'B' })).toBeUndefined();
+      expect(await store.read(liveKey(gone))).toBeUndefined();
+      expect(await store.read(liveKey(kept))).toEqual({ v: 1 });
       expect(await store.query(kept, '', ALL)).toHaveLength(3);
       const again = await store.change(
         { batch: gone, sort: 'B' },

@@ -59,7 +59,7 @@ export const anyChange: fc.Arbitrary<Change> = fc.oneof(
         part: text,
         progress: fc.boolean(),
         handBack: fc.record({ resumeAt: fc.double({ min: 0, max: 3, noNaN: true }) }),
-        nameNext: fc.boolean(),
+        nameNext: fc.record({ starts: small }),
       },
       { requiredKeys: ['epoch', 'cursor', 'part', 'progress'] },
     )

@@ -164,9 +164,9 @@ const working: TransitionCase[] = [
   },
   {
     of: 'save',
-    change: save({ ...saved, progress: true, nameNext: true }),
+    change: save({ ...saved, progress: true, nameNext: { starts: 2 } }),
     before: mine,
-    after: { ...mine, attempts: 0, cursor: 5, part: 'p', named: 5, starts: 1 },
+    after: { ...mine, attempts: 0, cursor: 5, part: 'p', named: 5, starts: 2 },
     refused: [{ ...mine, epoch: 4 }],
   },
   {

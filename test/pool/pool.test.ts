@@ -56,12 +56,10 @@ describe('runBounded', () => {
     let n = 0;
     const seen: number[] = [];
     const source = {
-      async next() {
+      async next(): Promise<IteratorResult<number>> {
         await sleep(0);
         n += 1;
-        return n <= 10
-          ? { done: false as const, value: n }
-          : { done: true as const, value: undefined };
+        return n <= 10 ? { done: false, value: n } : { done: true, value: undefined };
       },
     };
     await runBounded(source, 4, (at) => void seen.push(at));

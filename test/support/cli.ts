@@ -25,14 +25,16 @@ export function startCli(
 ): {
   child: ChildProcess;
   done: Promise<CliAnswer>;
+  /** What stderr holds so far. */
+  said(): string;
 } {
   const child = spawn(process.execPath, [CLI, ...args], {
     env: { ...process.env, NO_COLOR: '1', ...options.env },
     cwd: options.cwd,
-    stdio: [options.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
-  child.stdin?.on('error', () => undefined); // a run that ends early does not read it all
-  child.stdin?.end(options.stdin);
+  child.stdin.on('error', () => undefined); // a command that ends early does not read it all
+  child.stdin.end(options.stdin);
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (text) => {
     stdout += text;
@@ -43,7 +45,7 @@ export function startCli(
   const done = new Promise<CliAnswer>((resolve) => {
     child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
   });
-  return { child, done };
+  return { child, done, said: () => stderr };
 }
 
 export const cli = (

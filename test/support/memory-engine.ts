@@ -46,6 +46,8 @@ export function rowsInput(rows: readonly unknown[], chunk: number): Input {
 export interface WorldOptions {
   rows: readonly unknown[];
   limits?: Limits;
+  /** How many times faster than real its monotonic clock runs: saves come as often. */
+  clockRate?: number;
   /** Stores of an earlier world: this one is the process that comes after it. */
   after?: Pick<Engine, 'store' | 'objects'>;
   /** Called before and after each call of the stores and the queue; what it throws is the crash. */
@@ -78,13 +80,17 @@ const JOB_BYTES = Buffer.from('export default {}');
 let processes = 0;
 
 /** The real engine on memory adapters, with as many workers as its settings say. */
-export function memoryWorld(job: Job, { rows, limits, after, onCall }: WorldOptions) {
+export function memoryWorld(
+  job: Job,
+  { rows, limits, after, onCall, clockRate = 1 }: WorldOptions,
+) {
   const settings = settingsOf(job, limits);
-  const clock = systemClock();
+  const real = systemClock();
+  const clock = { ...real, monotonic: () => real.monotonic() * clockRate };
   processes += 1;
   const host = memoryHost({ id: `p${processes}` });
   // Whoever came before is dead: a resume waits for nobody.
-  host.isDead = (owner) => !owner.startsWith(host.id);
+  host.isDead = (owner) => !owner.startsWith(`${host.id}/`);
   const input = rowsInput(rows, settings.chunk);
   let draining = false;
   const raw = after ?? { store: memoryCheckpointStore(), objects: memoryObjectStore() };

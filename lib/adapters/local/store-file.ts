@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import Database from 'libsql';
 import { applyChange, type RecordKey, type StoredRecord } from '../../core/change.ts';
 import { SluiceError } from '../../core/errors.ts';
+import { LIVE } from '../../core/keys.ts';
 import { checkRecord } from './record-check.ts';
 import { storeError } from './store-error.ts';
 import type { Answer, StoreAsk } from './store-wire.ts';
@@ -87,7 +88,7 @@ function handler(db: Database.Database): StoreFile {
     )
     .raw();
   const put = db.prepare('INSERT OR REPLACE INTO records (batch, sort, body) VALUES (?, ?, ?)');
-  const forget = db.prepare('DELETE FROM records WHERE batch = ?');
+  const forget = db.prepare('DELETE FROM records WHERE batch = ?1 OR (batch = ?2 AND sort = ?1)');
 
   const read = ({ batch, sort }: RecordKey): StoredRecord | undefined => {
     const row = one.get(batch, sort) as [string] | undefined;
@@ -107,7 +108,7 @@ function handler(db: Database.Database): StoreFile {
         return { id: ask.id, value };
       }
       case 'forget':
-        forget.run(ask.batch);
+        forget.run(ask.batch, LIVE);
         return { id: ask.id, value: undefined };
       case 'change': {
         const record = applyChange(read(ask.key), ask.change);

@@ -1,4 +1,5 @@
 import { applyChange, type StoredRecord } from '../../core/change.ts';
+import { LIVE } from '../../core/keys.ts';
 import type { CheckpointStore } from '../../ports/checkpoint-store.ts';
 import { compareUtf8 } from '../local/object-key.ts';
 import { checkRecord } from '../local/record-check.ts';
@@ -26,6 +27,7 @@ export function memoryCheckpointStore(): CheckpointStore {
     },
     forget(batch) {
       batches.delete(batch);
+      batches.get(LIVE)?.delete(batch);
       return Promise.resolve();
     },
   };

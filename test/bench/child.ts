@@ -1,0 +1,22 @@
+// The measured process: one task of a bench, with its spec as JSON; figures on the last line of stdout.
+// Each task is loaded by itself, so that none carries another's code.
+export type Figures = Record<string, number>;
+type Task = (spec: never) => Promise<Figures>;
+
+const TASKS: Readonly<Record<string, () => Promise<Task>>> = {
+  runner: async () => (await import('./tasks/runner.ts')).runnerTask,
+  csv: async () => (await import('./tasks/csv.ts')).csvTask,
+  commits: async () => (await import('./tasks/commits.ts')).commitsTask,
+  batch: async () => (await import('./tasks/batch.ts')).batchTask,
+  interrupt: async () => (await import('./tasks/status.ts')).interruptTask,
+  status: async () => (await import('./tasks/status.ts')).statusTask,
+  resume: async () => (await import('./tasks/status.ts')).resumeTask,
+  sample: async () => (await import('./tasks/sample.ts')).sampleTask,
+  bullmq: async () => (await import('./tasks/bullmq.ts')).bullmqTask,
+};
+
+const [name = '', spec = '{}'] = process.argv.slice(2);
+const load = TASKS[name];
+if (load === undefined) throw new Error(`There is no task ${name}.`);
+const task = await load();
+console.log(JSON.stringify(await task(JSON.parse(spec) as never)));

@@ -1,0 +1,45 @@
+import type { Parallel } from '../../../lib/app/attempts.ts';
+import { readReport } from '../../../lib/app/read-report.ts';
+import type { Figures } from '../child.ts';
+import { builtLocal } from './dist.ts';
+
+export interface BatchSpec {
+  root: string;
+  home: string;
+  job: string;
+  input: string;
+  parallel: Parallel;
+  chunk?: number;
+  /** Rows that are known to fail may; anything else must be `ok`. */
+  items: number;
+}
+
+/**
+ * A whole batch, durable, as `sluice run` does it without its display. `startS` is what comes before
+ * the batch's own start (bundling the job, pinning the input), `endS` what comes after its last part
+ * was written (the last commits, the digest over all outcomes, the report's files).
+ */
+export async function batchTask(spec: BatchSpec): Promise<Figures> {
+  const { openHome, runBatch } = await builtLocal(spec.root);
+  const from = performance.now();
+  const home = await openHome(spec.home);
+  let threads = 0;
+  const { batch, driven } = await runBatch(home, {
+    job: spec.job,
+    inputs: [spec.input],
+    parallel: spec.parallel,
+    ...(spec.chunk === undefined ? {} : { limits: { chunk: spec.chunk } }),
+    onProgress: (progress) => {
+      threads = Math.max(threads, progress.threads);
+    },
+  });
+  const [endedAt, runS] = [home.clock.now(), (performance.now() - from) / 1000];
+  const { report } = await readReport(home, batch);
+  await home.close();
+  if (driven !== 'ended' || report.total !== spec.items || report.notRun + report.stalled > 0) {
+    throw new Error(`The batch has ${report.total} of ${spec.items} items: ${batch.status}.`);
+  }
+  const workS = (Date.parse(report.finishedAt) - Date.parse(report.startedAt)) / 1000;
+  const endS = (endedAt - Date.parse(report.finishedAt)) / 1000;
+  return { runS, workS, endS, startS: runS - workS - endS, threads, failed: report.failed };
+}

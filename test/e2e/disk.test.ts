@@ -1,0 +1,124 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { newFolder, outcomesOf } from '../support/cli.ts';
+import { newWorld, type World } from '../support/world.ts';
+
+const ITEMS = 4_000;
+/** Values that do not shrink, so that 4,000 items are 4 MB and more on the disk. */
+const JOB = `import { createHash } from 'node:crypto';
+import { defineJob, ndjson, ok } from 'sluice';
+export default defineJob({
+  name: 'fill', input: ndjson(), limits: { chunk: 100, workers: 2 },
+  process(row: any) {
+    let text = '';
+    for (let i = 0; i < 12; i += 1) text += createHash('sha512').update(row + '/' + i).digest('base64');
+    return ok(text);
+  },
+});
+`;
+
+function place(home: string): World {
+  const world = newWorld(home);
+  world.write('job.ts', JOB);
+  world.write('input.jsonl', Array.from({ length: ITEMS }, (_, n) => `${n}\n`).join(''));
+  return world;
+}
+
+const RUN = ['run', 'job.ts', 'input.jsonl', '--now', '2026-01-01T00:00:00Z', '--progress', 'none'];
+
+describe('a home that cannot be written', () => {
+  it('below a regular file: a clear error, whoever runs it', async () => {
+    const world = place('file/home');
+    world.write('file', 'not a folder');
+    const { code, stdout, stderr } = await world.cli(RUN);
+    expect(stderr).toMatch(/^error: Cannot make the home folder .*file\/home: ENOTDIR\.\n {2}hint: /);
+    expect([code, stdout]).toEqual([1, '']);
+  });
+
+  it('one whose database is a folder', async () => {
+    const world = place('home');
+    mkdirSync(join(world.home, 'sluice.db'), { recursive: true });
+    const { code, stderr } = await world.cli(RUN);
+    expect(stderr).toMatch(/^error: .*sluice\.db/);
+    expect(stderr).not.toContain('    at ');
+    expect(code).toBe(1);
+  });
+});
+
+const mount = (...args: string[]): boolean => spawnSync('mount', args).status === 0;
+
+/** A tmpfs of its own, or undefined where this user may not mount. */
+function smallDisk(mb: number): string | undefined {
+  const folder = join(newFolder(), 'disk');
+  mkdirSync(folder);
+  return mount('-t', 'tmpfs', '-o', `size=${mb}m`, 'tmpfs', folder) ? folder : undefined;
+}
+
+const probe = smallDisk(1);
+if (probe !== undefined) spawnSync('umount', [probe]);
+const why = probe === undefined ? ' (skipped: this user may not mount a tmpfs)' : '';
+
+describe.skipIf(probe === undefined)(`a small disk${why}`, () => {
+  const disks: string[] = [];
+  afterAll(() => {
+    for (const disk of disks) spawnSync('umount', ['-l', disk]);
+  });
+  const newDisk = (mb: number): string => {
+    const disk = smallDisk(mb) as string;
+    disks.push(disk);
+    return disk;
+  };
+
+  it('read-only: a clear error', async () => {
+    const disk = newDisk(1);
+    expect(mount('-o', 'remount,ro', disk)).toBe(true);
+    const world = newWorld('home', disk);
+    const { code, stderr } = await world.cli(['run', 'odds', 'none.csv']);
+    expect(stderr).toMatch(/^error: Cannot make the home folder .*EROFS\.\n {2}hint: .*--home/);
+    expect(code).toBe(1);
+  });
+
+  it('full: stops with exit 1 and a hint, keeps all, and a resume finishes when there is room', async () => {
+    const calm = place('home');
+    expect((await calm.cli(RUN)).code).toBe(0);
+    const expected = calm.outcomes();
+
+    const disk = newDisk(3);
+    const world = place('unused');
+    const home = join(disk, 'home');
+    const run = (args: string[]) => world.cli([...args, '--home', home]);
+    const full = await run(RUN);
+    expect(full.stderr).toMatch(/^error: .*(ENOSPC|disk is full|database or disk is full)/m);
+    expect(full.stderr).toMatch(/^ {2}hint: .*resume/m);
+    expect(full.stderr).not.toContain('    at ');
+    expect([full.code, full.stdout]).toEqual([1, '']);
+    const [batch] = readdirSync(join(home, 'batches'));
+    const again = await run(['resume', batch as string, '--progress', 'none']);
+    expect(again.code, again.stderr).toBe(1);
+
+    expect(mount('-o', 'remount,size=40m', disk)).toBe(true);
+    const resumed = await run(['resume', batch as string, '--progress', 'none']);
+    expect(resumed.code, resumed.stderr).toBe(0);
+    expect(outcomesOf(home, batch as string) === expected).toBe(true);
+    expect((await run(['verify', batch as string])).code).toBe(0);
+  });
+
+  it('full before the batch is made: the same run works when there is room', async () => {
+    const disk = newDisk(1);
+    const world = place('unused');
+    const home = join(disk, 'home');
+    const ballast = join(disk, 'ballast');
+    writeFileSync(ballast, Buffer.alloc(700 * 1024));
+    const run = (args: string[]) => world.cli([...args, '--home', home]);
+    const full = await run(RUN);
+    expect(full.code, full.stderr).toBe(1);
+    expect(full.stderr).toMatch(/^error: /m);
+    expect(full.stderr).not.toContain('    at ');
+    rmSync(ballast);
+    expect(mount('-o', 'remount,size=40m', disk)).toBe(true);
+    const again = await run(RUN);
+    expect(again.code, again.stderr).toBe(0);
+  });
+});
