@@ -84,7 +84,12 @@ export function newAttempts(options: AttemptsOptions): Attempts {
       });
       try {
         const opened = threadSeat
-          ? await openThreadAttempt(threadSeat, { spec, batch, control })
+          ? openThreadAttempt(threadSeat, {
+              spec,
+              batch,
+              control,
+              objects: options.home.objects,
+            })
           : await openAttempt(await inlineEnv(options), spec, control);
         return freeingSlot(opened, spec.range.count, done);
       } catch (error) {

@@ -31,8 +31,7 @@ export async function openHome(path: string): Promise<Home> {
   try {
     mkdirSync(folder, { recursive: true });
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new SluiceError('STORE', `Cannot make the home folder ${path}: ${code ?? message}.`, {
+    throw new SluiceError('STORE', `Cannot make the home folder ${path}: ${reasonOf(folder)}.`, {
       hint: 'Choose a folder that you may write with --home.',
       cause: error,
     });
@@ -52,4 +51,15 @@ export async function openHome(path: string): Promise<Home> {
       await log.close();
     },
   };
+}
+
+/** Node 20 calls a read-only disk ENOENT when it may make parents too; the plain call gives the reason. */
+function reasonOf(folder: string): string {
+  try {
+    mkdirSync(folder);
+    return 'it was made by another process meanwhile';
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return code ?? message;
+  }
 }

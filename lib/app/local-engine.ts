@@ -49,9 +49,9 @@ export function localEngine(options: LocalEngineOptions): LocalEngine {
     log: home.log.child({ batch: batch.id }),
     queue: localWorkQueue(home.clock),
     jobDigest: jobFile.digest,
-    // One chunk in work and one released per slot: the claim and the commit of one chunk hide behind
-    // the items of another. The cap itself is held by the slots.
-    window: 2 * attempts.maxSlots,
+    // Per slot one chunk in work and one claimed, and two more between their last item and their commit.
+    // The cap itself is held by the slots.
+    window: 2 * attempts.maxSlots + 2,
     leases: leasesOf(home),
     inputOf,
     openAttempt: async (spec, control) => pace.timed(await attempts.open(spec, control)),

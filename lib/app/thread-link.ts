@@ -11,7 +11,6 @@ import {
   STATES,
   type ThreadAnswer,
   type ThreadAsk,
-  type ThreadCall,
   type ThreadData,
 } from './thread-wire.ts';
 
@@ -33,8 +32,7 @@ export class ThreadDied extends Error {
 
 /** One worker thread, seen from the main thread. */
 export interface ThreadLink {
-  /** `attempt` names the attempt, unique in the process. */
-  call(attempt: number, call: ThreadCall): Promise<unknown>;
+  call(ask: Omit<ThreadAsk, 'id'>): Promise<unknown>;
   /** Tells the attempt in the thread what it may do. */
   allow(state: ControlState): void;
   /** Items started so far; what stands still hangs. */
@@ -50,7 +48,10 @@ export function startThread(data: Omit<ThreadData, 'shared'>): ThreadLink {
   const worker = new Worker(require.resolve('#thread'), {
     workerData: { ...data, shared } satisfies ThreadData,
     resourceLimits: { maxOldGenerationSizeMb: heapMb() },
+    stdout: true,
   });
+  // What a job prints is no result: stdout is for those.
+  worker.stdout.on('data', (text) => process.stderr.write(text));
   const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
   let calls = 0;
   let dead = false;
@@ -71,12 +72,12 @@ export function startThread(data: Omit<ThreadData, 'shared'>): ThreadLink {
   worker.on('exit', die);
   worker.unref();
   return {
-    call(attempt, call) {
+    call(ask) {
       if (dead) return Promise.reject(new ThreadDied(Atomics.load(shared, SLOT_INDEX), undefined));
       return new Promise((resolve, reject) => {
         calls += 1;
         waiting.set(calls, { resolve, reject });
-        worker.postMessage({ id: calls, attempt, call } satisfies ThreadAsk);
+        worker.postMessage({ id: calls, ...ask } satisfies ThreadAsk);
       });
     },
     allow: (state) => void Atomics.store(shared, SLOT_STATE, STATES.indexOf(state)),

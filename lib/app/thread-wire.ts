@@ -1,6 +1,6 @@
 import type { ItemError, SluiceErrorCode } from '../core/errors.ts';
 import type { Settings } from '../core/options.ts';
-import type { AttemptSpec, ControlState } from '../engine/engine.ts';
+import type { AttemptSpec, ControlState, PartSummary } from '../engine/engine.ts';
 
 /** What a thread is started with. */
 export interface ThreadData {
@@ -32,19 +32,39 @@ export interface ThreadBatch {
   now: number;
 }
 
+/** What opens an attempt in a thread; goes along with its first call there. */
+export interface ThreadOpening {
+  spec: AttemptSpec;
+  batch: ThreadBatch;
+  verdicts: [number, ItemError][];
+}
+
 export type ThreadCall =
-  | { op: 'open'; spec: AttemptSpec; batch: ThreadBatch; verdicts: [number, ItemError][] }
-  | { op: 'work'; until: number }
+  /** `finish`: when the chunk's end is reached, the part of that key comes back with the answer. */
+  | { op: 'work'; until: number; finish: string | undefined }
   | { op: 'fail'; error: ItemError }
   | { op: 'notRun' }
   | { op: 'write'; key: string }
   | { op: 'close' };
 
+/** A part as the thread made it: the main thread stores it. */
+export interface WrittenByThread {
+  summary: PartSummary;
+  body: Uint8Array<ArrayBuffer>;
+}
+
+export interface WorkedByThread {
+  cursor: number;
+  state: ControlState;
+  part: WrittenByThread | undefined;
+}
+
 export interface ThreadAsk {
   id: number;
-  /** Names the attempt: while one is written, the next may already work. */
+  /** Names the attempt: while one is stored, the next may already work. */
   attempt: number;
   call: ThreadCall;
+  opening: ThreadOpening | undefined;
 }
 
 export type ThreadAnswer =

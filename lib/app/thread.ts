@@ -10,6 +10,7 @@ import { localObjectStore } from '../adapters/local/object-store.ts';
 import type { Job } from '../core/job.ts';
 import { openAttempt } from '../engine/attempt.ts';
 import type { Attempt, ControlState } from '../engine/engine.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
 import { inputOpener } from './input-of.ts';
 import { loadJob } from './job-file.ts';
 import {
@@ -21,6 +22,9 @@ import {
   type ThreadAsk,
   type ThreadCall,
   type ThreadData,
+  type ThreadOpening,
+  type WorkedByThread,
+  type WrittenByThread,
 } from './thread-wire.ts';
 
 const { objects: root, jobFile, worker, process: home, shared } = workerData as ThreadData;
@@ -33,38 +37,56 @@ let job: Promise<Job> | undefined;
 let inputOf: ReturnType<typeof inputOpener> | undefined;
 const attempts = new Map<number, Attempt>();
 
-async function answer(name: number, call: ThreadCall): Promise<unknown> {
+/** Parts that were made, until the answer takes them to the main thread. */
+const puts = new Map<string, Uint8Array<ArrayBuffer>>();
+const keep: ObjectStore['put'] = async (key, body) => {
+  // A copy of its own: slices of Node's buffer pool cannot change threads.
+  const whole = Buffer.concat(body as readonly Uint8Array[]);
+  const own = new Uint8Array(whole.length);
+  own.set(whole);
+  puts.set(key, own);
+};
+
+async function answer({ attempt: name, call, opening }: ThreadAsk): Promise<unknown> {
   Atomics.add(shared, SLOT_BEAT, 1);
+  if (opening !== undefined) attempts.set(name, await open(opening));
+  const attempt = attempts.get(name);
+  if (attempt === undefined) throw new Error(`Attempt ${name} is not open in this thread.`);
   switch (call.op) {
-    case 'open':
-      attempts.set(name, await open(call));
-      return undefined;
     case 'work':
-      return opened(name).work(call.until);
+      return work(attempt, call);
     case 'fail':
-      return opened(name).fail(call.error);
+      return attempt.fail(call.error);
     case 'notRun':
-      return opened(name).notRun();
+      return attempt.notRun();
     case 'write':
-      return opened(name).write(call.key);
+      return written(attempt, call.key);
     case 'close':
-      opened(name).close();
+      attempt.close();
       attempts.delete(name);
       return undefined;
   }
 }
 
-function opened(name: number): Attempt {
-  const attempt = attempts.get(name);
-  if (attempt === undefined) throw new Error(`Attempt ${name} is not open in this thread.`);
-  return attempt;
+async function work(
+  attempt: Attempt,
+  { until, finish }: Extract<ThreadCall, { op: 'work' }>,
+): Promise<WorkedByThread> {
+  const { cursor, state } = await attempt.work(until);
+  const ended = finish !== undefined && cursor === until && state === 'go';
+  return { cursor, state, part: ended ? await written(attempt, finish) : undefined };
 }
 
-async function open({
-  spec,
-  batch,
-  verdicts,
-}: Extract<ThreadCall, { op: 'open' }>): Promise<Attempt> {
+/** The part goes to the main thread, whose event loop is free: here each step of a put would wait for items. */
+async function written(attempt: Attempt, key: string): Promise<WrittenByThread> {
+  const summary = await attempt.write(key);
+  const body = puts.get(key);
+  puts.delete(key);
+  if (body === undefined) throw new Error(`Part ${key} was not made.`);
+  return { summary, body };
+}
+
+async function open({ spec, batch, verdicts }: ThreadOpening): Promise<Attempt> {
   job ??= loadJob(jobFile);
   const loaded = await job;
   inputOf ??= inputOpener(objects, loaded);
@@ -72,7 +94,7 @@ async function open({
     clock,
     random: host.random,
     usage: host.usage,
-    objects,
+    objects: { ...objects, put: keep },
     input: await inputOf(batch),
     job: loaded,
     settings: batch.settings,
@@ -89,9 +111,18 @@ async function open({
   return openAttempt(env, spec, control);
 }
 
-parentPort?.on('message', ({ id, attempt, call }: ThreadAsk) => {
-  void answer(attempt, call).then(
-    (value) => parentPort?.postMessage({ id, value } satisfies ThreadAnswer),
+/** A part changes threads without being copied. */
+function transfersOf({ op }: ThreadCall, value: unknown): ArrayBuffer[] {
+  if (op === 'write') return [(value as WrittenByThread).body.buffer];
+  const part = op === 'work' ? (value as WorkedByThread).part : undefined;
+  return part === undefined ? [] : [part.body.buffer];
+}
+
+parentPort?.on('message', (ask: ThreadAsk) => {
+  const { id, call } = ask;
+  void answer(ask).then(
+    (value) =>
+      parentPort?.postMessage({ id, value } satisfies ThreadAnswer, transfersOf(call, value)),
     (error: Error & { code?: never; hint?: never }) => {
       const { message, code, hint, stack } = error;
       parentPort?.postMessage({ id, fault: { message, code, hint, stack } } satisfies ThreadAnswer);

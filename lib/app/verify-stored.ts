@@ -1,6 +1,7 @@
 import type { Batch } from '../engine/batch.ts';
 import { sha256 } from '../engine/committed-parts.ts';
 import { type Verdict, verifyBatch } from '../engine/verify.ts';
+import { checkSpool } from '../io/check-spool.ts';
 import type { Input } from '../ports/input.ts';
 import type { Home } from './home.ts';
 import { inputOpener } from './input-of.ts';
@@ -11,6 +12,9 @@ import { storedJob } from './run-batch.ts';
 export async function verifyStored(home: Home, batch: Batch): Promise<Verdict> {
   const opened = await openedInput(home, batch);
   const verdict = await verifyBatch(home, batch, opened.input);
+  const spool = await checkSpool(home.objects, { batch: batch.id, sources: batch.input.sources });
+  verdict.problems.push(...spool.problems);
+  if (spool.spooled > 0) verdict.checked.push(`stored copies of ${spool.spooled} sources`);
   if (opened.why === undefined) return verdict;
   const skipped = verdict.skipped.filter((line) => !line.startsWith('input: '));
   return { ...verdict, skipped: [...skipped, `input: ${opened.why}`] };

@@ -10,6 +10,7 @@ import {
   type ReaderFlags,
   readerOptionsOf,
 } from './flags.ts';
+import { guardProcess } from './guard-process.ts';
 import { listenForInterrupts } from './interrupts.ts';
 import { openDisplay } from './progress.ts';
 import { showEnd } from './show-end.ts';
@@ -79,6 +80,7 @@ export async function driveBatch(
   start: (hooks: Hooks) => Promise<Taken>,
 ): Promise<Taken> {
   const interrupts = listenForInterrupts(cli);
+  const guard = guardProcess(cli);
   const display = await openDisplay(cli);
   let followed = false;
   const onProgress = (progress: Progress): void => {
@@ -94,6 +96,7 @@ export async function driveBatch(
     });
   } finally {
     display.end();
+    guard.end();
     interrupts.end();
   }
 }

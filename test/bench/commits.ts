@@ -1,4 +1,5 @@
-import { against, type Bench, figure, type Variant } from './support.ts';
+import type { Bench, Variant } from './support.ts';
+import { against, figure } from './table.ts';
 
 export const commitsBench: Bench = {
   name: 'commits',

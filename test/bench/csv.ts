@@ -1,5 +1,6 @@
 import { CSV_PARSE, peers, peerUrl } from './peers.ts';
-import { against, type Bench, figure, row, type Variant } from './support.ts';
+import type { Bench, Variant } from './support.ts';
+import { against, figure, row } from './table.ts';
 
 const PARSERS = [
   { name: 'sluice', parser: 'sluice' },

@@ -1,4 +1,5 @@
-import { against, type Bench, batchVariant, count, perWallSecond, row } from './support.ts';
+import { type Bench, batchVariant } from './support.ts';
+import { against, count, perWallSecond, row } from './table.ts';
 
 const BOUNDS = [
   { parallel: 'off', threads: 'one thread', mb: 220 },

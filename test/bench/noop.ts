@@ -1,14 +1,6 @@
 import { BULLMQ, IOREDIS, peers, peerUrl, startRedis } from './peers.ts';
-import {
-  against,
-  type Bench,
-  batchVariant,
-  type Context,
-  count,
-  figure,
-  perWallSecond,
-  row,
-} from './support.ts';
+import { type Bench, batchVariant, type Context } from './support.ts';
+import { against, count, figure, perWallSecond, row } from './table.ts';
 
 export const noopBench: Bench = {
   name: 'noop',

@@ -1,16 +1,7 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { compareWithBig } from './big.ts';
-import {
-  against,
-  type Bench,
-  batchVariant,
-  count,
-  figure,
-  type Measured,
-  perWallSecond,
-  row,
-  type Variant,
-} from './support.ts';
+import { type Bench, batchVariant, type Measured, type Variant } from './support.ts';
+import { against, count, figure, perWallSecond, row } from './table.ts';
 
 export const oddsBench: Bench = {
   name: 'odds',

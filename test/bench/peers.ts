@@ -11,6 +11,7 @@ import { pathToFileURL } from 'node:url';
 
 const PEERS = join(tmpdir(), 'sluice-bench-peers');
 
+const INSTALL_MS = 120_000;
 let tried = false;
 
 /**
@@ -42,8 +43,13 @@ export async function peers(packages: readonly string[]): Promise<string | undef
       '--no-fund',
       '--ignore-scripts',
       '--legacy-peer-deps',
+      '--fetch-retries=0',
     ];
-    execFileSync('npm', ['install', ...flags, ...ALL_PEERS], { cwd: PEERS, stdio: 'pipe' });
+    execFileSync('npm', ['install', ...flags, ...ALL_PEERS], {
+      cwd: PEERS,
+      stdio: 'pipe',
+      timeout: INSTALL_MS,
+    });
   } catch {
     return undefined;
   }

@@ -1,5 +1,6 @@
 import { P_MAP, peers, peerUrl } from './peers.ts';
-import { against, type Bench, figure, row } from './support.ts';
+import type { Bench } from './support.ts';
+import { against, figure, row } from './table.ts';
 
 export const runnerBench: Bench = {
   name: 'runner',

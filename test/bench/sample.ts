@@ -1,4 +1,5 @@
-import { type Bench, figure, perWallSecond } from './support.ts';
+import type { Bench } from './support.ts';
+import { figure, perWallSecond } from './table.ts';
 
 export const sampleBench: Bench = {
   name: 'sample',

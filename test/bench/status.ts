@@ -1,4 +1,5 @@
-import { against, type Bench, type Context, count, figure, type Measured, row } from './support.ts';
+import type { Bench, Context, Measured } from './support.ts';
+import { against, count, figure, row } from './table.ts';
 
 export const statusBench: Bench = {
   name: 'status',

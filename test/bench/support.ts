@@ -2,9 +2,11 @@ import { spawn } from 'node:child_process';
 import { appendFileSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { median } from './median.ts';
 import type { BenchOptions } from './options.ts';
 import type { Scratch } from './scratch.ts';
+import { type Column, printTable } from './table.ts';
 import type { BatchSpec } from './tasks/batch.ts';
 
 /** One benchmark by name. */
@@ -43,11 +45,6 @@ export interface Measured extends Sample {
   name: string;
   n: number;
   samples: Sample[];
-}
-
-export interface Column {
-  title: string;
-  of(row: Measured): string;
 }
 
 export interface Context {
@@ -154,19 +151,13 @@ export async function runMeasured(argv: readonly string[], scratch: Scratch): Pr
       SLUICE_BENCH_USAGE: usage,
     },
   });
-  let [out, err] = ['', ''];
-  child.stdout.on('data', (bytes: Buffer) => {
-    out = `${out}${bytes.toString()}`.slice(-65_536);
-  });
-  child.stderr.on('data', (bytes: Buffer) => {
-    err = `${err}${bytes.toString()}`.slice(-65_536);
-  });
+  const [out, err] = [tailOf(child.stdout), tailOf(child.stderr)];
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', resolve);
   });
   const wallS = (performance.now() - from) / 1000;
-  if (code !== 0) throw new Error(`${args.slice(0, 2).join(' ')} ended with ${code}:\n${err}`);
+  if (code !== 0) throw new Error(`${args.slice(0, 2).join(' ')} ended with ${code}:\n${err()}`);
   const used = readFileSync(usage, 'utf8')
     .trim()
     .split('\n')
@@ -176,8 +167,16 @@ export async function runMeasured(argv: readonly string[], scratch: Scratch): Pr
     wallS,
     cpuS: used.reduce((sum, { cpuS }) => sum + cpuS, 0),
     rssMb: Math.max(...used.map(({ rssMb }) => rssMb)),
-    figures: figuresIn(out),
+    figures: figuresIn(out()),
   };
+}
+
+function tailOf(stream: Readable): () => string {
+  let tail = '';
+  stream.on('data', (bytes: Buffer) => {
+    tail = `${tail}${bytes.toString()}`.slice(-65_536);
+  });
+  return () => tail;
 }
 
 function figuresIn(out: string): Record<string, number> {
@@ -198,56 +197,4 @@ function medians(samples: readonly Sample[]): Sample {
       ]),
     ),
   };
-}
-
-/** Every table has the process's wall, CPU and resident set at its end. */
-const OF_THE_PROCESS: readonly Column[] = [
-  { title: 'wall s', of: ({ wallS }) => wallS.toFixed(2) },
-  { title: 'CPU s', of: ({ cpuS }) => cpuS.toFixed(2) },
-  { title: 'peak MB', of: ({ rssMb }) => rssMb.toFixed(0) },
-];
-
-function printTable(rows: readonly Measured[], columns: readonly Column[]): void {
-  const all: Column[] = [
-    { title: '', of: ({ name }) => name },
-    { title: 'n', of: ({ n }) => count(n) },
-    ...columns,
-    ...OF_THE_PROCESS,
-  ];
-  const cells = [all.map(({ title }) => title), ...rows.map((row) => all.map(({ of }) => of(row)))];
-  const widths = all.map((_, at) => Math.max(...cells.map((line) => line[at]?.length ?? 0)));
-  for (const line of cells) {
-    const padded = line.map((cell, at) => {
-      const width = widths[at] as number;
-      return at === 0 ? cell.padEnd(width) : cell.padStart(width);
-    });
-    console.log(`  ${padded.join('  ')}`);
-  }
-}
-
-/** A column for one figure of the task; empty where a variant has none. */
-export const figure = (title: string, name: string, digits = 0): Column => ({
-  title,
-  of: ({ figures }) => {
-    const value = figures[name];
-    return value === undefined || Number.isNaN(value) ? '' : count(value, digits);
-  },
-});
-
-/** Items per second of the whole process, its start and end included. */
-export const perWallSecond: Column = { title: 'per s', of: ({ n, wallS }) => count(n / wallS) };
-
-export const count = (value: number, digits = 0): string =>
-  value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
-
-/** `2.31, wanted >= 2: yes`. */
-export function against(value: number, sign: '>=' | '<' | '<=', bound: number, digits = 2): string {
-  const met = sign === '>=' ? value >= bound : sign === '<' ? value < bound : value <= bound;
-  return `${count(value, digits)}, wanted ${sign} ${count(bound, Number.isInteger(bound) ? 0 : 2)}: ${met ? 'yes' : 'NO'}`;
-}
-
-export function row(rows: readonly Measured[], name: string): Measured {
-  const found = rows.find((one) => one.name === name);
-  if (found === undefined) throw new Error(`There is no variant ${name}.`);
-  return found;
 }

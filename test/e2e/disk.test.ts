@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { newFolder, outcomesOf } from '../support/cli.ts';
+import { type CliAnswer, newFolder } from '../support/cli.ts';
 import { newWorld, type World } from '../support/world.ts';
 
 const ITEMS = 4_000;
@@ -19,7 +19,7 @@ export default defineJob({
 });
 `;
 
-function place(home: string): World {
+function place(home = 'home'): World {
   const world = newWorld(home);
   world.write('job.ts', JOB);
   world.write('input.jsonl', Array.from({ length: ITEMS }, (_, n) => `${n}\n`).join(''));
@@ -33,7 +33,9 @@ describe('a home that cannot be written', () => {
     const world = place('file/home');
     world.write('file', 'not a folder');
     const { code, stdout, stderr } = await world.cli(RUN);
-    expect(stderr).toMatch(/^error: Cannot make the home folder .*file\/home: ENOTDIR\.\n {2}hint: /);
+    expect(stderr).toMatch(
+      /^error: Cannot make the home folder .*file\/home: ENOTDIR\.\n {2}hint: /,
+    );
     expect([code, stdout]).toEqual([1, '']);
   });
 
@@ -71,54 +73,66 @@ describe.skipIf(probe === undefined)(`a small disk${why}`, () => {
     return disk;
   };
 
-  it('read-only: a clear error', async () => {
+  it('read-only: a clear error, with a home there and without', async () => {
     const disk = newDisk(1);
+    const world = place(join(disk, 'home'));
     expect(mount('-o', 'remount,ro', disk)).toBe(true);
-    const world = newWorld('home', disk);
-    const { code, stderr } = await world.cli(['run', 'odds', 'none.csv']);
-    expect(stderr).toMatch(/^error: Cannot make the home folder .*EROFS\.\n {2}hint: .*--home/);
-    expect(code).toBe(1);
+    const none = await world.cli(RUN);
+    expect(none.stderr).toMatch(
+      /^error: Cannot make the home folder .*EROFS\.\n {2}hint: .*--home/,
+    );
+    expect([none.code, none.stdout]).toEqual([1, '']);
+    expect(mount('-o', 'remount,rw', disk)).toBe(true);
+    mkdirSync(world.home);
+    expect(mount('-o', 'remount,ro', disk)).toBe(true);
+    const empty = await world.cli(RUN);
+    expect(empty.stderr).toMatch(/^error: cannot open the store .*sluice\.db: .*\n {2}hint: /);
+    expect([empty.code, empty.stdout]).toEqual([1, '']);
   });
 
   it('full: stops with exit 1 and a hint, keeps all, and a resume finishes when there is room', async () => {
-    const calm = place('home');
+    const calm = place();
     expect((await calm.cli(RUN)).code).toBe(0);
-    const expected = calm.outcomes();
 
     const disk = newDisk(3);
-    const world = place('unused');
-    const home = join(disk, 'home');
-    const run = (args: string[]) => world.cli([...args, '--home', home]);
-    const full = await run(RUN);
-    expect(full.stderr).toMatch(/^error: .*(ENOSPC|disk is full|database or disk is full)/m);
-    expect(full.stderr).toMatch(/^ {2}hint: .*resume/m);
-    expect(full.stderr).not.toContain('    at ');
-    expect([full.code, full.stdout]).toEqual([1, '']);
-    const [batch] = readdirSync(join(home, 'batches'));
-    const again = await run(['resume', batch as string, '--progress', 'none']);
-    expect(again.code, again.stderr).toBe(1);
+    const world = place(join(disk, 'home'));
+    const full = await world.cli(RUN);
+    expectFull(full);
+    const batch = world.batch();
+    expectFull(await world.cli(['resume', batch, '--progress', 'none']));
 
     expect(mount('-o', 'remount,size=40m', disk)).toBe(true);
-    const resumed = await run(['resume', batch as string, '--progress', 'none']);
+    const status = await world.cli(['status', batch, '--json']);
+    const kept = (JSON.parse(status.stdout) as { doneItems: number }).doneItems;
+    expect(kept).toBeGreaterThan(0);
+    expect(kept).toBeLessThan(ITEMS);
+    const resumed = await world.cli(['resume', batch, '--progress', 'none']);
     expect(resumed.code, resumed.stderr).toBe(0);
-    expect(outcomesOf(home, batch as string) === expected).toBe(true);
-    expect((await run(['verify', batch as string])).code).toBe(0);
+    expect(world.outcomes() === calm.outcomes()).toBe(true);
+    expect((await world.cli(['verify', batch])).code).toBe(0);
   });
 
-  it('full before the batch is made: the same run works when there is room', async () => {
-    const disk = newDisk(1);
-    const world = place('unused');
-    const home = join(disk, 'home');
-    const ballast = join(disk, 'ballast');
-    writeFileSync(ballast, Buffer.alloc(700 * 1024));
-    const run = (args: string[]) => world.cli([...args, '--home', home]);
-    const full = await run(RUN);
-    expect(full.code, full.stderr).toBe(1);
-    expect(full.stderr).toMatch(/^error: /m);
-    expect(full.stderr).not.toContain('    at ');
-    rmSync(ballast);
-    expect(mount('-o', 'remount,size=40m', disk)).toBe(true);
-    const again = await run(RUN);
-    expect(again.code, again.stderr).toBe(0);
-  });
+  it.each([40, 300, 600])(
+    'full from the start, %d KB left: the same run works when there is room',
+    async (kb) => {
+      const disk = newDisk(1);
+      const world = place(join(disk, 'home'));
+      const ballast = join(disk, 'ballast');
+      writeFileSync(ballast, Buffer.alloc((1024 - kb) * 1024));
+      const full = await world.cli(RUN);
+      expectFull(full);
+      rmSync(ballast);
+      expect(mount('-o', 'remount,size=40m', disk)).toBe(true);
+      const again = await world.cli(RUN);
+      expect(again.code, again.stderr).toBe(0);
+      expect(world.report()).toMatchObject({ status: 'done', ok: ITEMS });
+    },
+  );
 });
+
+function expectFull({ code, stdout, stderr }: CliAnswer): void {
+  expect(stderr).toMatch(/^error: .*(no space left|ENOSPC|disk is full)/im);
+  expect(stderr).toMatch(/^ {2}hint: /m);
+  expect(stderr).not.toContain('    at ');
+  expect([code, stdout]).toEqual([1, '']);
+}

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../../lib/core/outcome.ts';
 import { newWorld, parseLines } from '../support/world.ts';
 
-const ITEMS = 2_000;
+const ITEMS = 600;
 const JOB = `import { defineJob, ndjson, ok, PermanentError } from 'sluice';
 export default defineJob({
   name: 'third', input: ndjson(), limits: { chunk: 10, workers: 1, concurrency: 1 },

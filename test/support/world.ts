@@ -1,5 +1,5 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Outcome } from '../../lib/core/outcome.ts';
 import type { Report } from '../../lib/core/report.ts';
@@ -26,9 +26,11 @@ export interface World {
   report(batch?: string): Report;
 }
 
-export function newWorld(home = 'home', folder = newFolder()): World {
+/** @param home below the folder, or an absolute path */
+export function newWorld(home = 'home'): World {
+  const folder = newFolder();
   const path = (name: string): string => join(folder, name);
-  const homePath = path(home);
+  const homePath = resolve(folder, home);
   const inHome = (args: string[]): string[] => [...args, '--home', homePath];
   const batches = (): string[] => {
     try {
