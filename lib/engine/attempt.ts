@@ -49,7 +49,7 @@ export async function openAttempt(
     worker: env.worker,
     process: env.process,
     startedAt: Math.floor(env.clock.now()),
-    saved: saved && { part: saved, trailer: await trailerOf(spec.saved as string, saved) },
+    saved: saved && { part: saved, trailer: trailerOf(spec.saved as string, saved) },
   });
   const source = newRecordSource(env.input, spec.range, rows.cursor);
   const item = itemWorker(env, { rows, first: spec.range.first });

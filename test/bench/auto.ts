@@ -28,7 +28,7 @@ export const autoBench: Bench = {
         Measured,
       ];
       const started = auto.samples.filter(({ figures }) => (figures['threads'] ?? 0) > 0).length;
-      say(`${auto.name}: runs that started threads: ${against(started, '<=', 0)}`);
+      say(`${auto.name}: runs that started threads: ${against(started, '<=', 0, 0)}`);
       say(`${auto.name} / off, wall: ${against(auto.wallS / off.wallS, '<=', 1.1)}`);
     }
   },
