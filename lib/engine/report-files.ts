@@ -139,9 +139,14 @@ export function buildReport({ batch, end, stage, id }: ReportState, totals: Tota
 
 export const reportHtml = (report: Report): Buffer => Buffer.from(renderReportHtml(report, {}));
 
-/** report.json, which vouches for the page beside it. */
-export const reportJson = (report: Report, page: string): Buffer =>
-  Buffer.from(`${JSON.stringify({ ...report, digests: { ...report.digests, page } }, null, 1)}\n`);
+/** report.json, which vouches for the page beside it; details are one line an item. */
+export function reportJson({ details, ...report }: Report, page: string): Buffer {
+  const digests = { ...report.digests, page };
+  const text = JSON.stringify({ ...report, digests }, null, 1);
+  if (details === undefined) return Buffer.from(`${text}\n`);
+  const lines = details.map((detail) => JSON.stringify(detail)).join(',\n');
+  return Buffer.from(`${text.slice(0, -2)},\n "details": [\n${lines}\n ]\n}\n`);
+}
 
 const SPANS = 60;
 
