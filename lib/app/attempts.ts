@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import type { Job } from '../core/job.ts';
 import { openAttempt } from '../engine/attempt.ts';
 import type { Batch } from '../engine/batch.ts';
-import type { Attempt, Engine } from '../engine/engine.ts';
+import type { Attempt, AttemptSpec, Engine } from '../engine/engine.ts';
 import { newSemaphore } from '../pool/semaphore.ts';
 import type { Input } from '../ports/input.ts';
 import type { Home } from './home.ts';
@@ -52,6 +52,10 @@ export function newAttempts(options: AttemptsOptions): Attempts {
   let threaded = threadsAllowed && parallel === 'on';
   let decided = !threadsAllowed || parallel === 'on';
   const inline = newSemaphore(inlineSlots);
+  const everySlot = gatherer([
+    { slots: inlineSlots, acquire: inline.acquire },
+    { slots: threadSlots, acquire: pool.acquire },
+  ]);
   let busy = 0;
 
   const decide = async (): Promise<void> => {
@@ -74,7 +78,8 @@ export function newAttempts(options: AttemptsOptions): Attempts {
 
   return {
     async open(spec, control) {
-      const seat = await sit();
+      const alone = spec.alone !== undefined;
+      const seat = alone ? { threaded, release: await everySlot() } : await sit();
       busy += 1;
       const threadSeat = seat.threaded ? pool.newSeat() : undefined;
       const done = once(() => {
@@ -91,7 +96,7 @@ export function newAttempts(options: AttemptsOptions): Attempts {
               objects: options.home.objects,
             })
           : await openAttempt(await inlineEnv(options), spec, control);
-        return freeingSlot(opened, spec.range.count, done);
+        return freeingSlot(opened, spec, done);
       } catch (error) {
         done();
         throw error;
@@ -132,12 +137,16 @@ async function inlineEnv({
   };
 }
 
-/** The slot is for working items: while a part is written, the next chunk may use it. */
-const freeingSlot = (attempt: Attempt, count: number, done: () => void): Attempt => ({
+/**
+ * The slot is for working items: while a part is written, the next chunk may use it. An attempt that is
+ * alone keeps all slots until it is written, since its last item stays named until then.
+ */
+const freeingSlot = (attempt: Attempt, spec: AttemptSpec, done: () => void): Attempt => ({
   ...attempt,
   async work(until) {
     const worked = await attempt.work(until);
-    if (worked.cursor >= count || worked.state !== 'go') done();
+    const through = worked.cursor >= spec.range.count || worked.state !== 'go';
+    if (through && spec.alone === undefined) done();
     return worked;
   },
   close() {
@@ -145,6 +154,25 @@ const freeingSlot = (attempt: Attempt, count: number, done: () => void): Attempt
     done();
   },
 });
+
+/**
+ * Returns what takes every slot: then all else in this process has come to rest, and nothing starts
+ * until they are given back. One at a time: two that held half each would wait for ever.
+ */
+function gatherer(
+  kinds: { slots: number; acquire(): Promise<() => void> }[],
+): () => Promise<() => void> {
+  const turn = newSemaphore(1);
+  return async () => {
+    const held = [await turn.acquire()];
+    for (const { slots, acquire } of kinds) {
+      for (let at = 0; at < slots; at += 1) held.push(await acquire());
+    }
+    return () => {
+      for (const giveBack of held.reverse()) giveBack();
+    };
+  };
+}
 
 function once(action: () => void): () => void {
   let did = false;

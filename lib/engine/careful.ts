@@ -1,3 +1,4 @@
+import type { StoredRecord } from '../core/change.ts';
 import type { ItemError } from '../core/errors.ts';
 import { chunkKey, savedKey } from '../core/keys.ts';
 import { name, save } from '../core/transitions.ts';
@@ -17,6 +18,10 @@ export const CRASHED: ItemError = {
   code: 'CRASHED',
   message: 'The item ended its worker: an endless loop, out of memory, or a native crash.',
 };
+
+/** The named item's position when one more death fails it: it must be the only one that can be blamed. */
+export const lastChance = (record: StoredRecord): number | undefined =>
+  record['starts'] === MAX_STARTS - 1 ? (record['named'] as number) : undefined;
 
 interface CarefulWork {
   claimed: Claimed;

@@ -69,6 +69,11 @@ export interface AttemptSpec {
   saved: string | undefined;
   /** Careful mode: one item at a time. */
   careful: boolean;
+  /**
+   * Position of an item whose next death is its last: nothing else may run in the process beside this
+   * attempt, or all items that were named at that moment would be blamed for one killer.
+   */
+  alone?: number | undefined;
 }
 
 /** The rows of one attempt: worked in order, kept in memory, written as one object. */

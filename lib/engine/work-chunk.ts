@@ -12,7 +12,7 @@ import {
   save,
 } from '../core/transitions.ts';
 import { type Batch, readBatch, readStage, type Stage } from './batch.ts';
-import { workCarefully } from './careful.ts';
+import { lastChance, workCarefully } from './careful.ts';
 import type { Attempt, ControlState, Engine, HeldLease, PartSummary } from './engine.ts';
 import { sendChunks } from './send.ts';
 import { settle } from './settle.ts';
@@ -122,7 +122,8 @@ async function workClaimed(
   const saved = record['part'] as string | undefined;
   let attempt: Attempt | undefined;
   try {
-    attempt = await engine.openAttempt({ id, epoch, range, cursor, saved, careful }, control);
+    const spec = { id, epoch, range, cursor, saved, careful, alone: lastChance(record) };
+    attempt = await engine.openAttempt(spec, control);
     const { state } = careful
       ? await workCarefully(engine, { claimed, attempt, control })
       : await attempt.work(range.count);

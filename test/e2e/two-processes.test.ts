@@ -13,7 +13,7 @@ export default defineJob({
   limits: { chunk: 5, workers: 2, concurrency: 1 },
   async process(row: any) {
     appendFileSync('seen', row.id + '\\n');
-    await new Promise((go) => setTimeout(go, 20));
+    await new Promise((go) => setTimeout(go, Number(process.env.SEEN_MS ?? 15)));
     return ok(row.n * 2);
   },
 });
@@ -35,10 +35,10 @@ function place(): World & { seen(): string[] } {
 const FOLLOWS = 'Another process runs it; this one follows.';
 const RUN = ['run', 'job.ts', 'input.jsonl', '--json'];
 
-/** Starts a run and waits until it has worked some items. */
+/** Starts a slow run (3 s and more) and waits until it has worked some items. */
 async function running(world: ReturnType<typeof place>, flags: string[] = []) {
-  const started = world.start([...RUN, ...flags]);
-  await until('the first items', () => world.seen().length >= 8);
+  const started = world.start([...RUN, ...flags], { env: { SEEN_MS: '80' } });
+  await until('the first items', () => world.seen().length >= 6);
   return started;
 }
 
