@@ -84,7 +84,7 @@ export async function* joinedRows(
   { failedOnly = false }: { failedOnly?: boolean } = {},
 ): AsyncGenerator<JoinedRow> {
   const text = await unzipSection(loaded.key, rawSection(loaded.part, 'attempts'));
-  const outcomes = loaded.outcomes.toString().split('\n');
+  const outcomeAt = lineReader(loaded.outcomes);
   let head = { worker: '', at: 0 };
   let row = -1;
   for (const line of text.toString().split('\n')) {
@@ -97,7 +97,7 @@ export async function* joinedRows(
     row += 1;
     if (failedOnly && keeps < 0) continue;
     const [tries, at, micros, kept] = JSON.parse(line) as [number, number, number, Kept?];
-    const outcome = JSON.parse(outcomes[row] as string) as Outcome;
+    const outcome = JSON.parse(outcomeAt(row)) as Outcome;
     const facts = {
       tries,
       startedAt: head.at + at,
@@ -106,4 +106,16 @@ export async function* joinedRows(
     };
     yield { outcome, facts, kept };
   }
+}
+
+const LF = 10;
+
+/** Lines by number, asked for in ascending order: only those are made into text. */
+function lineReader(bytes: Buffer): (line: number) => string {
+  let [at, start] = [0, 0];
+  return (line) => {
+    for (; at < line; at += 1) start = bytes.indexOf(LF, start) + 1;
+    const end = bytes.indexOf(LF, start);
+    return bytes.toString('utf8', start, end === -1 ? bytes.length : end);
+  };
 }

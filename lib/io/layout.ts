@@ -3,6 +3,7 @@ import type { RecordParser } from './block.ts';
 import { emptyBlock, parseBlock, refuse, tooLong } from './block.ts';
 import type { ScanJob } from './cut.ts';
 import { BLOCK_BYTES, cutRange, piecesOf, readAll } from './cut.ts';
+import { LF, QUOTE } from './scan.ts';
 
 export interface LayoutParts {
   dataStart: number;
@@ -25,7 +26,16 @@ export function makeLayout(parts: LayoutParts): Layout {
       if (range.end <= range.start) return;
       if (range.end - range.start <= BLOCK_BYTES) {
         const bytes = buffer(await readAll(read, range.start, range.end));
-        yield parseBlock(parser, { bytes, at: range.start, first: range.first }, maxRecordBytes);
+        const lines = !(grammar.quotes && bytes.includes(QUOTE));
+        let { first } = range;
+        for (const { start, end } of lines
+          ? lineBlocks(bytes)
+          : [{ start: 0, end: bytes.length }]) {
+          const piece = { bytes: bytes.subarray(start, end), at: range.start + start, first };
+          const block = parseBlock(parser, piece, maxRecordBytes);
+          first += block.rows.length;
+          yield block;
+        }
         return;
       }
       const job: ScanJob = { read, range, grammar, windowBytes };
@@ -43,6 +53,19 @@ export function makeLayout(parts: LayoutParts): Layout {
       }
     },
   };
+}
+
+/** Rows are parsed this many bytes at a time, so that they die young: whole chunks of them were copied by every collection. */
+const LINES_BYTES = 64 * 1024;
+
+/** Pieces of about 64 KiB that end at a line end; only where no quote can hide one. */
+function* lineBlocks(bytes: Buffer): Generator<{ start: number; end: number }> {
+  for (let start = 0; start < bytes.length; ) {
+    const found = bytes.indexOf(LF, start + LINES_BYTES);
+    const end = found === -1 ? bytes.length : found + 1;
+    yield { start, end };
+    start = end;
+  }
 }
 
 /** The layout of a source that cannot be read as a whole. */
