@@ -71,8 +71,8 @@ export async function getSection(
 export const rawSection = ({ bytes, sections }: PartBytes, section: Section): Uint8Array =>
   bytes.subarray(sections[section].start, sections[section].end);
 
-/** A section is about 1 MB unpacked; by Node's default of 16 KiB it would come back in 80 callbacks. */
-const UNZIP_BYTES = 1024 * 1024;
+/** A section is about 1 MB unpacked; by Node's default of 16 KiB it comes back in 80 callbacks. */
+const UNZIP_BYTES = 128 * 1024;
 
 /** Decompressed off the main thread. */
 export async function unzipSection(name: string, bytes: Uint8Array): Promise<Buffer> {

@@ -11,7 +11,7 @@ import { openSource } from './failures.ts';
 import { missingColumn } from './first-record.ts';
 import type { BoundSource, SourceView } from './source.ts';
 import type { SpoolPlace } from './spool.ts';
-import { hash, PIECE_BYTES, readIndex, spool, spoolReader } from './spool.ts';
+import { PIECE_BYTES, readIndex, spool, spoolReader } from './spool.ts';
 
 export interface InputOptions {
   reader: Reader;
@@ -147,16 +147,22 @@ async function digest(options: InputOptions): Promise<string> {
       for (const hex of index?.sha256 ?? []) whole.update(Buffer.from(hex, 'hex'));
       continue;
     }
-    let hashing: Promise<Uint8Array> | undefined;
     for (let at = 0; at < source.pin.bytes; at += PIECE_BYTES) {
-      const block = await source.read(at, Math.min(at + PIECE_BYTES, source.pin.bytes));
-      // The next block is read while this one is hashed.
-      if (hashing !== undefined) whole.update(await hashing);
-      hashing = hash(block);
+      whole.update(await blockDigest(source, at, Math.min(at + PIECE_BYTES, source.pin.bytes)));
     }
-    if (hashing !== undefined) whole.update(await hashing);
   }
   return whole.digest('hex');
+}
+
+/** In small reads: whole blocks, hashed off the main thread while the next is read, held 40 MB. */
+const DIGEST_READ_BYTES = 1024 * 1024;
+
+async function blockDigest(source: BoundSource, start: number, end: number): Promise<Buffer> {
+  const block = createHash('sha256');
+  for (let at = start; at < end; at += DIGEST_READ_BYTES) {
+    block.update(await source.read(at, Math.min(at + DIGEST_READ_BYTES, end)));
+  }
+  return block.digest();
 }
 
 function miscounted(count: number, planned: number, at: number): SluiceError {

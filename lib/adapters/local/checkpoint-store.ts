@@ -28,6 +28,8 @@ export { LEASE_MS, RENEW_MS } from './store-wire.ts';
 /** Half a lease without a renewal: what runs has the other half to end. */
 const SILENT_MS = 15_000;
 const BEAT_MS = 1000;
+/** Records live for one message: a small young heap keeps 20 MB of resident set that a default one lets pile up. */
+const YOUNG_MB = 6;
 
 export interface HeldLease {
   /** A renewal was refused, or none succeeded for 15 s: start nothing more. */
@@ -139,7 +141,12 @@ function startThread(path: string, busyLimitMs: number): Line {
   const data: ThreadData = { file: path, beats, busyLimitMs };
   const entry = createRequire(import.meta.url).resolve('#store-thread');
   // No execArgv: the built file needs no loader that main may run under.
-  const thread = new Worker(entry, { workerData: data, execArgv: [], name: 'sluice-store' });
+  const thread = new Worker(entry, {
+    workerData: data,
+    execArgv: [],
+    name: 'sluice-store',
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+  });
   const pending = new Map<number, Pending>();
   const ended = new Promise<void>((done) => thread.once('exit', () => done()));
   let outbox: Ask[] = [];
