@@ -59,6 +59,8 @@ const MAX_CODES = 50;
  */
 const FLUSH_CHARS = 128 * 1024;
 
+const SECTION_NUMBERS = [0, 1, 2] as const;
+
 type Facts = Omit<Trailer, 'v' | 'sha256' | 'durations'>;
 
 export function newRows({ first, worker, process, startedAt, saved }: RowsOptions): Rows {
@@ -70,7 +72,14 @@ export function newRows({ first, worker, process, startedAt, saved }: RowsOption
   let contiguous = 0;
   let chars = 0;
   let headed = false;
+  /** Text of each section that is not compressed yet. */
+  const texts: [string, string, string] = ['', '', ''];
 
+  const zip = (section: 0 | 1 | 2, least: number): void => {
+    if (texts[section].length < least) return;
+    sections[section].push(compress(texts[section]));
+    texts[section] = '';
+  };
   const flush = (): void => {
     const rows = open.slice(0, contiguous) as Row[];
     if (rows.length === 0 && headed) return;
@@ -79,9 +88,11 @@ export function newRows({ first, worker, process, startedAt, saved }: RowsOption
     chars = 0;
     const head = headed ? '' : `{"worker":${JSON.stringify(worker)},"at":${startedAt}}\n`;
     headed = true;
-    sections[0].push(compress(rows.map((row) => row.outcome).join('')));
-    sections[1].push(compress(head + rows.map(attemptLine).join('')));
-    sections[2].push(compress(rows.map((row) => row.log ?? '').join('')));
+    texts[0] += rows.map((row) => row.outcome).join('');
+    texts[1] += head + rows.map(attemptLine).join('');
+    for (const { log } of rows) if (log !== undefined) texts[2] += log;
+    // Each gzip call sets up 256 KB of its own: small sections wait until they are worth one.
+    for (const section of SECTION_NUMBERS) zip(section, FLUSH_CHARS);
     for (const row of rows) count(row, { facts, durations, share, startedAt });
     if (share.items > 0) facts.workers[worker] = share;
   };
@@ -100,6 +111,8 @@ export function newRows({ first, worker, process, startedAt, saved }: RowsOption
     },
     toPart(usage) {
       flush();
+      // A section always holds a member, be it of nothing, so that it unzips.
+      for (const section of SECTION_NUMBERS) zip(section, sections[section].length === 0 ? 0 : 1);
       facts.processes[process] = usage;
       const body = assemblePart(sections, { ...facts, durations: toSparse(durations) });
       return { body, counts: { ...facts.counts }, codes: structuredClone(facts.codes) };
