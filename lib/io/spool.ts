@@ -119,7 +119,7 @@ function pieceWriter(place: SpoolPlace) {
 }
 
 /** Runs off the main thread. */
-export async function hash(bytes: Uint8Array): Promise<Uint8Array> {
+async function hash(bytes: Uint8Array): Promise<Uint8Array> {
   return new Uint8Array(await webcrypto.subtle.digest('SHA-256', bytes));
 }
 
