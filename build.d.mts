@@ -1,1 +1,5 @@
+import type { BuildOptions } from 'esbuild';
+
+export const FUNCTIONS: readonly string[];
+export function functionBuild(name: string): BuildOptions;
 export function buildAll(): Promise<void>;
