@@ -37,7 +37,6 @@ export const functionBuild = (name) => ({
   target: 'node20',
   mainFields: ['module', 'main'],
   minify: true,
-  keepNames: true,
   banner: { js: BANNER },
   logLevel: 'warning',
 });

@@ -7,6 +7,7 @@ import { newSemaphore } from '../pool/semaphore.ts';
 import type { Input } from '../ports/input.ts';
 import type { Home } from './home.ts';
 import type { JobFile } from './job-file.ts';
+import { localSecrets } from './local-secrets.ts';
 import { openThreadAttempt, type ThreadSeat } from './thread-attempt.ts';
 import { startThread, type ThreadLink } from './thread-link.ts';
 
@@ -131,6 +132,7 @@ async function inlineEnv({
     job,
     settings: batch.settings,
     options: batch.options,
+    secrets: localSecrets(job, process.env),
     now: batch.now,
     worker: `${home.host.id}#main`,
     process: home.host.id,

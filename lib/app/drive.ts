@@ -130,10 +130,10 @@ export async function takeUp(engine: LocalEngine, batch: Batch): Promise<void> {
 
 function repeat(
   ms: number,
-  action: () => Promise<void>,
+  action: () => Promise<unknown>,
   onError: (error: unknown) => void,
-): { end(): Promise<void> } {
-  let running: Promise<void> = Promise.resolve();
+): { end(): Promise<unknown> } {
+  let running: Promise<unknown> = Promise.resolve();
   let busy = false;
   const timer = setInterval(() => {
     if (busy) return;

@@ -1,40 +1,8 @@
-import { SluiceError } from '../core/errors.ts';
 import type { Job } from '../core/job.ts';
-import { inputKey } from '../core/keys.ts';
-import type { Settings } from '../core/options.ts';
-import type { StoredInput } from '../engine/start-batch.ts';
-import { openInput } from '../io/input.ts';
-import type { Input } from '../ports/input.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { boundSource } from './sources.ts';
+import { type InputOpener, storedInputOpener } from './stored-input.ts';
 
-/** Opens the stored input of batches, each once per thread: layouts and file handles stay open. */
-export function inputOpener(
-  objects: ObjectStore,
-  job: Job,
-): (batch: { id: string; settings: Settings }) => Promise<Input> {
-  const opened = new Map<string, Promise<Input>>();
-  const open = async ({ id, settings }: { id: string; settings: Settings }): Promise<Input> => {
-    const bytes = await objects.get(inputKey(id));
-    if (bytes === undefined) {
-      throw new SluiceError('NOT_FOUND', `The input list of batch ${id} is missing.`, {
-        hint: 'Start the batch again with --again.',
-      });
-    }
-    const { sources, readerOptions } = JSON.parse(Buffer.from(bytes).toString()) as StoredInput;
-    const { chunk, chunkBytes, maxRecordBytes } = settings;
-    return openInput({
-      reader: job.input,
-      readerOptions,
-      sources: sources.map(boundSource),
-      limits: { items: chunk, bytes: chunkBytes, maxRecordBytes },
-      objects,
-      batch: id,
-    });
-  };
-  return (batch) => {
-    const input = opened.get(batch.id) ?? open(batch);
-    opened.set(batch.id, input);
-    return input;
-  };
-}
+/** Opens the stored input of batches over files of this machine. */
+export const inputOpener = (objects: ObjectStore, job: Job): InputOpener =>
+  storedInputOpener({ objects, job, bind: boundSource });

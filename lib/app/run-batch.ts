@@ -14,8 +14,11 @@ import type { Parallel } from './attempts.ts';
 import { batchId } from './batch-id.ts';
 import type { DriveOptions } from './drive.ts';
 import type { Home } from './home.ts';
-import { bundleJob, type JobFile, loadJob } from './job-file.ts';
+import { bundleJob, type JobFile } from './job-file.ts';
 import { checkJobOptions } from './job-options.ts';
+import { loadJob } from './load-job.ts';
+import { localSecrets } from './local-secrets.ts';
+import { parseNow } from './parse-now.ts';
 import { boundSource, type ResolvedInput, resolveInputs } from './sources.ts';
 import { type Taken, takeBatch } from './take-batch.ts';
 
@@ -44,6 +47,7 @@ export interface RunRequest extends DriveOptions {
 export async function runBatch(home: Home, request: RunRequest): Promise<Taken> {
   const jobFile = await bundleJob(request.job, home.jobs);
   const job = await loadJob(jobFile.file);
+  localSecrets(job, process.env);
   const settings = localSettings(job, request.limits);
   const options = await checkJobOptions(job, request.options ?? {});
   const input = await resolveInputs(request.inputs);
@@ -104,6 +108,7 @@ export async function resumeBatchById(home: Home, request: ResumeRequest): Promi
   }
   const jobFile = await currentJob(home, batch);
   const job = await loadJob(jobFile.file);
+  localSecrets(job, process.env);
   const own = localSettings(job, request.limits);
   const settings = {
     ...batch.settings,
@@ -153,16 +158,6 @@ function localSettings(job: Job, limits: Limits | undefined): Settings {
 }
 
 const referenceOf = (job: string): string => (/[./\\]/.test(job) ? resolve(job) : job);
-
-export function parseNow(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const ms = /^\d{1,15}$/.test(text) ? Number(text) : Date.parse(text);
-  if (Number.isFinite(ms)) return ms;
-  throw new SluiceError(
-    'USAGE',
-    `--now must be a date such as 2026-01-31T12:00:00Z, or milliseconds since 1970; got '${text}'.`,
-  );
-}
 
 interface Preflight {
   home: Home;

@@ -12,7 +12,8 @@ import { openAttempt } from '../engine/attempt.ts';
 import type { Attempt, ControlState } from '../engine/engine.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { inputOpener } from './input-of.ts';
-import { loadJob } from './job-file.ts';
+import { loadJob } from './load-job.ts';
+import { localSecrets } from './local-secrets.ts';
 import {
   SLOT_BEAT,
   SLOT_INDEX,
@@ -99,6 +100,7 @@ async function open({ spec, batch, verdicts }: ThreadOpening): Promise<Attempt> 
     job: loaded,
     settings: batch.settings,
     options: batch.options,
+    secrets: localSecrets(loaded, process.env),
     now: batch.now,
     worker,
     process: home,

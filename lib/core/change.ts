@@ -2,6 +2,9 @@
 export type StoredRecord = Readonly<Record<string, Value>>;
 export type Value = string | number;
 
+/** Version of the records (their attribute `v`) that this code writes, and the newest that it reads. */
+export const RECORD_VERSION = 1;
+
 /** `batch` groups a batch's records (`live` for the list of batches); `sort` orders them inside. */
 export interface RecordKey {
   batch: string;

@@ -129,4 +129,5 @@ export type SluiceErrorCode =
   | 'CODE_CHANGED' // the job's digest differs from the batch's
   | 'STATE' // the batch is not in a state that allows this
   | 'STORE' // the store or the disk refused
+  | 'NEWER' // a record or message of a newer version of Sluice: not guessed at
   | 'DAMAGED'; // stored bytes are not the ones that were written

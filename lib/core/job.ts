@@ -26,6 +26,8 @@ export interface JobContext<O = Record<string, unknown>> {
   rng(): number;
   /** The job's options, as its schema gave them; the same object for all items of a chunk. */
   readonly options: O;
+  /** The value of a secret that the job names in `secrets`. */
+  secret(name: string): string;
 }
 
 export interface Limits {
@@ -39,6 +41,8 @@ export interface Limits {
   itemTimeout?: string;
   /** Largest record that is read, in bytes; default 1 MiB. A larger one is one failed outcome. */
   maxRecordBytes?: number;
+  /** MB of a worker function in the cloud, 128 to 10240; default 1769 (one whole vCPU) for `cpu: true`, else 512. */
+  memory?: number;
   /**
    * Failed items that are tolerated: a count (50) or a share ('1%') of the items done so far, judged
    * from `minSample` items on. Default: all.
@@ -64,6 +68,11 @@ export interface JobDefinition<R, V, O> {
   key?(row: R): string;
   /** Schema of the job's own options (`--option name=value`); values arrive as strings. */
   options?: StandardSchema<unknown, O>;
+  /**
+   * Names of secrets that `ctx.secret` gives: environment variables, or entries of AWS Secrets Manager. Their
+   * values are taken out of everything that an item leaves (outcomes, errors, log lines).
+   */
+  secrets?: readonly string[];
   limits?: Limits;
   retry?: Retry;
   /** CPU-bound: may run in worker threads that read their own byte ranges. */

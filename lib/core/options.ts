@@ -73,6 +73,14 @@ export const OPTIONS = {
     unit: 'bytes per record',
     why: 'a larger record is one failed outcome',
   }),
+  memory: row({
+    name: 'memory',
+    min: 128,
+    max: 10_240,
+    default: 512,
+    unit: 'MB of a worker function',
+    why: 'what AWS Lambda offers',
+  }),
   threadMb: row({
     name: 'SLUICE_THREAD_MB',
     min: 16,
@@ -146,6 +154,16 @@ export interface Settings {
   retryMaxMs: number;
   tolerate?: Tolerance;
 }
+
+/** A Lambda function has one whole vCPU at this size (docs.aws.amazon.com/lambda, "Configure function memory"). */
+const ONE_VCPU_MB = 1769;
+
+/** MB of the job's worker functions. */
+export const memoryMbOf = ({ limits, cpu }: Pick<Job, 'limits' | 'cpu'>): number =>
+  checkOption(
+    OPTIONS.memory,
+    limits?.memory ?? (cpu === true ? ONE_VCPU_MB : OPTIONS.memory.default),
+  );
 
 /** The job's limits with the person's own on top. `label` names a flag in messages. */
 export function settingsOf(job: Job, own: Limits & { prefetch?: number } = {}): Settings {

@@ -40,4 +40,6 @@ export interface SourcePin {
   bytes: number;
   /** Whatever identifies this very content: mtime and inode, ETag, or a digest. */
   version: string;
+  /** It is gzip, where that was looked at when it was pinned. */
+  compressed?: boolean;
 }

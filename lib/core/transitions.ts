@@ -1,8 +1,11 @@
-/**
- * Every conditional change of the protocol, each clause named: the only place where a condition is
- * spelled. docs/architecture.md has the table of records; the comments say what a clause is for.
- */
-import type { Change, Clause, StoredRecord, Value } from './change.ts';
+/** Every conditional change of the protocol, each clause named: the only place where a condition is spelled. */
+import {
+  type Change,
+  type Clause,
+  RECORD_VERSION,
+  type StoredRecord,
+  type Value,
+} from './change.ts';
 import { CHUNKS_PER_TALLY } from './keys.ts';
 
 export type Stop = 'pause' | 'cancel' | 'threshold' | 'broken';
@@ -34,20 +37,14 @@ const mine = (epoch: number): Clause => ['=', 'epoch', epoch];
 /** Start, plan: never overwrites, since that would reset an epoch or a cursor. */
 export const putIfAbsent = (record: StoredRecord): Change => ({
   when: [['absent', 'v']],
-  set: { v: 1, ...record },
+  set: { v: RECORD_VERSION, ...record },
 });
 
 export const newStage = (): StoredRecord => ({ cur: '', planned: 0, rel: 0, haltVer: 0, low: 0 });
 
-export const newChunk = (range: StoredRecord): StoredRecord => ({
-  ...range,
-  epoch: 0,
-  attempts: 0,
-  lease: 0,
-  cursor: 0,
-  resumeAt: 0,
-  sentAt: 0,
-});
+export const newChunk = (range: StoredRecord): StoredRecord => {
+  return { ...range, epoch: 0, attempts: 0, lease: 0, cursor: 0, resumeAt: 0, sentAt: 0 };
+};
 
 /** Plan step 3: the chunks before `to` have their records. Allowed while paused, never after a cancel. */
 export const advancePlan = (from: string, to: string, planned: number): Change => ({
@@ -193,10 +190,18 @@ export const markSent = (old: number, epoch: number, now: number): Change => ({
   set: { sentAt: now },
 });
 
-/** Sweep (b): the plan cursor that this sweep saw. */
-export const noteSwept = (cur: string): Change => ({
+/** Sweep (b): the plan cursor it saw; or how many chunks were committed when it last saw a change, and when. */
+export const noteSeen = (
+  seen: { swept: string } | { progress: number; progressAt: number },
+): Change => ({
   when: [['present', 'v']],
-  set: { swept: cur },
+  set: { ...seen },
+});
+
+/** After the end: the store may drop the record from `at` on (seconds since 1970). B first, only if it has ended. */
+export const expire = (at: number, ended?: { round: number; end: End }): Change => ({
+  when: ended === undefined ? [] : statusIs(ended.end, ended.round),
+  set: { expires: at },
 });
 
 /** Finalise: the end is one decision, frozen against a late stop by `ver`. */

@@ -9,6 +9,7 @@ import type { Attempt, AttemptSpec, Control, ControlState } from './engine.ts';
 import { ItemContext, type SharedContext } from './item-context.ts';
 import { getPart, trailerOf } from './read-part.ts';
 import { newRecordSource, type Taken } from './record-source.ts';
+import { withoutSecrets } from './redact.ts';
 import { toRow } from './row-text.ts';
 import { newRows, type Rows } from './rows.ts';
 import { type Finished, type ItemRunner, runItem } from './run-item.ts';
@@ -24,6 +25,8 @@ export interface AttemptEnv {
   job: Job;
   settings: Settings;
   options: Record<string, unknown>;
+  /** Values of the secrets that the job names. */
+  secrets: Readonly<Record<string, string>>;
   now: number;
   /** Names of the worker and of its process, for attempts lines. */
   worker: string;
@@ -44,13 +47,14 @@ export async function openAttempt(
   control: Control,
 ): Promise<Attempt> {
   const saved = spec.saved === undefined ? undefined : await getPart(env.objects, spec.saved);
-  const rows = newRows({
+  const written = newRows({
     first: spec.range.first,
     worker: env.worker,
     process: env.process,
     startedAt: Math.floor(env.clock.now()),
     saved: saved && { part: saved, trailer: trailerOf(spec.saved as string, saved) },
   });
+  const rows = withoutSecrets(written, env.secrets);
   const source = newRecordSource(env.input, spec.range, rows.cursor);
   const item = itemWorker(env, { rows, first: spec.range.first });
   const concurrency = spec.careful ? 1 : env.settings.concurrency;
@@ -89,7 +93,8 @@ function itemWorker(
   { rows, first }: { rows: Rows; first: number },
 ): (taken: Taken) => void | Promise<void> {
   const { clock, job, settings } = env;
-  const shared: SharedContext = { job: job.name, now: env.now, options: env.options, clock };
+  const { now, options, secrets } = env;
+  const shared: SharedContext = { job: job.name, now, options, secrets, clock };
   const runner: ItemRunner = { job, settings, clock, random: env.random };
   const zero = clock.monotonic();
   let lastYield = zero;
@@ -127,7 +132,7 @@ function failedRow(
   { taken, error }: { taken: Taken; error: ItemError },
 ): ReturnType<typeof toRow> {
   const context = new ItemContext(
-    { job: env.job.name, now: env.now, options: env.options, clock: env.clock },
+    { job: env.job.name, now: env.now, options: {}, secrets: {}, clock: env.clock },
     first + taken.position,
     taken.raw,
   );

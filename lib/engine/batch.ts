@@ -1,4 +1,5 @@
-import type { StoredRecord } from '../core/change.ts';
+import { RECORD_VERSION, type StoredRecord } from '../core/change.ts';
+import { SluiceError } from '../core/errors.ts';
 import {
   batchKey,
   CHUNKS_PER_TALLY,
@@ -35,9 +36,19 @@ export interface Batch {
   input: { name: string; bytes: number; sources: number; sha256: string };
 }
 
+/** Throws `NEWER` for a record that a newer version wrote. */
 export async function readBatch(store: CheckpointStore, id: string): Promise<Batch | undefined> {
   const record = await store.read(batchKey(id));
-  return record === undefined ? undefined : toBatch(record);
+  if (record === undefined) return undefined;
+  const version = record['v'] as number;
+  if (version > RECORD_VERSION) {
+    throw new SluiceError(
+      'NEWER',
+      `Batch ${id} was written by a newer version of Sluice (record version ${version}, known: ${RECORD_VERSION}).`,
+      { hint: 'Update this installation; nothing was changed.' },
+    );
+  }
+  return toBatch(record);
 }
 
 export function toBatch(record: StoredRecord): Batch {
@@ -68,6 +79,9 @@ export interface LiveEntry {
   startedAt: number;
   round: number;
   status: BatchStatus;
+  /** `s3://bucket/key` of the upload that started it, and its ETag (and version). */
+  source?: string;
+  version?: string;
 }
 
 /** All batches of a home, oldest id first; one query. */
@@ -88,6 +102,9 @@ export interface Stage {
   haltVer: number;
   low: number;
   swept: string | undefined;
+  /** Committed chunks when a sweep last saw a change, and when (milliseconds since 1970). */
+  progress: number | undefined;
+  progressAt: number | undefined;
   record: StoredRecord;
 }
 
@@ -103,6 +120,8 @@ export function toStage(record: StoredRecord): Stage {
     haltVer: record['haltVer'] as number,
     low: record['low'] as number,
     swept: record['swept'] as string | undefined,
+    progress: record['progress'] as number | undefined,
+    progressAt: record['progressAt'] as number | undefined,
     record,
   };
 }

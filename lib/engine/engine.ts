@@ -32,8 +32,10 @@ export interface Engine {
   openAttempt(spec: AttemptSpec, control: Control): Promise<Attempt>;
   /** Milliseconds of the function's life that are left; Infinity on a host that does not end us. */
   remainingMs(): number;
-  /** True once the process was asked to stop (SIGTERM, Ctrl-C): no new item starts. */
+  /** True once the process was asked to stop (SIGTERM, Ctrl-C) or its budget is used up: no new item starts. */
   draining(): boolean;
+  /** How long after its end the records of a batch are kept; undefined = for ever. */
+  keepMs?: number | undefined;
 }
 
 /** What settling and stopping need: also of a process that works nothing itself. */

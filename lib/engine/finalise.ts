@@ -1,13 +1,26 @@
-import { batchKey, liveKey, partsPrefix, reportKey, savedPrefix } from '../core/keys.ts';
+import type { RecordKey } from '../core/change.ts';
+import {
+  batchKey,
+  CHUNKS_PER_TALLY,
+  chunkKey,
+  liveKey,
+  partsPrefix,
+  reportKey,
+  savedPrefix,
+  stageKey,
+  tallyKey,
+} from '../core/keys.ts';
 import {
   beginEnd,
   type End,
   endBatch,
   endLive,
   endOf,
+  expire,
   hasEnded,
   isCancel,
 } from '../core/transitions.ts';
+import { runBounded } from '../pool/run-bounded.ts';
 import { type Batch, readBatch, readSums, requireStage, stagesOf } from './batch.ts';
 import { committedParts, sha256 } from './committed-parts.ts';
 import type { Engine } from './engine.ts';
@@ -36,6 +49,7 @@ export async function finalise(
   await engine.store.change(batchKey(name), endBatch(round, batch.end));
   await engine.store.change(liveKey(name), endLive(round, batch.end));
   await removeLeftovers(engine, state);
+  if (engine.keepMs !== undefined) await expireRecords(engine, state, engine.keepMs);
   return batch.end;
 }
 
@@ -85,6 +99,29 @@ async function writeReport(engine: Engine, state: ReportState): Promise<void> {
   const page = reportHtml(report);
   await engine.objects.put(key('report.html'), page);
   await engine.objects.put(key('report.json'), reportJson(report, sha256(page)));
+}
+
+/** Records changed at once when a batch's records are marked to expire. */
+const EXPIRE_WIDTH = 25;
+
+/** One more write a record, only where the records of finished batches are not kept for ever. */
+async function expireRecords(
+  engine: Engine,
+  { batch: { id: name }, id, end, stage: { planned } }: ReportState,
+  keepMs: number,
+): Promise<void> {
+  const at = Math.ceil((engine.clock.now() + keepMs) / 1000);
+  const ended = await engine.store.change(batchKey(name), expire(at, { round: id.round, end }));
+  if (!ended.applied) return;
+  const keys = function* (): Generator<RecordKey> {
+    yield liveKey(name);
+    yield stageKey(id);
+    for (let tally = 0; tally * CHUNKS_PER_TALLY < planned; tally += 1) yield tallyKey(id, tally);
+    for (let chunk = 0; chunk < planned; chunk += 1) yield chunkKey({ ...id, chunk });
+  };
+  await runBounded(keys(), EXPIRE_WIDTH, async (key) => {
+    await engine.store.change(key, expire(at));
+  });
 }
 
 /** Saved prefixes and losers' parts, only after the end: until then somebody may still read them. */

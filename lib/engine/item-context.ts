@@ -7,6 +7,7 @@ export interface SharedContext {
   job: string;
   now: number;
   options: Record<string, unknown>;
+  secrets: Readonly<Record<string, string>>;
   clock: Clock;
 }
 
@@ -52,6 +53,14 @@ export class ItemContext implements JobContext {
       warn: (message, fields) => this.#write('warn', message, fields),
       error: (message, fields) => this.#write('error', message, fields),
     };
+  }
+
+  secret(name: string): string {
+    const value = Object.hasOwn(this.#shared.secrets, name)
+      ? this.#shared.secrets[name]
+      : undefined;
+    if (value !== undefined) return value;
+    throw new Error(`The job does not name the secret '${name}': add it to its secrets.`);
   }
 
   rng(): number {

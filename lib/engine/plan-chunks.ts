@@ -27,7 +27,7 @@ export async function planChunks(engine: Engine, batch: Batch): Promise<void> {
     }
     await settle(engine, id);
   } catch (error) {
-    if (!isInputError(error)) throw error;
+    if (!isBroken(error)) throw error;
     await stopBatch(engine, batch.id, { stop: 'broken', reason: error.message });
   }
 }
@@ -109,7 +109,8 @@ async function* groups(cuts: AsyncIterable<Cut>): AsyncIterable<Cut[]> {
   if (group.length > 0) yield group;
 }
 
-function isInputError(error: unknown): error is Error {
+/** What no other try mends: the batch ends failed, with this reason. */
+export function isBroken(error: unknown): error is Error {
   const code = (error as { code?: unknown } | undefined)?.code;
-  return code === 'INPUT_CHANGED' || code === 'BAD_INPUT';
+  return code === 'INPUT_CHANGED' || code === 'BAD_INPUT' || code === 'BAD_JOB';
 }

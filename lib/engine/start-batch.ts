@@ -21,6 +21,10 @@ export interface NewBatch {
   options: Record<string, unknown>;
   /** Milliseconds since 1970 that the job sees; default: the start. */
   now: number | undefined;
+  /** The upload that starts it, for the list: what a sweep compares with the bucket. */
+  upload?: { source: string; version: string };
+  /** Why it cannot be run: it is made stopped, so that it ends failed with this reason. */
+  broken?: string | undefined;
 }
 
 /** What `input.json` holds: too long for the batch record when a pattern matches thousands of files. */
@@ -45,7 +49,8 @@ export async function startBatch(engine: StartPorts, batch: NewBatch): Promise<b
     const first = stageKey({ batch: id, round: 0, stage: 0 });
     await engine.store.change(first, putIfAbsent(newStage()));
     const entry = { id, job: batch.job, input: batch.inputName, startedAt, round: 0 };
-    await engine.store.change(liveKey(id), putIfAbsent({ ...entry, status: 'running' }));
+    const line = { ...entry, ...batch.upload, status: 'running' };
+    await engine.store.change(liveKey(id), putIfAbsent(line));
   }
   const inputFacts: Batch['input'] = {
     name: batch.inputName,
@@ -62,8 +67,9 @@ export async function startBatch(engine: StartPorts, batch: NewBatch): Promise<b
       status: 'running',
       round: 0,
       digest: engine.jobDigest,
-      stop: 'none',
-      ver: 0,
+      ...(batch.broken === undefined
+        ? { stop: 'none', ver: 0 }
+        : { stop: 'broken', reason: batch.broken, ver: 1 }),
       startedAt,
       now: batch.now ?? startedAt,
       options: JSON.stringify(batch.options),

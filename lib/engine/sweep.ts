@@ -15,56 +15,93 @@ import {
   isCancel,
   markName,
   markSent,
-  noteSwept,
+  noteSeen,
 } from '../core/transitions.ts';
-import { type Batch, listBatches, readBatch, requireStage, type Stage, stagesOf } from './batch.ts';
-import type { Engine } from './engine.ts';
+import type { CheckpointStore } from '../ports/checkpoint-store.ts';
+import {
+  type Batch,
+  type LiveEntry,
+  readBatch,
+  readSums,
+  requireStage,
+  type Stage,
+  stagesOf,
+} from './batch.ts';
+import type { Engine, SettlePorts } from './engine.ts';
 import { sendChunks, sendStep } from './send.ts';
 import { settle } from './settle.ts';
 
 /** How long after its lease, delay or last message a chunk is left alone. */
-const GRACE_MS = 30_000;
+export const GRACE_MS = 30_000;
+/** A batch that runs and commits nothing for so long is told of: longer than any function lives. */
+const STALLED_MS = 1_800_000;
 
-/** PROTOCOL sweep: works from state, so that losing every message loses nothing. */
-export async function sweep(engine: Engine): Promise<void> {
-  for (const entry of await listBatches(engine.store)) {
-    if (hasEnded(entry.status)) continue;
-    const batch = await readBatch(engine.store, entry.id);
-    if (batch === undefined) continue;
-    if (hasEnded(batch.status)) await closeEntry(engine, batch, entry.round);
-    else await sweepBatch(engine, batch, { graceMs: GRACE_MS });
-  }
+type SweepPorts = SettlePorts & Pick<Engine, 'clock' | 'host'>;
+
+/** What one sweep found, for metrics and logs. */
+export interface Swept {
+  /** Chunks that were sent again. */
+  resent: number;
+  /** The batch runs, and no chunk was committed for half an hour. */
+  stalled: boolean;
 }
 
-async function closeEntry(engine: Engine, batch: Batch, round: number): Promise<void> {
-  if (batch.round === round && batch.end !== undefined) {
-    await engine.store.change(liveKey(batch.id), endLive(round, batch.end));
+/** The batch of a list entry, while there is something to sweep; the entry of one that ended is closed. */
+export async function liveBatch(
+  store: CheckpointStore,
+  entry: LiveEntry,
+): Promise<Batch | undefined> {
+  if (hasEnded(entry.status)) return undefined;
+  const batch = await readBatch(store, entry.id);
+  if (batch === undefined || !hasEnded(batch.status)) return batch;
+  if (batch.round === entry.round && batch.end !== undefined) {
+    await store.change(liveKey(batch.id), endLive(entry.round, batch.end));
   }
+  return undefined;
 }
 
-/** One batch. `graceMs` 0 is a resume: waits for nobody but living owners and delays. */
+/**
+ * PROTOCOL sweep of one batch: works from state, so that losing every message loses nothing. `graceMs` 0
+ * is a resume: waits for nobody but living owners and delays.
+ */
 export async function sweepBatch(
-  engine: Engine,
+  engine: SweepPorts,
   batch: Batch,
   { graceMs }: { graceMs: number },
-): Promise<void> {
+): Promise<Swept> {
+  const swept: Swept = { resent: 0, stalled: false };
   for (const id of stagesOf(batch)) {
     await engine.store.change(stageKey(id), copyHalt(batch.stop, batch.ver));
     const stage = await requireStage(engine.store, id);
     if (stage.sealed === undefined && stage.halt === undefined) {
       if (stage.swept === stage.cur || graceMs === 0) await sendStep(engine, 'plan', id);
-      else await engine.store.change(stageKey(id), noteSwept(stage.cur));
+      else await engine.store.change(stageKey(id), noteSeen({ swept: stage.cur }));
     }
-    if (stage.halt !== 'pause') await resend(engine, id, { stage, graceMs });
+    if (stage.halt !== 'pause') swept.resent += await resend(engine, id, { stage, graceMs });
     await settle(engine, id);
+    if (stage.halt !== 'pause' && (await standsStill(engine, id, stage))) swept.stalled = true;
   }
+  return swept;
 }
 
+/** One write a sweep while chunks are committed, none while nothing moves. */
+async function standsStill(engine: SweepPorts, id: StageId, stage: Stage): Promise<boolean> {
+  const { done } = await readSums(engine.store, id, stage);
+  const now = engine.clock.now();
+  if (stage.progress === done && stage.progressAt !== undefined) {
+    return now - stage.progressAt > STALLED_MS;
+  }
+  await engine.store.change(stageKey(id), noteSeen({ progress: done, progressAt: now }));
+  return false;
+}
+
+/** Returns how many chunks were sent. */
 async function resend(
-  engine: Engine,
+  engine: SweepPorts,
   id: StageId,
   { stage, graceMs }: { stage: Stage; graceMs: number },
-): Promise<void> {
+): Promise<number> {
+  let sent = 0;
   const now = engine.clock.now();
   for (let tally = stage.low; tally <= tallyOf(Math.max(stage.rel - 1, 0)); tally += 1) {
     const first = tally * CHUNKS_PER_TALLY;
@@ -87,8 +124,10 @@ async function resend(
       );
       if (!answer.applied || due === 'note') continue;
       await sendChunks(engine, id, { from: chunk, to: chunk + 1, delayMs: due });
+      sent += 1;
     }
   }
+  return sent;
 }
 
 /**
@@ -96,7 +135,7 @@ async function resend(
  * swept; its message may be on its way, so its time begins now.
  */
 function dueIn(
-  engine: Engine,
+  engine: SweepPorts,
   record: StoredRecord,
   { now, graceMs, cancelled }: { now: number; graceMs: number; cancelled: boolean },
 ): number | 'leave' | 'note' {

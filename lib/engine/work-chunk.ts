@@ -14,6 +14,7 @@ import {
 import { type Batch, readBatch, readStage, type Stage } from './batch.ts';
 import { lastChance, workCarefully } from './careful.ts';
 import type { Attempt, ControlState, Engine, HeldLease, PartSummary } from './engine.ts';
+import { isBroken } from './plan-chunks.ts';
 import { sendChunks } from './send.ts';
 import { settle } from './settle.ts';
 import { pauseForOtherCode, stopBatch } from './stop-batch.ts';
@@ -133,8 +134,8 @@ async function workClaimed(
     if (state === 'cancel') await attempt.notRun();
     return await commitPart(engine, claimed, attempt);
   } catch (error) {
-    if ((error as { code?: unknown }).code !== 'INPUT_CHANGED') throw error;
-    await stopBatch(engine, batch.id, { stop: 'broken', reason: (error as Error).message });
+    if (!isBroken(error)) throw error;
+    await stopBatch(engine, batch.id, { stop: 'broken', reason: error.message });
     await handBackClaim(engine, claimed);
     return { did: 'handed back', why: 'cancel' };
   } finally {

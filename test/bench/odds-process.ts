@@ -85,7 +85,16 @@ function contextOf(given: Record<string, unknown>): JobContext<OddsOptions> {
   }
   const log = { debug() {}, info() {}, warn() {}, error() {} };
   const { signal } = new AbortController();
-  return { index: 0, attempt: 1, signal, log, now: 0, rng: () => 0, options: checked.value };
+  return {
+    index: 0,
+    attempt: 1,
+    signal,
+    log,
+    now: 0,
+    rng: () => 0,
+    secret: () => '',
+    options: checked.value,
+  };
 }
 
 /** CPU microseconds per row, all threads of the process: steadier on a busy machine than the clock. */

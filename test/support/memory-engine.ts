@@ -121,6 +121,7 @@ export function memoryWorld(
           job,
           settings,
           options: {},
+          secrets: {},
           now: 1_700_000_000_000,
           worker: 'w1',
           process: 'p1',

@@ -36,7 +36,16 @@ function contextOf(given: Record<string, unknown>): JobContext<OddsOptions> {
     throw new Error('the options must be accepted at once');
   }
   const signal = new AbortController().signal;
-  return { index: 0, attempt: 1, signal, log, now: 0, rng: () => 0, options: checked.value };
+  return {
+    index: 0,
+    attempt: 1,
+    signal,
+    log,
+    now: 0,
+    rng: () => 0,
+    secret: () => '',
+    options: checked.value,
+  };
 }
 
 /** The outcome of a row: what `process` returned, or what it threw. */

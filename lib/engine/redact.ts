@@ -1,0 +1,43 @@
+import type { Row, Rows } from './rows.ts';
+
+/** A shorter text would be taken out of words that have nothing to do with it. */
+const MIN_LENGTH = 6;
+
+/**
+ * Rows from which the values of secrets are taken out, in everything that an item leaves. The name stands
+ * in, so that outcomes are the same wherever the value differs.
+ */
+export function withoutSecrets(rows: Rows, secrets: Readonly<Record<string, string>>): Rows {
+  const pairs: [string, string][] = [];
+  for (const [name, value] of Object.entries(secrets)) {
+    if (value.length < MIN_LENGTH) continue;
+    const inJson = JSON.stringify(value).slice(1, -1);
+    for (const form of new Set([value, inJson])) pairs.push([form, `[secret ${name}]`]);
+  }
+  if (pairs.length === 0) return rows;
+  // The longest first: a secret may be part of another one.
+  pairs.sort(([a], [b]) => b.length - a.length);
+  const clean = <T extends string | undefined>(text: T): T => {
+    let out: string | undefined = text;
+    for (const [form, name] of pairs) out = out?.replaceAll(form, () => name);
+    return out as T;
+  };
+  const cleaned = (row: Row): Row => ({
+    ...row,
+    outcome: clean(row.outcome),
+    error: row.error && {
+      ...row.error,
+      code: clean(row.error.code),
+      message: clean(row.error.message),
+    },
+    extra: clean(row.extra),
+    log: clean(row.log),
+  });
+  return {
+    get cursor() {
+      return rows.cursor;
+    },
+    put: (position, row) => rows.put(position, cleaned(row)),
+    toPart: rows.toPart,
+  };
+}
