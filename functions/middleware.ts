@@ -22,19 +22,27 @@ export const metered = <E, R>(handle: Handle<E, R>) =>
     .use(logMetrics(metrics, { throwOnEmptyMetrics: false }))
     .handler((event: E, context: Context) => handle(event, context, metrics));
 
-/** Works each record; those that threw are named, so that only they are delivered again. */
+/** Works each message's body; those that threw are named, so that only they are delivered again. */
 export async function answerRecords(
   event: SQSEvent,
-  work: (record: SQSRecord) => Promise<void>,
+  work: (body: string) => Promise<void>,
 ): Promise<SQSBatchResponse> {
   const batchItemFailures: SQSBatchResponse['batchItemFailures'] = [];
-  for (const record of event.Records ?? []) {
+  for (const record of recordsOf(event)) {
+    const { messageId, body } = record;
     try {
-      await work(record);
+      await work(body ?? JSON.stringify({ Records: [record] }));
     } catch (error) {
-      logger.error('message failed, to be delivered again', { messageId: record.messageId, error });
-      batchItemFailures.push({ itemIdentifier: record.messageId });
+      logger.error('message failed, to be delivered again', { messageId, error });
+      // What came by no queue has no one to name it to: the invocation itself fails.
+      if (messageId === undefined) throw error;
+      batchItemFailures.push({ itemIdentifier: messageId });
     }
   }
   return { batchItemFailures };
+}
+
+/** Messages of a queue; or an event that came by hand, from a bucket's notification or from EventBridge. */
+function recordsOf(event: SQSEvent): Partial<SQSRecord>[] {
+  return Array.isArray(event?.Records) ? event.Records : [{ body: JSON.stringify(event ?? null) }];
 }

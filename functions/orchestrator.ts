@@ -11,7 +11,7 @@ export const handler = metered<SQSEvent, SQSBatchResponse>((event, context, metr
     requestId: context.awsRequestId,
     remainingMs: () => context.getRemainingTimeInMillis(),
   });
-  return answerRecords(event, async ({ body }) => {
+  return answerRecords(event, async (body) => {
     for (const handled of await handleInbox(cloud, body)) {
       logger.info('inbox', { ...handled });
       const metric = METRICS[handled.did];

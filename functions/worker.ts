@@ -13,7 +13,7 @@ export const handler = metered<SQSEvent, SQSBatchResponse>((event, context, metr
     requestId: context.awsRequestId,
     remainingMs: () => context.getRemainingTimeInMillis(),
   });
-  return answerRecords(event, async ({ body }) => {
+  return answerRecords(event, async (body) => {
     const worked = await handleWork(cloud, job, body);
     logger.info('chunk', { ...worked });
     if (worked.did === 'committed') {

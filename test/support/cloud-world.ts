@@ -80,6 +80,8 @@ export async function cloudWorld({ jobs, env = {}, lifeMs = 60_000 }: CloudWorld
   const world = {
     emulators,
     root,
+    /** What the stack would set in a function. */
+    env: functionEnv,
     log,
     handled: [] as Handled[],
     worked: [] as Worked[],

@@ -1,4 +1,5 @@
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
+import { asking } from '../../adapters/aws/errors.ts';
 import { type LiveEntry, listBatches } from '../../engine/batch.ts';
 import { GRACE_MS, liveBatch, sweepBatch } from '../../engine/sweep.ts';
 import type { Cloud } from './cloud.ts';
@@ -71,12 +72,14 @@ async function* inboxObjects(
 ): AsyncGenerator<{ key: string; etag: string; at: number }> {
   let token: string | undefined;
   for (let seen = 0; seen < MAX_KEYS; ) {
-    const page = await cloud.s3.send(
-      new ListObjectsV2Command({
-        Bucket: cloud.settings.uploads,
-        Prefix: 'inbox/',
-        ContinuationToken: token,
-      }),
+    const page = await asking(`cannot list the uploads in ${cloud.settings.uploads}`, () =>
+      cloud.s3.send(
+        new ListObjectsV2Command({
+          Bucket: cloud.settings.uploads,
+          Prefix: 'inbox/',
+          ContinuationToken: token,
+        }),
+      ),
     );
     for (const { Key: key, ETag: etag, LastModified: at } of page.Contents ?? []) {
       seen += 1;

@@ -1,4 +1,5 @@
 import { GetObjectCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { awsError, nameOf } from '../../adapters/aws/errors.ts';
 import { SluiceError } from '../../core/errors.ts';
 import type { SourcePin } from '../../core/records.ts';
 import type { BoundSource } from '../../io/source.ts';
@@ -37,11 +38,12 @@ export async function pinUpload(s3: S3Client, upload: Upload): Promise<PinnedUpl
       metadata: head.Metadata ?? {},
     };
   } catch (error) {
-    const { name } = error as { name?: string };
-    if (name === 'NotFound' || name === 'NoSuchKey' || name === 'NoSuchVersion') return undefined;
-    throw error;
+    if (ABSENT.has(nameOf(error))) return undefined;
+    throw awsError(error, `cannot look at the upload s3://${bucket}/${key}`);
   }
 }
+
+const ABSENT = new Set(['NotFound', 'NoSuchKey', 'NoSuchVersion']);
 
 const realVersion = (id: string | undefined): string | undefined =>
   id === 'null' ? undefined : id;
@@ -119,9 +121,9 @@ async function readPinned(
     );
     return (await body?.transformToByteArray()) ?? new Uint8Array();
   } catch (error) {
-    const { name } = error as { name?: string };
-    if (GONE.has(String(name))) throw changed(pin, String(name), error);
-    throw error;
+    const name = nameOf(error);
+    if (GONE.has(name)) throw changed(pin, name, error);
+    throw awsError(error, `cannot read ${pin.name}`);
   }
 }
 

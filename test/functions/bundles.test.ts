@@ -1,0 +1,66 @@
+import { build, type Metafile } from 'esbuild';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { FUNCTIONS, functionBuild } from '../../build.mjs';
+
+/** What would make a bundle large, slow to load, or unable to run on Lambda. */
+const FORBIDDEN = [
+  'libsql',
+  'piscina',
+  'pino',
+  'commander',
+  'log-update',
+  'aws-cdk-lib',
+  'esbuild',
+  'cheerio',
+  'tinyglobby',
+  'rotating-file-stream',
+  'fauxqs',
+  'dynalite',
+  '@aws-sdk/client-cloudformation',
+  '@aws-sdk/client-lambda',
+];
+/** DESIGN's bound for a worker without an HTTP client; the others hold the same code. */
+const MAX_BYTES: Record<string, number> = {
+  worker: 700_000,
+  sweeper: 700_000,
+  // It also writes the report: page, styles and charts.
+  orchestrator: 750_000,
+};
+
+const metafiles = new Map<string, Metafile>();
+beforeAll(async () => {
+  for (const name of FUNCTIONS) {
+    const { metafile } = await build({ ...functionBuild(name), write: false, metafile: true });
+    metafiles.set(name, metafile as Metafile);
+  }
+});
+
+describe.each(FUNCTIONS)('the bundle of the %s', (name) => {
+  const output = () => Object.values((metafiles.get(name) as Metafile).outputs)[0];
+
+  test('is one file below its bound', () => {
+    const { outputs } = metafiles.get(name) as Metafile;
+    expect(Object.keys(outputs)).toHaveLength(1);
+    expect(output()?.bytes).toBeLessThan(MAX_BYTES[name] as number);
+  });
+
+  test('holds nothing that belongs to another place', () => {
+    const inputs = Object.keys(output()?.inputs ?? {});
+    for (const forbidden of FORBIDDEN) {
+      expect(inputs.filter((file) => file.includes(`node_modules/${forbidden}/`))).toEqual([]);
+    }
+    const own = inputs.filter((file) => !file.startsWith('node_modules/'));
+    expect(
+      own.filter((file) => /^lib\/(cli|jobs|app\/emulate|adapters\/memory)\//.test(file)),
+    ).toEqual([]);
+    // The clock is the machine's own; nothing else of the local adapters comes along.
+    expect(own.filter((file) => file.startsWith('lib/adapters/local/'))).toEqual([
+      'lib/adapters/local/clock.ts',
+    ]);
+  });
+
+  test('needs nothing but Node', () => {
+    const outside = (output()?.imports ?? []).filter(({ external }) => external);
+    for (const { path } of outside) expect(path).toMatch(/^(node:)?[a-z_/]+$/);
+  });
+});
