@@ -131,10 +131,13 @@ interface Maker {
 const common = (make: Maker): Pick<FunctionOptions, 'functions' | 'jobs' | 'environment'> => ({
   functions: make.functions,
   jobs: make.jobs,
-  environment:
-    make.settings.keepDays === undefined
+  environment: {
+    ...(make.settings.keepDays === undefined
       ? {}
-      : { SLUICE_KEEP_DAYS: String(make.settings.keepDays) },
+      : { SLUICE_KEEP_DAYS: String(make.settings.keepDays) }),
+    // Told so that each report says by what its cap was held.
+    ...(make.settings.reserve ? {} : { SLUICE_UNRESERVED: '1' }),
+  },
 });
 
 const createOrchestrator = (make: Maker): Granted =>

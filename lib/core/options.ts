@@ -153,6 +153,8 @@ export interface Settings {
   retryBaseMs: number;
   retryMaxMs: number;
   tolerate?: Tolerance;
+  /** In the cloud without reserved concurrency: the cap is held by the event source and the window alone. */
+  unreserved?: boolean;
 }
 
 /** A Lambda function has one whole vCPU at this size (docs.aws.amazon.com/lambda, "Configure function memory"). */

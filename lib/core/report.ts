@@ -27,6 +27,8 @@ export interface Report {
   /** Items in flight per worker, and workers at once, as allowed. */
   concurrency: number;
   workers: number;
+  /** The cap was held by the event source and the window alone, without reserved concurrency. */
+  unreserved?: boolean;
   ok: number;
   skipped: number;
   failed: number;

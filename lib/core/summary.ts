@@ -109,7 +109,7 @@ function facts(report: Report, columns: number): string[] {
         `CPU ${formatDuration(report.cpuSeconds * 1000)}`,
         `memory ${formatBytes(report.peakRssMb * 1e6)}`,
         `${count(report.chunks)} chunks`,
-        `at most ${count(report.workers)} x ${count(report.concurrency)} at once`,
+        `at most ${count(report.workers)} x ${count(report.concurrency)} at once${report.unreserved ? ' (no reserved concurrency)' : ''}`,
       ],
     ],
   ];

@@ -1,7 +1,7 @@
 import type { StoredRecord } from '../core/change.ts';
 import { chunkKey, type StageId, stageKey } from '../core/keys.ts';
 import type { Cut } from '../core/records.ts';
-import { advancePlan, newChunk, putIfAbsent, seal } from '../core/transitions.ts';
+import { advancePlan, newChunk, noteSeen, putIfAbsent, seal } from '../core/transitions.ts';
 import { type Batch, requireStage, type Stage } from './batch.ts';
 import type { Engine } from './engine.ts';
 import { sendStep } from './send.ts';
@@ -39,14 +39,13 @@ async function planFrom(
   { id, stage }: { id: StageId; stage: Stage },
 ): Promise<boolean> {
   const input = await engine.inputOf(batch);
-  const problem = await input.prepare();
+  const problem = await whilePreparing(engine, id, () => input.prepare());
   if (problem !== undefined) {
     await stopBatch(engine, batch.id, { stop: 'broken', reason: problem });
     return true;
   }
   let { cur, planned } = stage;
   for await (const group of groups(input.cuts(cur))) {
-    if (engine.draining()) return false;
     const to = await putChunks(engine, id, { group, planned });
     const change = advancePlan(cur, to, planned + group.length);
     const answer = await engine.store.change(stageKey(id), change);
@@ -55,7 +54,8 @@ async function planFrom(
     cur = to;
     planned += group.length;
     await settle(engine, id);
-    if (engine.remainingMs() < MIN_REMAINING_MS) {
+    // Sent, or a long input would be planned for one budget, and wait for two sweeps before the next.
+    if (engine.draining() || engine.remainingMs() < MIN_REMAINING_MS) {
       await sendStep(engine, 'plan', id);
       return false;
     }
@@ -67,6 +67,31 @@ async function planFrom(
   };
   await engine.store.change(stageKey(id), seal(cur, planned, facts));
   return true;
+}
+
+/** Less than the minute between two sweeps, of which the second would send this planning again. */
+const STILL_PREPARING_MS = 25_000;
+
+/** Tells the sweep that a planner is at work, for as long as a large source is streamed into the store. */
+async function whilePreparing<T>(
+  engine: Engine,
+  id: StageId,
+  prepare: () => Promise<T>,
+): Promise<T> {
+  let cancel = (): void => undefined;
+  const tell = (): void => {
+    const told = engine.store.change(stageKey(id), noteSeen({ swept: 'preparing' }));
+    told.catch((error: unknown) =>
+      engine.log.warn('cannot tell the sweep', { error: String(error) }),
+    );
+    cancel = engine.clock.after(STILL_PREPARING_MS, tell);
+  };
+  cancel = engine.clock.after(STILL_PREPARING_MS, tell);
+  try {
+    return await prepare();
+  } finally {
+    cancel();
+  }
 }
 
 /** Puts the chunk records; a record that is there already is never overwritten, and its end counts. */

@@ -62,6 +62,7 @@ export function passOverParts(stores: Stores, state: ReportState): PartsPass {
   const gathering = newGathering(total);
   const failures = newChannel<string>(WAITING_PARTS);
   const log = newChannel<Buffer>(WAITING_PARTS);
+  let [complete, broken]: [boolean, unknown] = [false, undefined];
   const lines = async function* () {
     try {
       await log.push(gzipSync(''));
@@ -72,12 +73,26 @@ export function passOverParts(stores: Stores, state: ReportState): PartsPass {
         await log.push(Buffer.from(rawSection(loaded.part, 'log')));
         yield added.manifest;
       }
+      complete = true;
+    } catch (error) {
+      broken = error;
+      throw error;
     } finally {
       failures.end();
       log.end();
     }
   };
-  return { manifest: pieces(lines()), failures: pieces(failures), log, totals: gathering.totals };
+  /** A pass that broke off must not store files that look whole: a zombie's would replace the report's own. */
+  const whole = async function* <T>(channel: AsyncIterable<T>) {
+    yield* channel;
+    if (!complete) throw broken ?? new Error('The pass over the parts broke off.');
+  };
+  return {
+    manifest: pieces(lines()),
+    failures: pieces(whole(failures)),
+    log: whole(log),
+    totals: gathering.totals,
+  };
 }
 
 export function buildReport({ batch, end, stage, id }: ReportState, totals: Totals): Report {
@@ -102,6 +117,7 @@ export function buildReport({ batch, end, stage, id }: ReportState, totals: Tota
     total,
     concurrency: batch.settings.concurrency,
     workers: batch.settings.workers,
+    ...(batch.settings.unreserved === true ? { unreserved: true } : {}),
     ...counts,
     chunks: totals.chunks,
     retried: totals.retried,

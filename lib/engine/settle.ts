@@ -7,9 +7,11 @@ import {
   type Batch,
   readBatch,
   readStageAndSums,
+  readSums,
   requireStage,
   type Stage,
   type Sums,
+  toStage,
 } from './batch.ts';
 import type { SettlePorts } from './engine.ts';
 import { sendChunks, sendStep } from './send.ts';
@@ -34,10 +36,17 @@ const parseStage = (key: string): StageId => {
 
 async function settleOnce(engine: SettlePorts, id: StageId): Promise<void> {
   let low = 0;
+  let after: Stage | undefined;
   for (;;) {
-    const { stage, sums } = await readStageAndSums(engine.store, id, low);
+    // Our own release answers with the stage as it then is: whoever changes it later settles after that.
+    const { stage, sums } =
+      after === undefined
+        ? await readStageAndSums(engine.store, id, low)
+        : { stage: after, sums: await readSums(engine.store, id, after) };
     low = sums.low;
-    if (await releaseMore(engine, id, { stage, sums })) continue;
+    const released = await releaseMore(engine, id, { stage, sums });
+    after = released === 'refused' ? undefined : released;
+    if (released !== undefined) continue;
     if (
       !isCancel(stage.halt) &&
       sums.counts.failed > 0 &&
@@ -59,16 +68,16 @@ export function isComplete(stage: Stage, sums: Sums): boolean {
   return isCancel(stage.halt) ? sums.done === stage.rel : stage.sealed === sums.done;
 }
 
-/** Returns whether anything changed, so that the caller looks again. */
+/** Undefined when there is nothing to release; else the caller looks again: at the stage it made, if it won. */
 async function releaseMore(
   engine: SettlePorts,
   id: StageId,
   { stage, sums }: { stage: Stage; sums: Sums },
-): Promise<boolean> {
-  if (stage.halt !== undefined) return false;
+): Promise<Stage | 'refused' | undefined> {
+  if (stage.halt !== undefined) return undefined;
   const { planned, rel } = stage;
   const to = releaseTarget({ planned, rel, done: sums.done, low: sums.low, window: engine.window });
-  if (to <= rel) return false;
+  if (to <= rel) return undefined;
   const low = { low: sums.low, ...sums.lowCounters };
   const answer = await engine.store.change(stageKey(id), release(rel, to, low));
   if (answer.applied) {
@@ -78,7 +87,7 @@ async function releaseMore(
     const now = await requireStage(engine.store, id);
     await sendChunks(engine, id, { from: rel, to: Math.min(to, now.rel) });
   }
-  return true;
+  return answer.record === undefined ? 'refused' : toStage(answer.record);
 }
 
 /** The tolerated-failure threshold; the overshoot is at most the window. */

@@ -1,4 +1,4 @@
-import type { StoredRecord } from '../core/change.ts';
+import type { RecordKey, StoredRecord } from '../core/change.ts';
 import { type ChunkId, chunkKey, partKey, savedKey, tallyKey, tallyOf } from '../core/keys.ts';
 import type { ChunkRange } from '../core/records.ts';
 import {
@@ -38,11 +38,10 @@ export type WorkAnswer =
 
 /** PROTOCOL work: one message, one chunk. The message may always be acknowledged afterwards. */
 export async function workChunk(engine: Engine, id: ChunkId): Promise<WorkAnswer> {
-  const [tally, stage, batch, there] = await Promise.all([
+  const [tally, stage, batch] = await Promise.all([
     engine.store.read(tallyKey(id, tallyOf(id.chunk))),
     readStage(engine.store, id),
     readBatch(engine.store, id.batch),
-    engine.store.read(chunkKey(id)),
   ]);
   const refusal = refusedBecause(id, { tally, stage, batch });
   if (refusal === 'committed') await settle(engine, id);
@@ -53,10 +52,7 @@ export async function workChunk(engine: Engine, id: ChunkId): Promise<WorkAnswer
     await pauseForOtherCode(engine, batch);
     return { did: 'nothing', why: 'other code' };
   }
-  const claimed = await claimChunk(engine, id, {
-    there,
-    cancelled: isCancel(stage.halt),
-  });
+  const claimed = await claimChunk(engine, id, { cancelled: isCancel(stage.halt) });
   if (claimed === undefined) return { did: 'nothing', why: 'claimed by another' };
   try {
     return await workClaimed(engine, batch, { ...claimed, halt: stage.halt });
@@ -84,15 +80,11 @@ function refusedBecause(
 async function claimChunk(
   engine: Engine,
   id: ChunkId,
-  { there, cancelled }: { there: StoredRecord | undefined; cancelled: boolean },
+  { cancelled }: { cancelled: boolean },
 ): Promise<Claimed | undefined> {
   const key = chunkKey(id);
-  const previous = there?.['owner'] as string | undefined;
-  const deadOwner = previous !== undefined && engine.host.isDead(previous) ? previous : undefined;
-  const now = engine.clock.now();
   const owner = engine.host.newOwner();
-  const change = claim({ owner, now, lease: engine.leases.until(now), cancelled, deadOwner });
-  const { record } = await engine.store.change(key, change);
+  const record = await takeClaim(engine, key, { owner, cancelled });
   if (record === undefined) return undefined;
   const epoch = record['epoch'] as number;
   const lease = engine.leases.hold(key, { epoch, owner });
@@ -109,6 +101,23 @@ async function claimChunk(
   }
   const { source, start, end, first, count } = record as unknown as ChunkRange;
   return { id, epoch, owner, record, range: { source, start, end, first, count }, lease };
+}
+
+/** Who holds the chunk is looked up only when a claim was refused: few are, and most of those by living owners. */
+async function takeClaim(
+  engine: Engine,
+  key: RecordKey,
+  { owner, cancelled }: { owner: string; cancelled: boolean },
+): Promise<StoredRecord | undefined> {
+  const attempt = async (deadOwner: string | undefined): Promise<StoredRecord | undefined> => {
+    const now = engine.clock.now();
+    const change = claim({ owner, now, lease: engine.leases.until(now), cancelled, deadOwner });
+    return (await engine.store.change(key, change)).record;
+  };
+  const record = await attempt(undefined);
+  if (record !== undefined) return record;
+  const holder = (await engine.store.read(key))?.['owner'] as string | undefined;
+  return holder !== undefined && engine.host.isDead(holder) ? attempt(holder) : undefined;
 }
 
 async function workClaimed(

@@ -42,7 +42,7 @@ export async function spool(place: SpoolPlace, source: BoundSource): Promise<Spo
   const before = await readIndex(place);
   if (before !== undefined) return before;
   const content = decompressed(source);
-  const pieces = pieceWriter(place);
+  const pieces = pieceWriter(place, await storedPieces(place, source));
   let step = await content.next();
   for (; !step.done; step = await content.next()) await pieces.add(step.value);
   const why = step.value;
@@ -83,7 +83,21 @@ async function* prepend(
   }
 }
 
-function pieceWriter(place: SpoolPlace) {
+/**
+ * Pieces that an earlier call stored before it was ended. A source that can be read again gives the same
+ * ones: they are only hashed, so that a large one gets further each time.
+ */
+async function storedPieces(place: SpoolPlace, source: BoundSource): Promise<Set<string>> {
+  const keys = new Set<string>();
+  if (!source.seekable) return keys;
+  const first = spoolKey(place.batch, place.source, 0);
+  for await (const key of place.objects.list(first.slice(0, first.lastIndexOf('/') + 1))) {
+    keys.add(key);
+  }
+  return keys;
+}
+
+function pieceWriter(place: SpoolPlace, stored: ReadonlySet<string>) {
   const sha256: string[] = [];
   let waiting: Uint8Array[] = [];
   let size = 0;
@@ -94,7 +108,8 @@ function pieceWriter(place: SpoolPlace) {
     waiting = [];
     size = 0;
     const key = spoolKey(place.batch, place.source, sha256.length);
-    const [digest] = await Promise.all([hash(piece), place.objects.put(key, piece)]);
+    const put = stored.has(key) ? undefined : place.objects.put(key, piece);
+    const [digest] = await Promise.all([hash(piece), put]);
     sha256.push(Buffer.from(digest).toString('hex'));
   };
   return {

@@ -200,6 +200,28 @@ describe('gzip and stdin', () => {
     }
   });
 
+  test('a gzip whose spooling was ended goes on: what is stored is not stored again', async () => {
+    const text = Buffer.from(lines(130_000));
+    const packed = await source(gzipSync(text, { level: 1 }), 'twice.gz');
+    const stores = memoryObjectStore();
+    let puts = 0;
+    const counting: ObjectStore = {
+      ...stores,
+      async put(key, body) {
+        puts += 1;
+        if (puts === 2) throw new Error('the function was ended');
+        await stores.put(key, body);
+      },
+    };
+    const first = inputOf([packed], { objects: counting, items: 9999 });
+    await expect(first.prepare()).rejects.toThrow('the function was ended');
+    const second = inputOf([packed], { objects: counting, items: 9999 });
+    expect(await second.prepare()).toBeUndefined();
+    // The second piece and the index; the first piece was there.
+    expect(puts).toBe(4);
+    expect(await recordsOf(second)).toHaveLength(130_000);
+  });
+
   test('a stream that was not kept, and a spool that lost a piece', async () => {
     const objects = memoryObjectStore();
     await expect(inputOf([stdinSource()], { objects }).prepare()).rejects.toMatchObject({

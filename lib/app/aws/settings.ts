@@ -8,12 +8,14 @@ export interface CloudSettings {
   uploads: string;
   /** Queue URLs by `orchestrator` and `<job>/<stage>`. */
   queues: Readonly<Record<string, string>>;
-  /** A worker starts no item after so much of its own time. */
+  /** A worker starts no item after so much of its own time; the other functions have all they are given. */
   budgetMs: number;
   /** Records of finished batches are kept so long; undefined = for ever. */
   keepMs: number | undefined;
   /** Names in Secrets Manager by the job's own names of its secrets. */
   secrets: Readonly<Record<string, string>>;
+  /** Deployed without reserved concurrency. */
+  unreserved: boolean;
   /** How many times faster than deployed an emulated cloud runs: time-outs and budgets are divided by it. */
   speed: number;
 }
@@ -42,9 +44,10 @@ export function cloudSettings(env: Env): CloudSettings {
     reports: required(env, 'SLUICE_REPORTS'),
     uploads: required(env, 'SLUICE_UPLOADS'),
     queues,
-    budgetMs: number(env, 'SLUICE_BUDGET_MS', 20_000),
+    budgetMs: number(env, 'SLUICE_BUDGET_MS', Number.POSITIVE_INFINITY),
     keepMs: keepDays === undefined ? undefined : keepDays * DAY_MS,
     secrets: names(env, 'SLUICE_SECRETS'),
+    unreserved: env['SLUICE_UNRESERVED'] === '1',
     speed: number(env, 'SLUICE_SPEED', 1),
   };
 }

@@ -44,7 +44,7 @@ export async function startUpload(cloud: Cloud, upload: Upload): Promise<Started
     inputName: upload.key.slice(upload.key.lastIndexOf('/') + 1),
     sources: [pinned.pin],
     readerOptions: plan.readerOptions,
-    settings: plan.settings,
+    settings: cloud.settings.unreserved ? { ...plan.settings, unreserved: true } : plan.settings,
     options: plan.options,
     now: plan.now,
     upload: { source: pinned.pin.name, version: pinned.pin.version },

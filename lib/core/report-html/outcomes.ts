@@ -22,7 +22,7 @@ ${figure('Items', formatCount(report.total), `${inputs}${formatBytes(input.bytes
 ${figure('Time', formatDuration(elapsedMs(report.startedAt, report.finishedAt)), `${formatCount(report.chunks)} ${report.chunks === 1 ? 'chunk' : 'chunks'}`)}
 ${figure('Rate', formatRate(report.throughput), `${formatCount(report.retried)} tried again`)}
 ${figure('Median item', ran ? formatDuration(durations.median) : '–', ran ? `95 % within ${formatDuration(durations.p95)}` : 'no item ran')}
-${figure('At once, at most', formatCount(report.workers * report.concurrency), `${formatCount(report.workers)} ${report.workers === 1 ? 'worker' : 'workers'} × ${formatCount(report.concurrency)}`)}
+${figure('At once, at most', formatCount(report.workers * report.concurrency), `${formatCount(report.workers)} ${report.workers === 1 ? 'worker' : 'workers'} × ${formatCount(report.concurrency)}${report.unreserved ? ', no reserved concurrency' : ''}`)}
 ${figure('CPU', formatDuration(report.cpuSeconds * 1000), `memory ${formatBytes(report.peakRssMb * 1e6)}`)}
 </dl>`;
 }

@@ -1,0 +1,57 @@
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { S3Client } from '@aws-sdk/client-s3';
+import { Upload } from '@aws-sdk/lib-storage';
+import { SluiceError } from '../../core/errors.ts';
+import { clientOptions } from './create.ts';
+import type { Emulator } from './emulator.ts';
+
+export interface UploadRequest {
+  /** The stack's name of the job. */
+  job: string;
+  file: string;
+  /** Options of the batch: stored with the object as `sluice-<name>`. */
+  options: Readonly<Record<string, string>>;
+}
+
+/**
+ * Uploads a file where the stack waits for a job's input. Resolves with `s3://<bucket>/<key>`, by which its batch is
+ * found. Throws a SluiceError `NOT_FOUND` for a file that cannot be read or a stack that takes no uploads.
+ */
+export async function uploadTo(
+  { endpoint, outputs }: Pick<Emulator, 'endpoint' | 'outputs'>,
+  { job, file, options }: UploadRequest,
+): Promise<string> {
+  const bucket = requireOutput(outputs, 'UploadBucket');
+  const { size } = await stat(file).catch((cause: NodeJS.ErrnoException) => {
+    throw new SluiceError('NOT_FOUND', `The file ${file} cannot be read: ${cause.code}.`, {
+      cause,
+    });
+  });
+  const key = `inbox/${job}/${basename(file)}`;
+  const client = new S3Client({ ...clientOptions(endpoint, 'outside'), forcePathStyle: true });
+  const metadata = Object.entries(options).map(([name, value]) => [`sluice-${name}`, value]);
+  try {
+    await new Upload({
+      client,
+      params: {
+        Bucket: bucket,
+        Key: key,
+        // A stream of nothing would be an upload of no parts.
+        Body: size === 0 ? Buffer.alloc(0) : createReadStream(file),
+        Metadata: Object.fromEntries(metadata) as Record<string, string>,
+      },
+    }).done();
+  } finally {
+    client.destroy();
+  }
+  return `s3://${bucket}/${key}`;
+}
+
+/** An output of the stack. Throws a SluiceError `BAD_INPUT` for a stack that has it not. */
+export function requireOutput(outputs: Readonly<Record<string, string>>, name: string): string {
+  const value = outputs[name];
+  if (value !== undefined) return value;
+  throw new SluiceError('BAD_INPUT', `The stack has no output ${name}: it is no Sluice stack.`);
+}

@@ -1,0 +1,222 @@
+import { createHash } from 'node:crypto';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { SendMessageCommand } from '@aws-sdk/client-sqs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { writeSample } from '../../lib/jobs/odds/sample.ts';
+import { cli, newFolder, outcomesOf } from '../support/cli.ts';
+import { emulated, synthesised, writeJobs } from '../support/emulated.ts';
+
+const NOW = '2026-01-01T00:00:00Z';
+const ROWS = 4000;
+/** A deployed minute is so many seconds here. */
+const SPEED = 20;
+
+const folder = newFolder();
+const marker = join(folder, 'was-blocked');
+
+/** Jobs whose caps and chunks are their own: the stack reads them from the files. */
+const capped = (name: string, { cap, ms }: { cap: number; ms: number }): string => `
+import { defineJob, ndjson, ok } from 'sluice';
+export default defineJob({
+  name: '${name}',
+  input: ndjson(),
+  limits: { chunk: 1, concurrency: 1, workers: ${cap} },
+  async process(row) {
+    if (${ms} > 0) await new Promise((go) => setTimeout(go, ${ms}));
+    return ok(row);
+  },
+});`;
+
+/** Its 8th item blocks its process until Lambda kills it, but only the first time it is met. */
+const BLOCKING = `
+import { existsSync, writeFileSync } from 'node:fs';
+import { defineJob, ndjson, ok } from 'sluice';
+export default defineJob({
+  name: 'blocking',
+  input: ndjson(),
+  limits: { chunk: 12, concurrency: 1, workers: 2, itemTimeout: '1s' },
+  async process(row) {
+    if (row === 7 && !existsSync(${JSON.stringify(marker)})) {
+      writeFileSync(${JSON.stringify(marker)}, '');
+      for (;;);
+    }
+    return ok(row);
+  },
+});`;
+
+type World = Awaited<ReturnType<typeof emulated>>;
+let assembly: string;
+let sample: string;
+let local: { outcomes: string; digest: string };
+
+beforeAll(async () => {
+  const jobs = writeJobs(folder, {
+    one: capped('one', { cap: 1, ms: 30 }),
+    two: capped('two', { cap: 2, ms: 30 }),
+    eight: capped('eight', { cap: 8, ms: 0 }),
+    blocking: BLOCKING,
+  });
+  const pieces: string[] = [];
+  await writeSample({ rows: ROWS, write: (text) => pieces.push(text) });
+  sample = pieces.join('');
+  const file = join(folder, 'season.csv');
+  writeFileSync(file, sample);
+  const home = join(folder, 'home');
+  const [built, ran] = await Promise.all([
+    synthesised(folder, ['odds', ...jobs]),
+    cli(['run', 'odds', file, '--now', NOW, '--json', '--home', home]),
+  ]);
+  assembly = built;
+  const report = JSON.parse(ran.stdout) as { batch: string; digests: { outcomes: string } };
+  local = { outcomes: outcomesOf(home, report.batch), digest: report.digests.outcomes };
+}, 60_000);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const lines = (count: number): string => Array.from({ length: count }, (_, i) => `${i}\n`).join('');
+
+/** What one chunk cost its worker and the mapping, with the empty receives of an idle queue apart. */
+function costs(world: World, worker: string, chunks: number) {
+  const { traffic } = world.emulator.stats();
+  const own = traffic[worker];
+  const per = (name: string): number => (own?.requests[name] ?? 0) / chunks;
+  return {
+    puts: per('s3.PutObject'),
+    writeUnits: (own?.writeUnits ?? 0) / chunks,
+    sent: per('sqs.SendMessageBatch'),
+  };
+}
+
+describe('the emulated cloud at its real speed', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await emulated({ assembly });
+  }, 30_000);
+  afterAll(() => world.close());
+
+  test('runs odds on a file of real layout: byte-identical to a local run', async () => {
+    const options = { 'sluice-now': NOW, 'sluice-chunk': '200' };
+    await world.upload('inbox/odds/season 15+16 é.csv', sample, options);
+    const [batch] = await world.ended('é.csv');
+    const id = batch?.id as string;
+    const outcomes = await world.outcomes(id);
+    expect(outcomes === local.outcomes).toBe(true);
+    const report = await world.report(id);
+    expect(report).toMatchObject({ status: 'done', total: ROWS, chunks: 20 });
+    expect(report.digests.outcomes).toBe(local.digest);
+    const cost = costs(world, 'WorkerOdds0', 20);
+    expect(cost.puts).toBe(1);
+    expect(cost.writeUnits).toBeLessThanOrEqual(5);
+    expect(cost.sent).toBeLessThanOrEqual(1.1);
+    const { functions } = world.emulator.stats();
+    expect(functions['WorkerOdds0']?.peakBusy).toBeLessThanOrEqual(10);
+  }, 60_000);
+
+  test('600 chunks under a cap of 8: never more than 8 at once, nothing throttled, no dead letter', async () => {
+    await world.upload('inbox/eight/many.ndjson', lines(600));
+    const [batch] = await world.ended('many.ndjson');
+    expect(await world.report(batch?.id as string)).toMatchObject({ ok: 600, chunks: 600 });
+    const { functions, mappings } = world.emulator.stats();
+    expect(functions['WorkerEight0']).toMatchObject({ throttles: 0, timeouts: 0, errors: 0 });
+    expect(functions['WorkerEight0']?.peakBusy).toBeLessThanOrEqual(8);
+    expect(functions['WorkerEight0']?.peakBusy).toBeGreaterThan(2);
+    expect(mappings['WorkerEight0Source']).toMatchObject({ dropped: 0, returned: 0 });
+    expect(await world.deadLetters()).toBe(0);
+  }, 60_000);
+
+  test.each([
+    ['One', 1],
+    ['Two', 2],
+  ])(
+    'a cap of %s holds, and burns no receive',
+    async (name, cap) => {
+      const end = `cap-${cap}.ndjson`;
+      await world.upload(`inbox/${name.toLowerCase()}/${end}`, lines(14));
+      const [batch] = await world.ended(end);
+      expect(await world.report(batch?.id as string)).toMatchObject({ status: 'done', ok: 14 });
+      const { functions, mappings } = world.emulator.stats();
+      expect(functions[`Worker${name}0`]).toMatchObject({ peakBusy: cap });
+      expect(mappings[`Worker${name}0Source`]).toMatchObject({ dropped: 0, returned: 0 });
+    },
+    60_000,
+  );
+
+  test('100 duplicated and reordered events make one batch an upload', async () => {
+    const key = 'inbox/two/doubled.ndjson';
+    const etag = (await world.upload(key, lines(10))).replaceAll('"', '');
+    const bucket = { name: world.emulator.outputs['UploadBucket'] };
+    const record = (sequencer: number) => ({
+      eventSource: 'aws:s3',
+      eventVersion: '2.1',
+      eventName: 'ObjectCreated:Put',
+      s3: { bucket, object: { key, eTag: etag, sequencer: sequencer.toString(16) } },
+    });
+    for (let at = 0; at < 50; at += 1) {
+      const MessageBody = JSON.stringify({ Records: [record(99 - at), record(at)] });
+      await world.send.send(new SendMessageCommand({ QueueUrl: world.inboxUrl, MessageBody }));
+    }
+    await world.ended('doubled.ndjson');
+    const all = await world.batchesOf('doubled.ndjson');
+    expect(all.map(({ status }) => status)).toEqual(['done']);
+    expect(await world.report(all[0]?.id as string)).toMatchObject({ ok: 10 });
+  }, 60_000);
+
+  test('an object that is replaced in the middle is refused, and the new one is a batch', async () => {
+    await world.upload('inbox/one/moving.ndjson', lines(400));
+    for (let tries = 0; tries < 400; tries += 1) {
+      const [batch] = await world.batchesOf('moving.ndjson');
+      const tally =
+        batch && (await world.store.read({ batch: batch.id, sort: 'T0000/00/0000000' }));
+      if (tally !== undefined) break;
+      await new Promise((go) => setTimeout(go, 25));
+    }
+    await world.upload('inbox/one/moving.ndjson', lines(3));
+    const both = await world.ended('moving.ndjson', { count: 2 });
+    const reports = await Promise.all(both.map(({ id }) => world.report(id)));
+    const failed = reports.find(({ status }) => status === 'failed');
+    expect(failed?.reason).toContain(
+      'moving.ndjson is not the object that the batch was started with',
+    );
+    expect(reports.find(({ status }) => status === 'done')).toMatchObject({ ok: 3, total: 3 });
+  }, 60_000);
+
+  test('nothing went wrong inside the emulator', () => {
+    expect(world.faults).toEqual([]);
+  });
+});
+
+describe('the emulated cloud, a minute in three seconds', () => {
+  test('a worker that is killed at its time-out goes on inside the chunk', async () => {
+    const world = await emulated({ assembly, speed: SPEED });
+    await world.upload('inbox/blocking/rows.ndjson', lines(12));
+    const [batch] = await world.ended('rows.ndjson');
+    const report = await world.report(batch?.id as string);
+    expect(report).toMatchObject({ status: 'done', ok: 12, chunks: 1 });
+    expect(world.emulator.stats().functions['WorkerBlocking0']).toMatchObject({ timeouts: 1 });
+    const outcomes = await world.outcomes(batch?.id as string);
+    expect(outcomes.split('\n').filter(Boolean)).toHaveLength(12);
+    expect(await world.deadLetters()).toBe(0);
+    expect(world.faults).toEqual([]);
+    await world.close();
+  }, 60_000);
+});
+
+describe('the emulated cloud under chaos', () => {
+  test('duplicates, throttles, kills, lost and late events: the same bytes', async () => {
+    const chaos = 'duplicate=0.1,throttle=0.05,kill=0.05,reorder=0.5,seed=7';
+    const world = await emulated({ assembly, speed: SPEED, chaos });
+    try {
+      const options = { 'sluice-now': NOW, 'sluice-chunk': '100' };
+      await world.upload('inbox/odds/chaos.csv', sample, options);
+      const [batch] = await world.ended('chaos.csv', { withinMs: 90_000 });
+      const outcomes = await world.outcomes(batch?.id as string);
+      const digest = createHash('sha256').update(outcomes).digest('hex');
+      expect(digest).toBe(createHash('sha256').update(local.outcomes).digest('hex'));
+      const { chaos: did } = world.emulator.stats();
+      expect(did.duplicate + did.throttle + did.kill).toBeGreaterThan(3);
+      expect(await world.deadLetters()).toBe(0);
+    } finally {
+      await world.close();
+    }
+  }, 120_000);
+});
