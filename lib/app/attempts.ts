@@ -8,8 +8,8 @@ import type { Input } from '../ports/input.ts';
 import type { Home } from './home.ts';
 import type { JobFile } from './job-file.ts';
 import { localSecrets } from './local-secrets.ts';
-import { openThreadAttempt, type ThreadSeat } from './thread-attempt.ts';
-import { startThread, type ThreadLink } from './thread-link.ts';
+import { openThreadAttempt } from './thread-attempt.ts';
+import { newThreadPool } from './thread-pool.ts';
 
 export type Parallel = 'off' | 'on' | 'auto';
 
@@ -49,13 +49,13 @@ export function newAttempts(options: AttemptsOptions): Attempts {
   const threadsAllowed = job.cpu === true && parallel !== 'off';
   const threadSlots = Math.min(batch.settings.workers, availableParallelism());
   const inlineSlots = job.cpu === true ? 1 : batch.settings.workers;
-  const pool = newThreadPool(options, threadSlots);
+  const pool = newThreadPool({ home: options.home, jobFile: options.jobFile }, threadSlots);
   let threaded = threadsAllowed && parallel === 'on';
   let decided = !threadsAllowed || parallel === 'on';
   const inline = newSemaphore(inlineSlots);
   const everySlot = gatherer([
     { slots: inlineSlots, acquire: inline.acquire },
-    { slots: threadSlots, acquire: pool.acquire },
+    { slots: pool.places, acquire: pool.acquire },
   ]);
   let busy = 0;
 
@@ -104,7 +104,7 @@ export function newAttempts(options: AttemptsOptions): Attempts {
       }
     },
     get busy() {
-      return busy;
+      return Math.min(busy, threaded ? threadSlots : inlineSlots);
     },
     get slots() {
       return threaded ? threadSlots : inlineSlots;
@@ -182,68 +182,5 @@ function once(action: () => void): () => void {
     if (did) return;
     did = true;
     action();
-  };
-}
-
-interface ThreadPool {
-  /** Resolves with what gives the slot back. */
-  acquire(): Promise<() => void>;
-  newSeat(): ThreadSeat;
-  readonly started: number;
-  close(): Promise<void>;
-}
-
-/** Threads are started on first use and kept warm; a dead one is replaced. */
-function newThreadPool({ home, jobFile }: AttemptsOptions, slots: number): ThreadPool {
-  const permits = newSemaphore(slots);
-  const idle: ThreadLink[] = [];
-  const all = new Set<ThreadLink>();
-  const names = Array.from({ length: slots }, (_, at) => `${home.host.id}#${at + 1}`);
-  const nameOf = new Map<ThreadLink, string>();
-  let started = 0;
-
-  const start = (): ThreadLink => {
-    started += 1;
-    const worker = names.pop() ?? `${home.host.id}#${started}`;
-    const thread = startThread({
-      objects: home.folder,
-      jobFile: jobFile.file,
-      worker,
-      process: home.host.id,
-    });
-    all.add(thread);
-    nameOf.set(thread, worker);
-    return thread;
-  };
-  const forget = (thread: ThreadLink): void => {
-    all.delete(thread);
-    const name = nameOf.get(thread);
-    if (name !== undefined && nameOf.delete(thread)) names.push(name);
-  };
-  const newSeat = (): ThreadSeat => {
-    let held: ThreadLink | undefined;
-    return {
-      take() {
-        if (held?.dead) forget(held);
-        held = idle.pop() ?? start();
-        return held;
-      },
-      release() {
-        if (held === undefined) return;
-        if (held.dead) forget(held);
-        else idle.push(held);
-        held = undefined;
-      },
-    };
-  };
-  return {
-    acquire: permits.acquire,
-    newSeat,
-    get started() {
-      return started;
-    },
-    async close() {
-      await Promise.all([...all].map((thread) => thread.end()));
-    },
   };
 }

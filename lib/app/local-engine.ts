@@ -49,9 +49,10 @@ export function localEngine(options: LocalEngineOptions): LocalEngine {
     log: home.log.child({ batch: batch.id }),
     queue: localWorkQueue(home.clock),
     jobDigest: jobFile.digest,
-    // Per slot one chunk in work and one claimed, and two more between their last item and their commit.
-    // The cap itself is held by the slots.
-    window: 2 * attempts.maxSlots + 2,
+    // Per slot one chunk in work and one behind it, and some between their last item and their commit. That
+    // takes three syncs, so CPU jobs, whose chunks may take 3 ms, need more of them (1 M no-op items on two
+    // threads, best of three on a busy machine: 5.0 s with 8, 6.2 s with 2). The cap itself is held by the slots.
+    window: 2 * attempts.maxSlots + (job.cpu === true ? 8 : 2),
     leases: leasesOf(home),
     inputOf,
     openAttempt: async (spec, control) => pace.timed(await attempts.open(spec, control)),

@@ -1,8 +1,9 @@
-import { partKey, tallyKey, tallyOf } from '../core/keys.ts';
+import type { StoredRecord } from '../core/change.ts';
+import { CHUNKS_PER_TALLY, partKey, tallyKey, tallyOf } from '../core/keys.ts';
 import { markName } from '../core/transitions.ts';
 import { type Batch, requireStage, stagesOf } from '../engine/batch.ts';
 import { getSection, unzipSection } from '../engine/read-part.ts';
-import type { Home } from './home.ts';
+import type { Place } from './place.ts';
 
 /** A line that an item logged, with its text as it is stored. */
 export interface LogLine {
@@ -15,15 +16,19 @@ export interface LogLine {
 }
 
 /** What the items of a batch logged so far, in input order: one chunk's lines in memory at a time. */
-export async function* logLines(home: Home, batch: Batch): AsyncGenerator<LogLine> {
+export async function* logLines(
+  { store, objects }: Pick<Place, 'store' | 'objects'>,
+  batch: Batch,
+): AsyncGenerator<LogLine> {
   for (const id of stagesOf(batch)) {
-    const { rel } = await requireStage(home.store, id);
+    const { rel } = await requireStage(store, id);
+    let marks: StoredRecord | undefined;
     for (let chunk = 0; chunk < rel; chunk += 1) {
-      const marks = await home.store.read(tallyKey(id, tallyOf(chunk)));
+      if (chunk % CHUNKS_PER_TALLY === 0) marks = await store.read(tallyKey(id, tallyOf(chunk)));
       const epoch = marks?.[markName(chunk)] as number | undefined;
       if (epoch === undefined) continue;
       const key = partKey({ ...id, chunk }, epoch);
-      const text = await unzipSection(key, await getSection(home.objects, key, 'log'));
+      const text = await unzipSection(key, await getSection(objects, key, 'log'));
       for (const line of text.toString().split('\n')) {
         if (line !== '') yield { ...(JSON.parse(line) as Omit<LogLine, 'text'>), text: line };
       }

@@ -19,6 +19,7 @@ import { checkJobOptions } from './job-options.ts';
 import { loadJob } from './load-job.ts';
 import { localSecrets } from './local-secrets.ts';
 import { parseNow } from './parse-now.ts';
+import { placeOfHome, requireBatch } from './place.ts';
 import { boundSource, type ResolvedInput, resolveInputs } from './sources.ts';
 import { type Taken, takeBatch } from './take-batch.ts';
 
@@ -101,7 +102,7 @@ export interface ResumeRequest extends DriveOptions {
 
 /** Takes a batch up where it is: after a pause, a kill, a full disk. */
 export async function resumeBatchById(home: Home, request: ResumeRequest): Promise<Taken> {
-  const batch = await requireBatch(home, request.batch);
+  const batch = await requireBatch(placeOfHome(home), request.batch);
   if (hasEnded(batch.status)) {
     request.onBatch?.(batch, 'ended');
     return { batch, driven: 'ended' };
@@ -139,14 +140,6 @@ export async function storedJob(home: Home, batch: Batch): Promise<JobFile> {
     );
   }
   return { file: home.objects.path(jobKey(batch.id)), digest: batch.digest, bytes };
-}
-
-export async function requireBatch(home: Home, id: string): Promise<Batch> {
-  const batch = await readBatch(home.store, id);
-  if (batch !== undefined) return batch;
-  throw new SluiceError('NOT_FOUND', `There is no batch ${id} in ${home.folder}.`, {
-    hint: 'See: sluice list',
-  });
 }
 
 /** A CPU-bound job never gets more workers than cores: they would only take turns. */

@@ -1,14 +1,56 @@
-import { runnerKey } from '../core/keys.ts';
-import { hasEnded } from '../core/transitions.ts';
-import type { Batch } from '../engine/batch.ts';
-import type { Home } from './home.ts';
+import type { StoredRecord } from '../core/change.ts';
+import {
+  CHUNKS_PER_TALLY,
+  chunkKey,
+  runnerKey,
+  type StageId,
+  tallyKey,
+  tallyOf,
+} from '../core/keys.ts';
+import { hasEnded, markName } from '../core/transitions.ts';
+import { type Batch, requireStage, stagesOf } from '../engine/batch.ts';
+import type { Place } from './place.ts';
 
-/** Whether a process works on the batch: it holds the lease, and is not proved dead on this host. */
-export async function hasRunner(home: Home, id: string): Promise<boolean> {
-  const record = await home.store.read(runnerKey(id));
+/**
+ * Whether somebody works on the batch. In a home: the process that holds the batch's lease, and is not proved
+ * dead on this host. In a stack the functions do, until a pause has come to all of them.
+ */
+export async function hasRunner(
+  place: Place & { kind: 'home' | 'stack' },
+  batch: Batch,
+): Promise<boolean> {
+  if (place.kind === 'stack') return batch.stop !== 'pause' || isHeld(place, batch);
+  const record = await place.store.read(runnerKey(batch.id));
   const owner = record?.['owner'] as string | undefined;
-  if (owner === undefined || home.host.isDead(owner)) return false;
-  return ((record?.['lease'] as number | undefined) ?? 0) > home.clock.now();
+  if (owner === undefined || place.host.isDead(owner)) return false;
+  return ((record?.['lease'] as number | undefined) ?? 0) > place.clock.now();
+}
+
+/** A worker holds one of the chunks: a pause makes it save, and give its lease back. */
+async function isHeld({ store, clock }: Place, batch: Batch): Promise<boolean> {
+  for (const id of stagesOf(batch)) {
+    const { low, rel } = await requireStage(store, id);
+    for (let tally = low; tally * CHUNKS_PER_TALLY < rel; tally += 1) {
+      const open = await openChunks(store, { ...id, rel, tally });
+      if (open.some(({ lease = 0 }) => Number(lease) > clock.now())) return true;
+    }
+  }
+  return false;
+}
+
+/** Chunks of a tally that were released and not committed. */
+async function openChunks(
+  store: Place['store'],
+  { rel, tally, ...id }: StageId & { rel: number; tally: number },
+): Promise<StoredRecord[]> {
+  const first = tally * CHUNKS_PER_TALLY;
+  const last = Math.min(first + CHUNKS_PER_TALLY, rel) - 1;
+  const keys = [first, last].map((chunk) => chunkKey({ ...id, chunk }).sort) as [string, string];
+  const marks = (await store.read(tallyKey(id, tallyOf(first)))) ?? {};
+  const chunks = await store.query(id.batch, ...keys);
+  return chunks
+    .filter((_, at) => marks[markName(first + at)] === undefined)
+    .map(({ record }) => record);
 }
 
 /** How a batch stands, in a word for people. */

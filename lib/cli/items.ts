@@ -1,4 +1,4 @@
-import { requireBatch } from '../app/run-batch.ts';
+import { requireBatch } from '../app/place.ts';
 import { csvCell } from '../core/csv-cell.ts';
 import { SluiceError } from '../core/errors.ts';
 import { formatDuration } from '../core/format.ts';
@@ -11,7 +11,7 @@ import { wholeNumber } from './flags.ts';
 import { newLines } from './lines.ts';
 import { type Column, tableLines, tableRow } from './table.ts';
 import type { Cli } from './terminal.ts';
-import { inHome } from './with-home.ts';
+import { inPlace } from './with-place.ts';
 
 export interface ItemsFlags {
   status?: Status;
@@ -39,14 +39,14 @@ export async function itemsCommand(
       : wholeNumber('--limit', flags.limit, { min: 1, unit: 'items' });
   const format = cli.json ? 'json' : flags.csv ? 'csv' : 'table';
   const limit = asked ?? (format === 'table' ? TABLE_LIMIT : Number.POSITIVE_INFINITY);
-  return inHome(cli, async (home) => {
-    const batch = await requireBatch(home, id);
+  return inPlace(cli, async (place) => {
+    const batch = await requireBatch(place, id);
     const lines = newLines(cli);
     const { head, row } = formats(cli)[format];
     if (head !== undefined) await lines.add(head);
     let shown = 0;
     let more = false;
-    for await (const item of items(home, batch, filter)) {
+    for await (const item of items(place, batch, filter)) {
       if (shown === limit) {
         more = true;
         break;

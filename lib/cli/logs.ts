@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type LogLine, logLines } from '../app/log-lines.ts';
-import { requireBatch } from '../app/run-batch.ts';
+import { requireBatch } from '../app/place.ts';
 import { SluiceError } from '../core/errors.ts';
 import { visible } from '../core/format.ts';
 import { isoTime } from '../core/iso-time.ts';
@@ -12,7 +12,7 @@ import { wholeNumber } from './flags.ts';
 import { newLines } from './lines.ts';
 import { LOG_LEVELS, type LogLevel } from './log-levels.ts';
 import { type Cli, shortPath } from './terminal.ts';
-import { inHome } from './with-home.ts';
+import { inPlace } from './with-place.ts';
 
 export interface LogsFlags {
   /** The lowest level that is shown. */
@@ -40,10 +40,10 @@ async function itemLog(cli: Cli, id: string, flags: LogsFlags): Promise<number> 
       ? undefined
       : wholeNumber('--index', flags.index, { min: 0, unit: 'position in the input, from 0' });
   const lowest = rankOf(flags.level);
-  return inHome(cli, async (home) => {
-    const batch = await requireBatch(home, id);
+  return inPlace(cli, async (place) => {
+    const batch = await requireBatch(place, id);
     const lines = newLines(cli);
-    for await (const line of logLines(home, batch)) {
+    for await (const line of logLines(place, batch)) {
       if (index !== undefined && line.index !== index) continue;
       if (rankOf(line.level) >= lowest) await lines.add(cli.json ? line.text : forPeople(line));
     }
@@ -79,6 +79,11 @@ const ENGINE_FILES = [9, 8, 7, 6, 5, 4, 3, 2, 1]
   .concat('sluice.log');
 
 async function engineLog(cli: Cli, batch: string | undefined, flags: LogsFlags): Promise<number> {
+  if (cli.stack !== undefined) {
+    throw new SluiceError('USAGE', `The engine's log of stack ${cli.stack} is in CloudWatch.`, {
+      hint: 'See it with: aws logs tail <log group of a function> --follow. What the items logged needs no --engine.',
+    });
+  }
   const folder = join(resolve(cli.home), 'logs');
   const lowest = rankOf(flags.level);
   const out = newLines(cli);

@@ -3,7 +3,12 @@ import { CommanderError } from 'commander';
 import type { SluiceErrorCode } from '../core/errors.ts';
 import { EXIT, exitOfCode } from './exit-codes.ts';
 import { newProgram } from './program.ts';
-import { endQuietlyOnClosedPipe, type GlobalFlags, selfOf } from './terminal.ts';
+import {
+  commandLine,
+  endQuietlyOnClosedPipe,
+  type GlobalFlags,
+  hideSdkVersionWarning,
+} from './terminal.ts';
 
 let code: number = EXIT.ok;
 const program = newProgram((answer) => {
@@ -40,11 +45,12 @@ function explain(error: unknown): number {
 
 /** `sluice list` in a hint, as it works here: `node dist/cli/main.js list`. */
 const typeable = (hint: string): string =>
-  hint.replace(/\bsluice(?= (?:[a-z]+))/g, () =>
-    selfOf(process.argv[1] ?? '', program.opts<GlobalFlags>().home),
+  hint.replace(/\bsluice ([a-z]+)/g, (_all, rest: string) =>
+    commandLine(process.argv[1] ?? '', program.opts<GlobalFlags>(), rest),
   );
 
 endQuietlyOnClosedPipe();
+hideSdkVersionWarning();
 const exit = await main(process.argv).catch(explain);
 // An open standard input would keep the process; what is written must be out first.
 process.stdout.write('', () => process.stderr.write('', () => process.exit(exit)));

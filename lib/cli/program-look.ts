@@ -5,6 +5,7 @@ import { LOG_LEVELS } from './log-levels.ts';
 import type { LogsFlags } from './logs.ts';
 import type { Act } from './program.ts';
 import type { PurgeFlags } from './purge.ts';
+import type { ReportFlags } from './report.ts';
 
 /** Commands that look at batches, and purge. */
 export function addLookCommands(program: Command, act: Act): void {
@@ -17,7 +18,7 @@ export function addLookCommands(program: Command, act: Act): void {
     );
   program
     .command('watch <batch>')
-    .description('follow a batch that another process runs')
+    .description('follow a batch that another process, or a stack, runs')
     .action((batch: string, _flags: object, command: Command) =>
       act(command, async (cli) => (await import('./watch.ts')).watchCommand(cli, batch)),
     );
@@ -60,12 +61,10 @@ function addResults(program: Command, act: Act): void {
     .command('report <batch>')
     .description('summary of a finished batch, and where its files are')
     .option('--details', 'every item with its attempt facts, one JSON line each')
-    .action((batch: string, flags: { details?: boolean }, command: Command) =>
+    .option('--save <folder>', "copy the report's files into a folder")
+    .action((batch: string, flags: ReportFlags, command: Command) =>
       act(command, async (cli) =>
-        (await import('./report.ts')).reportCommand(cli, {
-          batch,
-          details: flags.details === true,
-        }),
+        (await import('./report.ts')).reportCommand(cli, { batch, flags }),
       ),
     );
   program

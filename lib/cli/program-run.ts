@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import { DELIMITER_NAMES } from './flags.ts';
 import type { Act } from './program.ts';
 import type { ResumeFlags, RunFlags } from './run.ts';
+import type { SubmitFlags } from './submit.ts';
 
 const RUN_EXAMPLES = `
 Examples:
@@ -20,6 +21,7 @@ it is done. A flag wins over SLUICE_CONCURRENCY and SLUICE_WORKERS, which win ov
 export function addRunCommands(program: Command, act: Act): void {
   program.commandsGroup('Run:');
   addRun(program, act);
+  addSubmit(program, act);
   const resume = program
     .command('resume <batch>')
     .description('go on with a batch after a pause, an interrupt or a crash');
@@ -68,6 +70,26 @@ function addRun(program: Command, act: Act): void {
     );
 }
 
+function addSubmit(program: Command, act: Act): void {
+  program
+    .command('submit <job> <files...>')
+    .description('upload files to a stack (--stack): each becomes a batch of the job')
+    .option('--wait', 'follow each batch to its end; the exit code is then its own')
+    .option('--chunk <items>', 'items per chunk')
+    .option('--concurrency <n>', "items in flight per worker, at most the job's own")
+    .option('--tolerate <n|p%>', 'failed items that are tolerated; more stop the batch')
+    .option('--max-record-bytes <n>', 'a larger record is one failed item')
+    .option('--option <name=value>', "an option of the job's own (repeatable)", collect, [])
+    .addOption(new Option('--encoding <name>', 'of the input').choices(['utf8', 'latin1']))
+    .addOption(new Option('--delimiter <char>', 'of CSV input').choices(DELIMITER_NAMES))
+    .option('--now <time>', 'the time that the job sees, such as 2026-01-31T12:00:00Z')
+    .action((...[job, files, flags, command]: [string, string[], SubmitFlags, Command]) =>
+      act(command, async (cli) =>
+        (await import('./submit.ts')).submitCommand(cli, { job, files, flags }),
+      ),
+    );
+}
+
 /** What may change while a batch runs: it changes no outcome. */
 const addWidth = (command: Command): Command =>
   command
@@ -98,6 +120,8 @@ function addFirstSteps(program: Command, act: Act): void {
     .action((flags: { rows?: string; crash?: boolean }, command: Command) =>
       act(command, async (cli) => {
         const { CRASH_ROWS, DEMO_ROWS, demoCommand, rowsOf } = await import('./demo.ts');
+        const { refuseStack } = await import('./with-place.ts');
+        refuseStack(cli, 'demo', 'It runs on this machine; leave --stack out.');
         if (!flags.crash) return demoCommand(cli, rowsOf(flags.rows, DEMO_ROWS));
         const { demoCrashCommand } = await import('./demo-crash.ts');
         return demoCrashCommand(cli, rowsOf(flags.rows, CRASH_ROWS));
@@ -111,8 +135,13 @@ function addFirstSteps(program: Command, act: Act): void {
     );
   program
     .command('doctor')
-    .description('check what a run needs of this machine')
-    .action((_flags: object, command: Command) =>
-      act(command, async (cli) => (await import('./doctor.ts')).doctorCommand(cli)),
+    .description('check what a run needs of this machine, or a stack of an AWS account')
+    .option('--aws', 'credentials, region, bootstrap, and which caps fit the account')
+    .action((flags: { aws?: boolean }, command: Command) =>
+      act(command, async (cli) =>
+        flags.aws
+          ? (await import('./doctor-aws.ts')).doctorAwsCommand(cli)
+          : (await import('./doctor.ts')).doctorCommand(cli),
+      ),
     );
 }

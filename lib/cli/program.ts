@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { Command, Option } from 'commander';
+import { addCloudCommands } from './program-cloud.ts';
 import { addLookCommands } from './program-look.ts';
 import { addRunCommands } from './program-run.ts';
 import { type Cli, type GlobalFlags, newCli, PROGRESS_MODES } from './terminal.ts';
@@ -21,7 +22,7 @@ Exit codes:
   2 done, with failed items   3 stopped by its threshold   4 not found
   64 bad usage                130 interrupted, all done work kept
 
-Environment: SLUICE_HOME, SLUICE_CONCURRENCY, SLUICE_WORKERS, NO_COLOR, DEBUG=sluice (stack of an error)
+Environment: SLUICE_HOME, SLUICE_STACK, SLUICE_CONCURRENCY, SLUICE_WORKERS, NO_COLOR, DEBUG=sluice (stack of an error)
 `;
 
 /** The whole command line; `onCode` is told the exit code of the command that ran. */
@@ -33,6 +34,7 @@ export function newProgram(onCode: (code: number) => void): Command {
     .version(version(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .addOption(new Option('--home <folder>', 'where batches are kept (default: .sluice)'))
+    .option('--stack <name>', 'look at the batches of a deployed stack instead of a home')
     .option('--json', 'result as JSON (one document, or one line an item)')
     .option('--quiet', 'no talk on stderr')
     .addOption(
@@ -50,6 +52,7 @@ export function newProgram(onCode: (code: number) => void): Command {
   };
   addRunCommands(program, act);
   addLookCommands(program, act);
+  addCloudCommands(program, act);
   program.helpCommand('help [command]', 'print help for a command');
   return program;
 }

@@ -6,6 +6,8 @@ export interface Shown {
   progress: Progress;
   /** Items per second; undefined while unknown. */
   rate: number | undefined;
+  /** Who works, where this process does not and cannot: its own memory says nothing then. */
+  elsewhere?: string | undefined;
 }
 
 const NARROWEST_BAR = 8;
@@ -13,7 +15,7 @@ const WIDEST_BAR = 40;
 const TOP_CODES = 3;
 
 /** Two lines for a terminal of `width` columns (40 or more): how far it is, and how it goes. */
-export function barLines({ progress, rate }: Shown, width: number): string[] {
+export function barLines({ progress, rate, elsewhere }: Shown, width: number): string[] {
   const { doneItems: done, totalItems: total } = progress.state;
   // By importance; what does not fit is left out from the end.
   const first = fitting([amount(done, total), ...speed(progress, rate)], width);
@@ -22,18 +24,18 @@ export function barLines({ progress, rate }: Shown, width: number): string[] {
     total !== undefined && total > 0 && room >= NARROWEST_BAR
       ? `[${meter(done / total, room)}] ${percent(done, total).padStart(5)} `
       : '';
-  return [cut(`${bar}${first}`, width), fitting(condition(progress), width)];
+  return [cut(`${bar}${first}`, width), fitting(condition(progress, elsewhere), width)];
 }
 
 /** One line for a log file: all of it, whatever its length. */
-export function plainLine({ progress, rate }: Shown): string {
+export function plainLine({ progress, rate, elsewhere }: Shown): string {
   const { batch, doneItems: done, totalItems: total } = progress.state;
   const share = total === undefined ? [] : [percent(done, total)];
   return [
     `${batch.id}: ${amount(done, total)}`,
     ...share,
     ...speed(progress, rate),
-    ...condition(progress),
+    ...condition(progress, elsewhere),
   ].join(', ');
 }
 
@@ -62,14 +64,17 @@ const meter = (share: number, columns: number): string => {
   return `${'#'.repeat(full)}${'-'.repeat(columns - full)}`;
 };
 
-function condition({ busy, slots, codes, state, rssBytes }: Progress): string[] {
+function condition(
+  { busy, slots, codes, state, rssBytes }: Progress,
+  elsewhere: string | undefined,
+): string[] {
   const { failed, stalled } = state.counts;
   return [
-    slots === 0 ? 'another process works' : `workers ${busy}/${slots}`,
+    elsewhere ?? (slots === 0 ? 'another process works' : `workers ${busy}/${slots}`),
     ...(failed > 0 ? [`failed ${count(failed)}`] : []),
     ...(stalled > 0 ? [`stalled ${count(stalled)}`] : []),
     ...topCodes(codes),
-    formatBytes(rssBytes),
+    ...(elsewhere === undefined ? [formatBytes(rssBytes)] : []),
   ];
 }
 

@@ -13,23 +13,29 @@ export interface Display {
 const REDRAW_MS = 190;
 const PLAIN_MS = 10_000;
 
-/** A bar on a terminal; elsewhere, whatever was asked for, a plain line every 10 s. */
-export async function openDisplay(cli: Cli): Promise<Display> {
+/**
+ * A bar on a terminal; on other streams, whatever was asked for, a plain line every 10 s.
+ * @param elsewhere who works, when no process of this machine does
+ */
+export async function openDisplay(cli: Cli, elsewhere?: string): Promise<Display> {
   const { progress: mode, quiet } = cli;
   if (quiet || mode === 'none') return { update: () => undefined, end: () => undefined };
   // A pseudo-terminal that nobody sized has 0 rows: log-update would draw nothing on it.
   const drawable = process.stderr.isTTY && process.stderr.rows > 0;
-  return mode !== 'plain' && drawable ? barDisplay(cli) : plainDisplay(cli);
+  return mode !== 'plain' && drawable ? barDisplay(cli, elsewhere) : plainDisplay(cli, elsewhere);
 }
 
-async function barDisplay(cli: Cli): Promise<Display> {
+async function barDisplay(cli: Cli, elsewhere: string | undefined): Promise<Display> {
   const { createLogUpdate } = await import('log-update');
   // A hidden cursor would stay hidden after kill -9.
   const redraw = createLogUpdate(process.stderr, { showCursor: true });
   cli.beforeTalk = redraw.clear;
   const show = every(REDRAW_MS, 0, (shown) => {
     // One column is left free: a terminal wraps a line that fills it.
-    const [first = '', second = ''] = barLines(shown, Math.max(39, columnsOf(process.stderr) - 1));
+    const [first = '', second = ''] = barLines(
+      { ...shown, elsewhere },
+      Math.max(39, columnsOf(process.stderr) - 1),
+    );
     redraw(`${first}\n${cli.paint('talk', 'dim', second)}`);
   });
   return {
@@ -42,8 +48,8 @@ async function barDisplay(cli: Cli): Promise<Display> {
   };
 }
 
-function plainDisplay(cli: Cli): Display {
-  const update = every(PLAIN_MS, PLAIN_MS, (shown) => cli.say(plainLine(shown)));
+function plainDisplay(cli: Cli, elsewhere: string | undefined): Display {
+  const update = every(PLAIN_MS, PLAIN_MS, (shown) => cli.say(plainLine({ ...shown, elsewhere })));
   return { update, end: () => undefined };
 }
 

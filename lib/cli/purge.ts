@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import type { Home } from '../app/home.ts';
+import { placeOfHome, requireBatch } from '../app/place.ts';
 import { finishedBefore, type Purged, purgeBatch } from '../app/purge.ts';
-import { requireBatch } from '../app/run-batch.ts';
 import { parseDuration } from '../core/duration.ts';
 import { SluiceError } from '../core/errors.ts';
 import { formatBytes } from '../core/format.ts';
@@ -19,6 +19,12 @@ export async function purgeCommand(
   cli: Cli,
   { batch, flags }: { batch: string | undefined; flags: PurgeFlags },
 ): Promise<number> {
+  // Also where the environment names it: what is deleted must be where the person thinks it is.
+  if (cli.stack !== undefined) {
+    throw new SluiceError('USAGE', `purge works on a home only, not on stack ${cli.stack}.`, {
+      hint: "A stack keeps its batches as it was deployed: -c keep=90d expires records, -c keepReports=90d parts and reports. For a home's batches give --home.",
+    });
+  }
   if ((batch === undefined) === (flags.olderThan === undefined)) {
     throw new SluiceError('USAGE', 'purge takes one batch, or --older-than with an age.', {
       hint: `Such as: ${cli.command('purge --older-than 30d')}`,
@@ -40,7 +46,7 @@ export async function purgeCommand(
 
 /** Before anybody is asked. What a purge that did not end left behind has no batch record any more. */
 async function checkFinished(home: Home, id: string): Promise<void> {
-  const batch = await requireBatch(home, id).catch(() => undefined);
+  const batch = await requireBatch(placeOfHome(home), id).catch(() => undefined);
   if (batch === undefined || hasEnded(batch.status)) return;
   await purgeBatch(home, id);
 }

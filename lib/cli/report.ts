@@ -1,35 +1,52 @@
-import type { Home } from '../app/home.ts';
+import { type Place, requireBatch } from '../app/place.ts';
 import { readReport } from '../app/read-report.ts';
-import { requireBatch } from '../app/run-batch.ts';
+import { saveReport } from '../app/save-report.ts';
+import { SluiceError } from '../core/errors.ts';
 import type { Batch } from '../engine/batch.ts';
 import { items } from '../engine/items.ts';
 import { EXIT } from './exit-codes.ts';
 import { newLines } from './lines.ts';
 import { showReport } from './show-end.ts';
-import type { Cli } from './terminal.ts';
-import { inHome } from './with-home.ts';
+import { type Cli, shortPath } from './terminal.ts';
+import { inPlace } from './with-place.ts';
+
+export interface ReportFlags {
+  details?: boolean;
+  /** Folder into which the report's files are copied. */
+  save?: string;
+}
 
 export async function reportCommand(
   cli: Cli,
-  { batch: id, details }: { batch: string; details: boolean },
+  { batch: id, flags }: { batch: string; flags: ReportFlags },
 ): Promise<number> {
-  return inHome(cli, async (home) => {
-    const batch = await requireBatch(home, id);
-    if (details) await streamDetails(cli, home, batch);
-    else {
-      const { bytes, report } = await readReport(home, batch);
-      // As it is stored, so that its digest can be taken.
-      if (cli.json) await cli.out(Buffer.from(bytes).toString());
-      else await showReport(cli, home, { batch, report });
+  const { details, save } = flags;
+  if (details && save !== undefined) {
+    throw new SluiceError('USAGE', '--details and --save cannot be used together.');
+  }
+  return inPlace(cli, async (place) => {
+    const batch = await requireBatch(place, id);
+    if (details) {
+      await streamDetails(cli, place, batch);
+      return EXIT.ok;
     }
+    const { bytes, report } = await readReport(place, batch);
+    if (save !== undefined) {
+      const files = await saveReport(place, batch, save);
+      if (cli.json) await cli.out(`${JSON.stringify({ batch: id, files })}\n`);
+      else await cli.out(`${files.map(shortPath).join('\n')}\n`);
+    }
+    // As it is stored, so that its digest can be taken.
+    else if (cli.json) await cli.out(Buffer.from(bytes).toString());
+    else await showReport(cli, place, { batch, report });
     return EXIT.ok;
   });
 }
 
 /** Every item recorded so far, joined with its attempt facts: one JSON line each, whatever their number. */
-async function streamDetails(cli: Cli, home: Home, batch: Batch): Promise<void> {
+async function streamDetails(cli: Cli, place: Place, batch: Batch): Promise<void> {
   const lines = newLines(cli);
-  for await (const { outcome, facts } of items(home, batch, {})) {
+  for await (const { outcome, facts } of items(place, batch, {})) {
     await lines.add(JSON.stringify({ ...outcome, ...facts }));
   }
   await lines.flush();

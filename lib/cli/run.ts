@@ -1,8 +1,14 @@
 import type { Parallel } from '../app/attempts.ts';
+import type { StackPlace } from '../app/aws/open-stack.ts';
 import type { Progress } from '../app/drive.ts';
+import { placeOfHome } from '../app/place.ts';
 import { type RunRequest, resumeBatchById, runBatch } from '../app/run-batch.ts';
+import { standing } from '../app/runner.ts';
 import type { Taken } from '../app/take-batch.ts';
+import { SluiceError } from '../core/errors.ts';
+import { hasEnded } from '../core/transitions.ts';
 import type { Batch } from '../engine/batch.ts';
+import { EXIT } from './exit-codes.ts';
 import {
   jobOptionsOf,
   type LimitFlags,
@@ -15,7 +21,8 @@ import { listenForInterrupts } from './interrupts.ts';
 import { openDisplay } from './progress.ts';
 import { showEnd } from './show-end.ts';
 import type { Cli } from './terminal.ts';
-import { inHome, withHome } from './with-home.ts';
+import { withHome } from './with-home.ts';
+import { inPlace, refuseStack } from './with-place.ts';
 
 export interface RunFlags extends LimitFlags, ReaderFlags {
   parallel?: Parallel;
@@ -30,6 +37,7 @@ export async function runCommand(
   cli: Cli,
   { job, inputs, flags }: { job: string; inputs: string[]; flags: RunFlags },
 ): Promise<number> {
+  refuseStack(cli, 'run', `Upload the files instead: sluice submit ${job} <files...>`);
   const request = {
     job,
     inputs,
@@ -43,7 +51,7 @@ export async function runCommand(
   };
   return withHome(cli, async (home) => {
     const taken = await driveBatch(cli, (hooks) => runBatch(home, { ...request, ...hooks }));
-    return showEnd(cli, home, { ...taken, details: flags.details === true });
+    return showEnd(cli, placeOfHome(home), { ...taken, details: flags.details === true });
   });
 }
 
@@ -56,6 +64,7 @@ export async function resumeCommand(
   cli: Cli,
   { batch, flags }: { batch: string; flags: ResumeFlags },
 ): Promise<number> {
+  if (cli.stack !== undefined) refuseWidth(flags);
   const { concurrency, workers } = limitsOf(flags, process.env);
   const request = {
     batch,
@@ -66,10 +75,41 @@ export async function resumeCommand(
     parallel: flags.parallel ?? 'auto',
     acceptCode: flags.acceptCodeChange === true,
   };
-  return inHome(cli, async (home) => {
-    const taken = await driveBatch(cli, (hooks) => resumeBatchById(home, { ...request, ...hooks }));
-    return showEnd(cli, home, { ...taken, details: flags.details === true });
+  return inPlace(cli, async (place) => {
+    if (place.kind === 'stack') return resumeStack(cli, place, request);
+    const taken = await driveBatch(cli, (hooks) =>
+      resumeBatchById(place.home, { ...request, ...hooks }),
+    );
+    return showEnd(cli, place, { ...taken, details: flags.details === true });
   });
+}
+
+/** The functions of a stack have the limits that they were deployed with. */
+function refuseWidth(flags: ResumeFlags): void {
+  const given = (['concurrency', 'workers', 'parallel', 'details'] as const).find(
+    (name) => flags[name] !== undefined,
+  );
+  if (given === undefined) return;
+  throw new SluiceError('USAGE', `resume on a stack does not take --${given}.`, {
+    hint: 'A stack works with the limits that its jobs were deployed with.',
+  });
+}
+
+/** It does not wait: the functions go on by themselves. */
+async function resumeStack(
+  cli: Cli,
+  place: StackPlace,
+  { batch: id, acceptCode }: { batch: string; acceptCode: boolean },
+): Promise<number> {
+  const { resumeOnStack } = await import('../app/aws/stack-stop.ts');
+  const batch = await resumeOnStack(place, id, { acceptCode });
+  if (hasEnded(batch.status)) return showEnd(cli, place, { batch, driven: 'ended' });
+  const watch = cli.command(`watch ${id}`);
+  const status = standing(batch, true);
+  if (cli.json) await cli.out(`${JSON.stringify({ batch: id, status, watch })}\n`);
+  else await cli.out(`Batch ${id} goes on where it was.\n`);
+  cli.say(`Follow it with: ${watch}`);
+  return EXIT.ok;
 }
 
 export type Hooks = Required<Pick<RunRequest, 'signal' | 'onProgress' | 'onBatch'>>;

@@ -1,8 +1,7 @@
-import type { Home } from '../app/home.ts';
 import { readReport } from '../app/read-report.ts';
 import type { Taken } from '../app/take-batch.ts';
 import { isoTime } from '../core/iso-time.ts';
-import { reportKey } from '../core/keys.ts';
+import { type ReportFile, reportKey } from '../core/keys.ts';
 import type { Report } from '../core/report.ts';
 import { renderSummary } from '../core/summary.ts';
 import { hasEnded } from '../core/transitions.ts';
@@ -10,6 +9,7 @@ import type { Batch } from '../engine/batch.ts';
 import { batchState } from '../engine/status.ts';
 import { EXIT, exitOfReport } from './exit-codes.ts';
 import { type Cli, shortPath, word } from './terminal.ts';
+import type { AnyPlace } from './with-place.ts';
 
 export interface EndOptions {
   /** Under --json: with every item (up to 10,000). */
@@ -19,15 +19,15 @@ export interface EndOptions {
 /** The result of what was run: its summary, or how to go on. Returns the exit code. */
 export async function showEnd(
   cli: Cli,
-  home: Home,
+  place: AnyPlace,
   { batch, driven, details }: Taken & EndOptions,
 ): Promise<number> {
   if (driven === 'ended' && hasEnded(batch.status)) {
-    const { report } = await readReport(home, batch);
-    await showReport(cli, home, { batch, report, details: details === true });
+    const { report } = await readReport(place, batch);
+    await showReport(cli, place, { batch, report, details: details === true });
     return exitOfReport(report);
   }
-  const state = await batchState(home.store, batch.id);
+  const state = await batchState(place.store, batch.id);
   const done = state?.doneItems ?? 0;
   const total = state?.totalItems;
   const standing = driven === 'paused' ? 'paused' : 'interrupted';
@@ -52,7 +52,7 @@ export interface ShownReport {
 /** Summary, and where everything lies; under --json the report itself. */
 export async function showReport(
   cli: Cli,
-  home: Home,
+  place: AnyPlace,
   { batch, report, details }: ShownReport,
 ): Promise<void> {
   if (cli.json) {
@@ -62,21 +62,29 @@ export async function showReport(
     );
     return;
   }
-  const next = nextSteps(cli, home, { batch, report });
+  const next = nextSteps(cli, place, { batch, report });
   await cli.out(`${[renderSummary(report, cli.width), '', ...next].join('\n')}\n`);
 }
 
 /** Where the report is, and what to do with what failed: never cut, so that they can be copied. */
-function nextSteps(cli: Cli, home: Home, { batch, report }: ShownReport): string[] {
-  const path = (file: Parameters<typeof reportKey>[2]): string =>
-    word(shortPath(home.objects.path(reportKey(batch.id, batch.round, file))));
+function nextSteps(cli: Cli, place: AnyPlace, { batch, report }: ShownReport): string[] {
+  const path = (file: ReportFile): string => {
+    const where = place.where(reportKey(batch.id, batch.round, file));
+    return word(place.kind === 'home' ? shortPath(where) : where);
+  };
   const lines = [`report    ${path('report.html')}`];
+  const save = `report ${batch.id} --save ${batch.id}`;
+  if (place.kind === 'stack') lines.push(`save      ${cli.command(save)}`);
   if (report.failed + report.stalled > 0) {
     const status = report.failed > 0 ? 'failed' : 'stalled';
     const reference = word(batch.jobRef.includes('/') ? shortPath(batch.jobRef) : batch.jobRef);
+    const again =
+      place.kind === 'home'
+        ? `run ${reference} ${path('failures.jsonl')}`
+        : `submit ${reference} ${batch.id}/failures.jsonl`;
     lines.push(
       `look      ${cli.command(`items ${batch.id} --status ${status}`)}`,
-      `again     ${cli.command(`run ${reference} ${path('failures.jsonl')}`)}`,
+      `again     ${cli.command(again)}`,
     );
   } else {
     lines.push(`check     ${cli.command(`verify ${batch.id}`)}`);

@@ -1,39 +1,41 @@
-import type { Home } from '../app/home.ts';
-import { requireBatch } from '../app/run-batch.ts';
+import { type Place, requireBatch } from '../app/place.ts';
 import { hasRunner, standing } from '../app/runner.ts';
 import { SluiceError } from '../core/errors.ts';
 import { formatCount, formatDuration, formatInstant, formatRate, visible } from '../core/format.ts';
 import { isoTime } from '../core/iso-time.ts';
 import { hasEnded } from '../core/transitions.ts';
-import { listBatches } from '../engine/batch.ts';
+import { type LiveEntry, listBatches } from '../engine/batch.ts';
 import { type BatchState, batchState } from '../engine/status.ts';
+import { mapOrdered } from '../pool/map-ordered.ts';
 import { EXIT } from './exit-codes.ts';
 import { etaMs } from './pace.ts';
 import { tableLines } from './table.ts';
 import type { Cli } from './terminal.ts';
-import { hasHome, inHome } from './with-home.ts';
+import { hasHome } from './with-home.ts';
+import { type AnyPlace, inPlace } from './with-place.ts';
 
 /** Newest first; an id breaks ties, so that the order never depends on the store. */
-const newestFirst = async (home: Home) =>
-  (await listBatches(home.store)).sort(
-    (a, b) => b.startedAt - a.startedAt || (a.id < b.id ? -1 : 1),
-  );
+const newestFirst = async ({ store }: Pick<Place, 'store'>): Promise<LiveEntry[]> =>
+  (await listBatches(store)).sort((a, b) => b.startedAt - a.startedAt || (a.id < b.id ? -1 : 1));
 
 export async function statusCommand(cli: Cli, id: string | undefined): Promise<number> {
-  return inHome(cli, async (home) => {
-    const name = id ?? (await newestFirst(home))[0]?.id;
+  return inPlace(cli, async (place) => {
+    const name = id ?? (await newestFirst(place))[0]?.id;
     if (name === undefined) {
-      throw new SluiceError('NOT_FOUND', `There is no batch in ${cli.home} yet.`, {
-        hint: 'Start one: sluice demo',
+      throw new SluiceError('NOT_FOUND', `There is no batch in ${placeName(cli)} yet.`, {
+        hint: cli.stack === undefined ? 'Start one: sluice demo' : SUBMIT_ONE,
       });
     }
-    await requireBatch(home, name);
-    const state = (await batchState(home.store, name)) as BatchState;
-    const facts = statusFacts(state, await hasRunner(home, name), home.clock.now());
+    const batch = await requireBatch(place, name);
+    const state = (await batchState(place.store, name)) as BatchState;
+    const facts = statusFacts(state, await hasRunner(place, batch), place.clock.now());
     await cli.out(cli.json ? `${JSON.stringify(facts)}\n` : `${statusText(cli, state, facts)}\n`);
     return EXIT.ok;
   });
 }
+
+const SUBMIT_ONE = 'Start one: sluice submit <job> <file>';
+const placeName = ({ home, stack }: Cli): string => (stack === undefined ? home : `stack ${stack}`);
 
 interface StatusFacts {
   batch: string;
@@ -114,13 +116,14 @@ const countsText = ({ ok, skipped, failed, stalled, notRun }: BatchState['counts
   ].join(', ');
 
 export async function listCommand(cli: Cli): Promise<number> {
-  const rows = hasHome(cli) ? await inHome(cli, listRows) : [];
+  const rows = cli.stack !== undefined || hasHome(cli) ? await inPlace(cli, listRows) : [];
   if (cli.json) {
     await cli.out(`${JSON.stringify(rows)}\n`);
     return EXIT.ok;
   }
   if (rows.length === 0) {
-    cli.say(`There is no batch in ${cli.home} yet. Start one: ${cli.command('demo')}`);
+    const start = cli.stack === undefined ? 'demo' : 'submit <job> <file>';
+    cli.say(`There is no batch in ${placeName(cli)} yet. Start one: ${cli.command(start)}`);
     return EXIT.ok;
   }
   const cells = rows.map((row) => [
@@ -143,22 +146,39 @@ export async function listCommand(cli: Cli): Promise<number> {
   return EXIT.ok;
 }
 
-async function listRows(home: Home) {
+/** States that are asked for at once: three requests each in a stack. */
+const STATES_AT_ONCE = 8;
+
+async function listRows(place: AnyPlace) {
   const rows = [];
-  for (const { id, job, input, startedAt, status } of await newestFirst(home)) {
-    const state = await batchState(home.store, id).catch(() => undefined);
-    const standingNow =
-      state === undefined ? status : standing(state.batch, await hasRunner(home, id));
-    rows.push({
-      id,
-      job,
-      status: standingNow,
-      startedAt: isoTime(startedAt),
-      input,
-      doneItems: state?.doneItems ?? 0,
-      totalItems: state?.totalItems ?? null,
-      failed: state?.counts.failed ?? 0,
-    });
+  const entries = await newestFirst(place);
+  for await (const row of mapOrdered(entries, STATES_AT_ONCE, (entry) => listRow(place, entry))) {
+    rows.push(row);
   }
   return rows;
+}
+
+async function listRow(place: AnyPlace, { id, job, input, startedAt, status }: LiveEntry) {
+  const state = await stateOf(place, id);
+  return {
+    id,
+    job,
+    status:
+      state === undefined ? status : standing(state.batch, await hasRunner(place, state.batch)),
+    startedAt: isoTime(startedAt),
+    input,
+    doneItems: state?.doneItems ?? 0,
+    totalItems: state?.totalItems ?? null,
+    failed: state?.counts.failed ?? 0,
+  };
+}
+
+/** A batch whose records are damaged, newer or half purged is listed all the same; a store that is gone is not. */
+async function stateOf({ store }: Place, id: string): Promise<BatchState | undefined> {
+  try {
+    return await batchState(store, id);
+  } catch (error) {
+    if ((error as { code?: string }).code === 'STORE') throw error;
+    return undefined;
+  }
 }

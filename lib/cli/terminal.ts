@@ -1,11 +1,13 @@
 import { once } from 'node:events';
 import { basename, relative, resolve, sep } from 'node:path';
 import { styleText } from 'node:util';
+import { SluiceError } from '../core/errors.ts';
 import { EXIT } from './exit-codes.ts';
 
 /** Flags that every command takes. */
 export interface GlobalFlags {
   home?: string;
+  stack?: string;
   json?: boolean;
   quiet?: boolean;
   progress?: ProgressMode;
@@ -20,6 +22,10 @@ export type Tone = 'bold' | 'dim' | 'red' | 'green' | 'yellow';
 export interface Cli {
   /** Folder of the home, as it was given. */
   home: string;
+  /** Name of the stack that is looked at instead of the home. */
+  stack: string | undefined;
+  /** It was named on the command line, not by the environment. */
+  stackGiven: boolean;
   json: boolean;
   quiet: boolean;
   progress: ProgressMode;
@@ -41,13 +47,14 @@ export interface Cli {
 
 export function newCli(flags: GlobalFlags): Cli {
   const home = flags.home ?? (process.env['SLUICE_HOME'] || '.sluice');
-  const self = selfOf(process.argv[1] ?? '', flags.home);
   const colours = {
     out: takesColour(process.stdout, process.env),
     talk: takesColour(process.stderr, process.env),
   };
   const cli: Cli = {
     home,
+    stack: stackOf(flags),
+    stackGiven: flags.stack !== undefined,
     json: flags.json === true,
     quiet: flags.quiet === true,
     progress: flags.progress ?? 'auto',
@@ -62,7 +69,7 @@ export function newCli(flags: GlobalFlags): Cli {
       process.stderr.write(`${line}\n`);
     },
     paint: (stream, tone, text) => (colours[stream] ? styleText(tone, text) : text),
-    command: (rest) => `${self} ${rest}`,
+    command: (rest) => commandLine(process.argv[1] ?? '', flags, rest),
     beforeTalk: undefined,
   };
   return cli;
@@ -78,6 +85,34 @@ export const takesColour = (
 export function columnsOf(stream: { columns?: number }, otherwise = 80): number {
   const columns = stream.columns ?? Number(process.env['COLUMNS']);
   return Number.isInteger(columns) && columns > 0 ? columns : otherwise;
+}
+
+/** The name that stands for an emulator in this home instead of a deployed stack. */
+export const EMULATE = 'emulate';
+
+/** A home that is named on the command line wins over SLUICE_STACK. */
+function stackOf({ home, stack }: GlobalFlags): string | undefined {
+  if (stack === undefined) {
+    return home === undefined ? process.env['SLUICE_STACK'] || undefined : undefined;
+  }
+  if (stack === '') throw new SluiceError('USAGE', "--stack must be a stack's name; got ''.");
+  // There the home says where the emulator stands.
+  if (home === undefined || stack === EMULATE) return stack;
+  throw new SluiceError('USAGE', '--stack and --home cannot be used together.', {
+    hint: 'Batches are looked for in one place: the stack, or the home.',
+  });
+}
+
+/** Commands that never work on a stack. */
+const HOME_ONLY = ['run', 'demo', 'init', 'doctor', 'purge', 'emulate'];
+
+/** A command of this program as it works when typed here: with the same home, and the same stack where it takes one. */
+export function commandLine(script: string, { home, stack }: GlobalFlags, rest: string): string {
+  const self = selfOf(script, home);
+  const takesStack = !HOME_ONLY.includes(rest.split(' ')[0] ?? '');
+  return stack !== undefined && takesStack
+    ? `${self} --stack ${word(stack)} ${rest}`
+    : `${self} ${rest}`;
 }
 
 /** What to type to get this very program: `sluice`, `npx sluice`, or `node dist/cli/main.js`. */
@@ -108,4 +143,15 @@ export function endQuietlyOnClosedPipe(): void {
   });
   // Nobody reads the talk: that must not end a batch.
   process.stderr.on('error', () => undefined);
+}
+
+/**
+ * The AWS SDK tells of the Node versions that later releases of it will need. That is for us, who pin it: one
+ * warning, by its name; all others are shown as ever.
+ */
+export function hideSdkVersionWarning(): void {
+  const emit = process.emitWarning as (...all: unknown[]) => void;
+  process.emitWarning = ((...all: unknown[]): void => {
+    if (!String(all[0]).startsWith('NodeVersionSupportWarning:')) emit.apply(process, all);
+  }) as typeof process.emitWarning;
 }

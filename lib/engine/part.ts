@@ -49,7 +49,19 @@ export interface WorkerShare {
 /** Level 1: 145 MB/s against 60 at level 6, for outcomes that are a sixth larger (measured). */
 const LEVEL = 1;
 
-export const compress = (text: string): Buffer => gzipSync(text, { level: LEVEL });
+/** Bytes that come back at a time: in Node's 16 KiB a section of 350 KB is put together from 22 pieces. */
+const PIECE_BYTES = 64 * 1024;
+
+export const compress = (text: string): Buffer =>
+  text === ''
+    ? EMPTY
+    : gzipSync(text, {
+        level: LEVEL,
+        chunkSize: text.length < PIECE_BYTES ? 16 * 1024 : PIECE_BYTES,
+      });
+
+/** A section without a text still holds a member, so that it unzips; half of all log sections are it. */
+const EMPTY = gzipSync('', { level: LEVEL });
 
 /** Lengths are padded, so that the foot always has the same size. */
 const FOOT_TEXT_BYTES = 80;

@@ -73,7 +73,8 @@ export function newRows({ first, worker, process, startedAt, saved }: RowsOption
   let chars = 0;
   let headed = false;
   /** Text of each section that is not compressed yet. */
-  const texts: [string, string, string] = ['', '', ''];
+  let texts: [string, string, string] = ['', '', ''];
+  const sums = { facts, durations, share, startedAt };
 
   const zip = (section: 0 | 1 | 2, least: number): void => {
     if (texts[section].length < least) return;
@@ -81,19 +82,24 @@ export function newRows({ first, worker, process, startedAt, saved }: RowsOption
     texts[section] = '';
   };
   const flush = (): void => {
-    const rows = open.slice(0, contiguous) as Row[];
-    if (rows.length === 0 && headed) return;
+    if (contiguous === 0 && headed) return;
+    // Strings that are added up are written to bytes once; map and join cost a third more (measured).
+    let [outcomes, attempts, log] = texts;
+    if (!headed) attempts += `{"worker":${JSON.stringify(worker)},"at":${startedAt}}\n`;
+    headed = true;
+    for (let at = 0; at < contiguous; at += 1) {
+      const row = open[at] as Row;
+      outcomes += row.outcome;
+      attempts += attemptLine(row);
+      if (row.log !== undefined) log += row.log;
+      count(row, sums);
+    }
+    texts = [outcomes, attempts, log];
     open = open.slice(contiguous);
     contiguous = 0;
     chars = 0;
-    const head = headed ? '' : `{"worker":${JSON.stringify(worker)},"at":${startedAt}}\n`;
-    headed = true;
-    texts[0] += rows.map((row) => row.outcome).join('');
-    texts[1] += head + rows.map(attemptLine).join('');
-    for (const { log } of rows) if (log !== undefined) texts[2] += log;
     // Each gzip call sets up 256 KB of its own: small sections wait until they are worth one.
     for (const section of SECTION_NUMBERS) zip(section, FLUSH_CHARS);
-    for (const row of rows) count(row, { facts, durations, share, startedAt });
     if (share.items > 0) facts.workers[worker] = share;
   };
 

@@ -54,6 +54,10 @@ async function checkStored({ objects }: Stores, batch: Batch, verdict: Verdict):
     { key: inputKey(batch.id), what: 'input list', digest: batch.input.sha256 },
   ];
   for (const { key, what, digest } of files) {
+    if (digest === '') {
+      verdict.skipped.push(`${what}: the batch was started for a job that is not deployed`);
+      continue;
+    }
     const bytes = await objects.get(key);
     if (bytes === undefined) verdict.problems.push(`${key}: the ${what} is missing`);
     else if (sha256(bytes) !== digest)

@@ -1,5 +1,5 @@
 import type { BigIntStats } from 'node:fs';
-import { close, closeSync, fstat, open, openSync, read, readSync, stat } from 'node:fs';
+import { close, closeSync, fstatSync, open, openSync, read, readSync, stat } from 'node:fs';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { SluiceError } from '../core/errors.ts';
@@ -11,7 +11,6 @@ const files = {
   open: promisify(open),
   close: promisify(close),
   read: promisify(read),
-  fstat: promisify(fstat),
   stat: promisify(stat),
 };
 
@@ -102,7 +101,7 @@ async function readPinned(pin: SourcePin, start: number, end: number): Promise<U
       if (bytesRead === 0) break;
       filled += bytesRead;
     }
-    await prove(pin, fd);
+    prove(pin, fd);
     if (filled < bytes.length) throw changed(pin, `it ends at byte ${start + filled}`);
     return bytes;
   } finally {
@@ -151,7 +150,7 @@ async function openPinned(pin: SourcePin): Promise<number> {
     throw changed(pin, 'it cannot be opened', cause);
   }
   try {
-    await prove(pin, fd);
+    prove(pin, fd);
   } catch (error) {
     await files.close(fd);
     throw error;
@@ -159,8 +158,9 @@ async function openPinned(pin: SourcePin): Promise<number> {
   return fd;
 }
 
-async function prove(pin: SourcePin, fd: number): Promise<void> {
-  const version = versionOf(await files.fstat(fd, { bigint: true }));
+/** In this very thread: the facts of an open file are in memory, and this is asked after every read. */
+function prove(pin: SourcePin, fd: number): void {
+  const version = versionOf(fstatSync(fd, { bigint: true }));
   if (version !== pin.version) {
     throw changed(pin, `its time, inode and size were ${pin.version} and are ${version}`);
   }

@@ -1,6 +1,8 @@
 import { cpus, loadavg } from 'node:os';
 import { buildAll } from '../../build.mjs';
 import { autoBench } from './auto.ts';
+import { bundlesBench } from './bundles.ts';
+import { cloudBench } from './cloud.ts';
 import { commitsBench } from './commits.ts';
 import { csvBench } from './csv.ts';
 import { memoryBench } from './memory.ts';
@@ -25,6 +27,8 @@ const BENCHES: readonly Bench[] = [
   statusBench,
   autoBench,
   sampleBench,
+  cloudBench,
+  bundlesBench,
 ];
 
 /** Loops in this very process: for finding what a change costs, only run by name. */

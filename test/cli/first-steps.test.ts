@@ -70,6 +70,6 @@ describe('doctor', () => {
     place.write('a-file', '');
     const { code, out } = await place.run(['doctor', '--home', 'a-file/home']);
     expect(code).toBe(1);
-    expect(out).toMatch(/^bad +home +\S+a-file is no folder\n(.*\n)*bad +store /m);
+    expect(out).toMatch(/^fail +home +\S+a-file is no folder\n(.*\n)*fail +store /m);
   });
 });

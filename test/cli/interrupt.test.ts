@@ -15,8 +15,8 @@ beforeAll(() => {
 });
 
 /** An input of its own, so that each test has its own batch. */
-function slowRun(name: string, more: string[] = []): string[] {
-  place.write(`${name}.jsonl`, rows(ITEMS, { 0: { value: name } }));
+function slowRun(name: string, more: string[] = [], items = ITEMS): string[] {
+  place.write(`${name}.jsonl`, rows(items, { 0: { value: name } }));
   return ['run', './slow.ts', `${name}.jsonl`, ...more];
 }
 
@@ -82,7 +82,8 @@ describe('from another process', () => {
   });
 
   it('cancel ends it: exit 1 for the run, 0 for the cancel, the rest not run', async () => {
-    const { ended, batch } = place.start(slowRun('cancelled', ['--json']));
+    // 12 s, of which it never sees more than one: a loaded machine must not end it before the cancel.
+    const { ended, batch } = place.start(slowRun('cancelled', ['--json'], 600));
     const id = await batch();
     await sleep(200);
     const unfinished = await place.run(['purge', id, '--yes']);

@@ -144,7 +144,7 @@ describe('help', () => {
     ]) {
       expect(out).toContain(text);
     }
-    expect(out).not.toMatch(/\b(submit|retry|plan|emulate|serve)\b/);
+    expect(out).not.toMatch(/\b(retry|plan|serve)\b/);
     expect([code, err]).toEqual([0, '']);
   });
 

@@ -83,15 +83,18 @@ export async function openLocalCheckpointStore(
 
   const store: LocalCheckpointStore = {
     async read(key) {
-      return (await line.ask((id) => ({ kind: 'read', id, key }))) as StoredRecord | undefined;
+      return recordOf((await line.ask((id) => ({ kind: 'read', id, key }))) as Body, key);
     },
     async query(batch, from, to) {
       const rows = await line.ask((id) => ({ kind: 'query', id, batch, from, to }));
-      return rows as { sort: string; record: StoredRecord }[];
+      return (rows as [string, string][]).map(([sort, body]) => ({
+        sort,
+        record: recordOf(body, { batch, sort }) as StoredRecord,
+      }));
     },
     async change(key, change) {
       const value = await line.ask((id) => ({ kind: 'change', id, key, change }));
-      const record = value as StoredRecord | undefined;
+      const record = recordOf(value as Body, key);
       return { applied: record !== undefined, record, retried: false };
     },
     async forget(batch) {
@@ -124,6 +127,17 @@ export async function openLocalCheckpointStore(
   } catch (fault) {
     await store.close();
     throw fault;
+  }
+}
+
+type Body = string | undefined;
+
+function recordOf(body: Body, { batch, sort }: RecordKey): StoredRecord | undefined {
+  if (body === undefined) return undefined;
+  try {
+    return JSON.parse(body) as StoredRecord;
+  } catch (fault) {
+    throw storeError(fault, `cannot handle the record ${batch} ${sort}`);
   }
 }
 

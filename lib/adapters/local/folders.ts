@@ -1,5 +1,9 @@
-import { mkdir, open, rmdir } from 'node:fs/promises';
+import { closeSync, fsync, openSync } from 'node:fs';
+import { mkdir, rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { promisify } from 'node:util';
+
+const fsyncFd = promisify(fsync);
 
 const isMissing = (fault: unknown): boolean => (fault as { code?: unknown }).code === 'ENOENT';
 
@@ -75,11 +79,17 @@ export function folderKeeper(durable: boolean): Folders {
 }
 
 async function syncFolder(folder: string): Promise<void> {
-  const handle = await ifThere(open(folder, 'r'));
-  if (!handle) return;
+  let fd: number;
   try {
-    await handle.sync();
+    // Opened here and now: the name is in the cache, so only the sync is worth a promise.
+    fd = openSync(folder, 'r');
+  } catch (fault) {
+    if (isMissing(fault)) return;
+    throw fault;
+  }
+  try {
+    await fsyncFd(fd);
   } finally {
-    await handle.close();
+    closeSync(fd);
   }
 }

@@ -90,33 +90,27 @@ function handler(db: Database.Database): StoreFile {
   const put = db.prepare('INSERT OR REPLACE INTO records (batch, sort, body) VALUES (?, ?, ?)');
   const forget = db.prepare('DELETE FROM records WHERE batch = ?1 OR (batch = ?2 AND sort = ?1)');
 
-  const read = ({ batch, sort }: RecordKey): StoredRecord | undefined => {
-    const row = one.get(batch, sort) as [string] | undefined;
-    return row && (JSON.parse(row[0]) as StoredRecord);
-  };
+  const read = ({ batch, sort }: RecordKey): string | undefined =>
+    (one.get(batch, sort) as [string] | undefined)?.[0];
 
   const answer = (ask: StoreAsk): Answer => {
     switch (ask.kind) {
       case 'read':
         return { id: ask.id, value: read(ask.key) };
-      case 'query': {
-        const rows = span.all(ask.batch, ask.from, ask.to) as [string, string][];
-        const value = rows.map(([sort, body]) => ({
-          sort,
-          record: JSON.parse(body) as StoredRecord,
-        }));
-        return { id: ask.id, value };
-      }
+      case 'query':
+        return { id: ask.id, value: span.all(ask.batch, ask.from, ask.to) as [string, string][] };
       case 'forget':
         forget.run(ask.batch, LIVE);
         return { id: ask.id, value: undefined };
       case 'change': {
-        const record = applyChange(read(ask.key), ask.change);
-        if (record) {
-          checkRecord(ask.key, record);
-          put.run(ask.key.batch, ask.key.sort, JSON.stringify(record));
-        }
-        return { id: ask.id, value: record };
+        const before = read(ask.key);
+        const known = before === undefined ? undefined : (JSON.parse(before) as StoredRecord);
+        const record = applyChange(known, ask.change);
+        if (record === undefined) return { id: ask.id, value: undefined };
+        checkRecord(ask.key, record);
+        const body = JSON.stringify(record);
+        put.run(ask.key.batch, ask.key.sort, body);
+        return { id: ask.id, value: body };
       }
     }
   };

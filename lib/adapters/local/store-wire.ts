@@ -1,4 +1,4 @@
-import type { Change, RecordKey, StoredRecord } from '../../core/change.ts';
+import type { Change, RecordKey } from '../../core/change.ts';
 import type { SluiceErrorCode } from '../../core/errors.ts';
 
 /** Waiting 30 s for another process is no longer a passing thing. */
@@ -35,9 +35,12 @@ export interface Fault {
   hint: string | undefined;
 }
 
-/** `value`: a record or undefined (read; change: undefined = refused), rows (query). */
+/**
+ * `value`: a record as its JSON text, or undefined (read; change: undefined = refused); rows as
+ * [sort, JSON text] (query). A text crosses as it is: an object would be parsed, taken apart and put together.
+ */
 export type Answer =
-  | { id: number; value: StoredRecord | { sort: string; record: StoredRecord }[] | undefined }
+  | { id: number; value: string | [string, string][] | undefined }
   | { id: number; fault: Fault };
 
 export interface ThreadData {

@@ -1,3 +1,4 @@
+import { jobKey } from '../../core/keys.ts';
 import { hasEnded, isCancel } from '../../core/transitions.ts';
 import { readBatch } from '../../engine/batch.ts';
 import { finalise } from '../../engine/finalise.ts';
@@ -60,6 +61,8 @@ async function step(cloud: Cloud, message: Message): Promise<Handled> {
         await pauseForOtherCode(engine, batch);
         return { did: 'ignored', batch: id, why: 'other code' };
       }
+      // Also of code that a resume accepted: what lies beside the parts is what made them.
+      await cloud.objects.put(jobKey(id), cloud.jobs.get(batch.job)?.bytes ?? new Uint8Array());
       await planChunks(engine, batch);
       return { did: 'planned', batch: id };
     case 'finalise': {

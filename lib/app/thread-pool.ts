@@ -1,0 +1,114 @@
+import { newSemaphore } from '../pool/semaphore.ts';
+import type { Home } from './home.ts';
+import type { JobFile } from './job-file.ts';
+import type { ThreadPlace, ThreadSeat } from './thread-attempt.ts';
+import { startThread, type ThreadLink } from './thread-link.ts';
+import { LANES } from './thread-wire.ts';
+
+/** Worker threads of one batch: started on first use and kept warm while there is work; a dead one is replaced. */
+export interface ThreadPool {
+  /** Attempts that may hold a place at a time. */
+  readonly places: number;
+  /** Resolves with what gives the right to a place back. */
+  acquire(): Promise<() => void>;
+  /** To be asked for only with that right. */
+  newSeat(): ThreadSeat;
+  /** Threads that were started so far. */
+  readonly started: number;
+  close(): Promise<void>;
+}
+
+/**
+ * Threads that nobody uses for so long are ended, so that the finaliser's memory does not come on top of
+ * theirs; new ones are started when they are needed again. Longer than a slow disk holds up a commit.
+ */
+const IDLE_MS = 1_000;
+
+/** One thread and who holds its lanes. */
+interface Member {
+  thread: ThreadLink;
+  worker: string;
+  lanes: boolean[];
+}
+
+export function newThreadPool(
+  { home, jobFile }: { home: Home; jobFile: JobFile },
+  size: number,
+): ThreadPool {
+  const places = size * LANES;
+  const permits = newSemaphore(places);
+  let members: Member[] = [];
+  const names = Array.from({ length: size }, (_, at) => `${home.host.id}#${at + 1}`);
+  let started = 0;
+  let idle: NodeJS.Timeout | undefined;
+
+  const start = (): Member => {
+    started += 1;
+    const worker = names.pop() ?? `${home.host.id}#${started}`;
+    const thread = startThread({
+      objects: home.folder,
+      jobFile: jobFile.file,
+      worker,
+      process: home.host.id,
+    });
+    const member = { thread, worker, lanes: new Array<boolean>(LANES).fill(false) };
+    members.push(member);
+    return member;
+  };
+  const dropDead = (): void => {
+    for (const { thread, worker } of members) if (thread.dead) names.push(worker);
+    members = members.filter(({ thread }) => !thread.dead);
+  };
+  /** The least busy thread; a second place in one only when no thread more may be started. */
+  const take = (): ThreadPlace & { member: Member } => {
+    dropDead();
+    const [least] = [...members].sort((a, b) => held(a) - held(b));
+    const free = least !== undefined && held(least) === 0;
+    const member = free || members.length >= size ? (least as Member) : start();
+    const lane = member.lanes.indexOf(false);
+    member.lanes[lane] = true;
+    return { thread: member.thread, lane, member };
+  };
+  const endIdle = (): void => {
+    const unused = members;
+    members = [];
+    for (const { thread, worker } of unused) {
+      names.push(worker);
+      void thread.end();
+    }
+  };
+  const watchIdle = (): void => {
+    clearTimeout(idle);
+    if (members.every((member) => held(member) === 0)) idle = setTimeout(endIdle, IDLE_MS).unref();
+  };
+  return {
+    places,
+    acquire: permits.acquire,
+    newSeat() {
+      let place: ReturnType<typeof take> | undefined;
+      const release = (): void => {
+        if (place !== undefined) place.member.lanes[place.lane] = false;
+        place = undefined;
+        watchIdle();
+      };
+      return {
+        take() {
+          if (place !== undefined) release();
+          clearTimeout(idle);
+          place = take();
+          return place;
+        },
+        release,
+      };
+    },
+    get started() {
+      return started;
+    },
+    async close() {
+      clearTimeout(idle);
+      await Promise.all(members.map(({ thread }) => thread.end()));
+    },
+  };
+}
+
+const held = ({ lanes }: Member): number => lanes.filter(Boolean).length;

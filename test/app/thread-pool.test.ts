@@ -1,0 +1,60 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { openHome } from '../../lib/app/home.ts';
+import { newThreadPool, type ThreadPool } from '../../lib/app/thread-pool.ts';
+import { newFolder } from '../support/cli.ts';
+
+async function withPool(size: number, act: (pool: ThreadPool) => Promise<void>): Promise<void> {
+  const home = await openHome(join(newFolder(), 'home'));
+  // The job is loaded by the first attempt: here none is opened.
+  const pool = newThreadPool({ home, jobFile: { file: 'none.mjs', digest: '' } as never }, size);
+  try {
+    await act(pool);
+  } finally {
+    await pool.close();
+    await home.close();
+  }
+}
+
+test('a place in each thread first, then the second ones; no two attempts in one lane', async () => {
+  await withPool(2, async (pool) => {
+    expect(pool.places).toBe(4);
+    const places = Array.from({ length: 4 }, () => pool.newSeat().take());
+    expect(pool.started).toBe(2);
+    expect(places[0]?.thread).not.toBe(places[1]?.thread);
+    const names = places.map(({ thread, lane }) => `${thread === places[0]?.thread} ${lane}`);
+    expect(new Set(names).size).toBe(4);
+  });
+});
+
+test('threads that nobody uses are ended after a second, and new ones work on', async () => {
+  await withPool(1, async (pool) => {
+    const [one, two] = [pool.newSeat(), pool.newSeat()];
+    const { thread } = one.take();
+    expect(two.take().thread).toBe(thread);
+    one.release();
+    await sleep(1_500);
+    expect(thread.dead).toBe(false);
+    two.release();
+    await sleep(2_500);
+    expect(thread.dead).toBe(true);
+    const next = one.take().thread;
+    expect(next).not.toBe(thread);
+    expect(next.dead).toBe(false);
+    expect(pool.started).toBe(2);
+  });
+});
+
+test('a thread that died is replaced, and its other lane is not taken for free', async () => {
+  await withPool(1, async (pool) => {
+    const [one, two] = [pool.newSeat(), pool.newSeat()];
+    const first = one.take();
+    two.take();
+    await first.thread.end();
+    const [again, beside] = [one.take(), two.take()];
+    expect(again.thread).not.toBe(first.thread);
+    expect(beside.thread).toBe(again.thread);
+    expect(beside.lane).not.toBe(again.lane);
+  });
+});

@@ -1,0 +1,36 @@
+import { gzipSync } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import { seededRandom } from '../../lib/core/rng.ts';
+import { unzipSection } from '../../lib/engine/read-part.ts';
+
+/** Text that does not compress away: letters, so many of them. */
+function text(length: number): string {
+  const random = seededRandom(`text ${length}`);
+  return Array.from({ length }, () => String.fromCharCode(97 + 26 * random())).join('');
+}
+
+// Zipped 20 bytes, under 1 KB, and 190 KB: on both sides of where unpacking leaves this thread.
+describe.each([0, 1000, 300_000])('a section of %i characters', (length) => {
+  const plain = text(length);
+  const half = Math.floor(length / 2);
+  const members = [plain.slice(0, half), plain.slice(half)].map((piece) => gzipSync(piece));
+  const section = Buffer.concat(members);
+
+  test('comes back whole from all its members', async () => {
+    expect((await unzipSection('p', section)).toString()).toBe(plain);
+  });
+
+  test('is DAMAGED when it is cut or changed, and says which part', async () => {
+    const flipped = Buffer.from(section);
+    const at = section.length - 6;
+    flipped[at] = (flipped[at] as number) ^ 1;
+    const damaged = { code: 'DAMAGED', message: expect.stringContaining('Part p is damaged') };
+    await expect(unzipSection('p', section.subarray(0, -1))).rejects.toMatchObject(damaged);
+    await expect(unzipSection('p', flipped)).rejects.toMatchObject(damaged);
+  });
+});
+
+test('text of highly repeated rows, far more than four times its zipped size, comes back whole', async () => {
+  const plain = '{"status":"ok"}\n'.repeat(500_000);
+  expect((await unzipSection('p', gzipSync(plain))).toString()).toBe(plain);
+});
