@@ -17,6 +17,7 @@ const entries = {
   'cdk/index': 'cdk/index.ts',
   'cdk/app': 'cdk/app.ts',
   'jobs/odds': 'lib/jobs/odds/job.ts',
+  'jobs/assessment': 'lib/jobs/assessment/job.ts',
 };
 
 export const FUNCTIONS = ['orchestrator', 'worker', 'sweeper'];

@@ -11,4 +11,5 @@ export { defineJob } from './core/job.ts';
 export type { Outcome, Result } from './core/outcome.ts';
 export { ok, skip } from './core/outcome.ts';
 export { csv } from './io/csv.ts';
+export { jsonArray } from './io/json-array.ts';
 export { ndjson } from './io/ndjson.ts';

@@ -23,12 +23,15 @@ export interface Progress {
   rssBytes: number;
 }
 
-export type Driven = 'ended' | 'paused' | 'interrupted';
+/** `overtaken`: another process runs the batch now; this one lost its lease while it stood still. */
+export type Driven = 'ended' | 'paused' | 'interrupted' | 'overtaken';
 
 export interface DriveOptions {
   onProgress?: ((progress: Progress) => void) | undefined;
   /** Aborted to stop after a checkpoint: nothing new starts, what runs ends, the rest is kept. */
   signal?: AbortSignal | undefined;
+  /** The lease of the process that runs the batch ran out: caps would add up with its successor's. */
+  lost?: (() => boolean) | undefined;
 }
 
 const PROGRESS_MS = 200;
@@ -45,7 +48,7 @@ const VISIBILITY_MS = 3_600_000;
 export async function drive(
   engine: LocalEngine,
   batch: Batch,
-  { onProgress, signal }: DriveOptions = {},
+  { onProgress, signal, lost }: DriveOptions = {},
 ): Promise<Driven> {
   const codes: Record<string, number> = {};
   let outcome: Driven | undefined;
@@ -92,35 +95,38 @@ export async function drive(
     engine.queue.close();
   };
   const look = async (): Promise<void> => {
+    if (lost?.() === true) return leave('overtaken');
     const state = await batchState(engine.store, batch.id);
     if (state === undefined) return end('ended');
     onProgress?.(progressOf(engine, state, codes));
     if (hasEnded(state.batch.status)) end('ended');
     else if (state.batch.stop === 'pause' && engine.attempts.busy === 0) end('paused');
   };
-  const onAbort = (): void => {
-    outcome ??= 'interrupted';
+  const leave = (how: Driven): void => {
+    outcome ??= how;
     stop();
   };
+  const onAbort = (): void => leave('interrupted');
   signal?.addEventListener('abort', onAbort, { once: true });
   if (signal?.aborted) onAbort();
   const timers = [
     repeat(PROGRESS_MS, look, fail),
     repeat(SWEEP_MS, () => sweepBatch(engine, batch, { graceMs: 30_000 }), fail),
   ];
-  // A second one for the orchestrator's queue, so that a long plan does not hold up the finaliser.
-  const queues = [
-    ORCHESTRATOR,
-    ORCHESTRATOR,
-    ...new Array<string>(engine.window).fill(stageQueue(0)),
-  ];
-  await Promise.all(queues.map((queue) => consume(queue).catch(fail)));
+  await Promise.all(queuesOf(engine).map((queue) => consume(queue).catch(fail)));
   await Promise.all(timers.map((timer) => timer.end()));
   signal?.removeEventListener('abort', onAbort);
   if (failure !== undefined) throw failure.error;
   await look();
   return outcome ?? 'interrupted';
 }
+
+/** One consumer each. A second for the orchestrator's, so that a long plan does not hold up the finaliser. */
+const queuesOf = ({ window }: LocalEngine): string[] => [
+  ORCHESTRATOR,
+  ORCHESTRATOR,
+  ...new Array<string>(window).fill(stageQueue(0)),
+];
 
 /** Copies the stop of the batch record, then sends what is open: how a process takes a batch up. */
 export async function takeUp(engine: LocalEngine, batch: Batch): Promise<void> {

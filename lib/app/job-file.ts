@@ -7,7 +7,10 @@ import { build } from 'esbuild';
 import { SluiceError } from '../core/errors.ts';
 
 /** Jobs that come with Sluice, by name. */
-const BUILT_IN: Readonly<Record<string, string>> = { odds: 'jobs/odds.js' };
+const BUILT_IN: Readonly<Record<string, string>> = {
+  odds: 'jobs/odds.js',
+  assessment: 'jobs/assessment.js',
+};
 
 export const builtInJobs = (): string[] => Object.keys(BUILT_IN);
 
@@ -74,7 +77,10 @@ async function bundle(reference: string, entry: string): Promise<Uint8Array> {
       target: 'node20',
       minifyWhitespace: true,
       minifySyntax: true,
-      alias: { sluice: join(distFolder(), 'index.js') },
+      alias: {
+        'sluice/jobs/assessment': join(distFolder(), 'jobs/assessment.js'),
+        sluice: join(distFolder(), 'index.js'),
+      },
       nodePaths: [nodeModules()],
       banner: { js: BANNER },
       logLevel: 'silent',

@@ -1,7 +1,7 @@
 import { SluiceError } from '../core/errors.ts';
 import { liveKey } from '../core/keys.ts';
 import { hasEnded } from '../core/transitions.ts';
-import { type LiveEntry, listBatches, readBatch } from '../engine/batch.ts';
+import { type Batch, type LiveEntry, listBatches, readBatch } from '../engine/batch.ts';
 import type { Home } from './home.ts';
 import { readReport } from './read-report.ts';
 
@@ -42,16 +42,17 @@ export async function purgeBatch(home: Home, id: string): Promise<Purged> {
 export async function finishedBefore(home: Home, beforeMs: number): Promise<string[]> {
   const found: { id: string; at: number }[] = [];
   for (const entry of await listBatches(home.store)) {
-    if (!hasEnded(entry.status)) continue;
-    const at = await finishedAt(home, entry);
+    const batch = await readBatch(home.store, entry.id);
+    // The batch's own status: a process that died at its end may have left the entry open.
+    if (!hasEnded(batch?.status ?? entry.status)) continue;
+    const at = await finishedAt(home, entry, batch);
     if (at < beforeMs) found.push({ id: entry.id, at });
   }
   return found.sort((a, b) => a.at - b.at).map(({ id }) => id);
 }
 
 /** The start where there is no report that could say it (a purge that did not end). */
-async function finishedAt(home: Home, entry: LiveEntry): Promise<number> {
-  const batch = await readBatch(home.store, entry.id);
+async function finishedAt(home: Home, entry: LiveEntry, batch: Batch | undefined): Promise<number> {
   if (batch === undefined) return entry.startedAt;
   const stored = await readReport(home, batch).catch(() => undefined);
   return stored === undefined ? entry.startedAt : Date.parse(stored.report.finishedAt);

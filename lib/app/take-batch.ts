@@ -27,7 +27,7 @@ export interface TakeOptions extends DriveOptions {
 
 export interface Taken {
   batch: Batch;
-  driven: Driven;
+  driven: Exclude<Driven, 'overtaken'>;
 }
 
 /** How often a follower looks whether the process that runs the batch is still there. */
@@ -41,8 +41,18 @@ const BLOCKED_GRACE_MS = 3_000;
  * another one does, this one follows it, and takes over when it is gone.
  */
 export async function takeBatch(home: Home, options: TakeOptions): Promise<Taken> {
+  for (;;) {
+    const owner = home.host.newOwner();
+    const seen = await follow(home, options, owner);
+    if (seen !== undefined) return seen;
+    const { batch, driven } = await runAs(home, options, owner);
+    if (driven !== 'overtaken') return { batch, driven };
+  }
+}
+
+/** Until this process is the one that runs the batch (undefined), or there is nothing to run. */
+async function follow(home: Home, options: TakeOptions, owner: string): Promise<Taken | undefined> {
   const { id } = options.batch;
-  const owner = home.host.newOwner();
   let told = false;
   while (!(await becomeRunner(home, id, owner))) {
     if (!told) options.onFollow?.();
@@ -61,12 +71,22 @@ export async function takeBatch(home: Home, options: TakeOptions): Promise<Taken
     if (options.signal?.aborted) return finished(home, options.batch, 'interrupted');
     await home.clock.sleep(FOLLOW_MS, options.signal);
   }
-  home.store.hold(runnerKey(id), { kind: 'runner', owner });
+  return undefined;
+}
+
+interface Ran {
+  batch: Batch;
+  driven: Driven;
+}
+
+async function runAs(home: Home, options: TakeOptions, owner: string): Promise<Ran> {
+  const key = runnerKey(options.batch.id);
+  const held = home.store.hold(key, { kind: 'runner', owner });
   try {
-    return await runHere(home, options);
+    return await runHere(home, { ...options, lost: () => held.lost() });
   } finally {
-    home.store.drop(runnerKey(id));
-    await home.store.change(runnerKey(id), dropRunner(owner));
+    home.store.drop(key);
+    await home.store.change(key, dropRunner(owner));
   }
 }
 
@@ -79,7 +99,7 @@ async function becomeRunner(home: Home, id: string, owner: string): Promise<bool
   return (await home.store.change(runnerKey(id), change)).applied;
 }
 
-async function runHere(home: Home, options: TakeOptions): Promise<Taken> {
+async function runHere(home: Home, options: TakeOptions): Promise<Ran> {
   const { job, jobFile, settings, parallel = 'auto' } = options;
   // Read again: another process may have ended it, or paused it, while this one waited.
   const current = (await readBatch(home.store, options.batch.id)) as Batch;
@@ -96,7 +116,8 @@ async function runHere(home: Home, options: TakeOptions): Promise<Taken> {
   const engine = localEngine({ home, job, jobFile, batch, parallel });
   try {
     await takeUp(engine, batch);
-    return await finished(home, batch, await drive(engine, batch, options));
+    const driven = await drive(engine, batch, options);
+    return { batch: (await readBatch(home.store, batch.id)) ?? batch, driven };
   } finally {
     home.store.watch(0);
     await engine.close();
@@ -122,6 +143,6 @@ async function continueBatch(
   await home.store.change(batchKey(batch.id), clearStop(batch.round, jobFile.digest));
 }
 
-async function finished(home: Home, batch: Batch, driven: Driven): Promise<Taken> {
+async function finished(home: Home, batch: Batch, driven: Taken['driven']): Promise<Taken> {
   return { batch: (await readBatch(home.store, batch.id)) ?? batch, driven };
 }

@@ -6,7 +6,7 @@ import type { StandardSchema } from './standard-schema.ts';
  * planning finds are the records that a worker reads.
  */
 export interface Reader<R = unknown> {
-  readonly format: 'csv' | 'ndjson';
+  readonly format: 'csv' | 'ndjson' | 'json';
   /** Validates and types each row; undefined takes every row as it is. */
   readonly schema: StandardSchema<unknown, R> | undefined;
   readonly options: ReaderOptions;
@@ -32,6 +32,11 @@ export interface CutLimits {
   items: number;
   /** ... or once it holds this many bytes, whichever comes first. */
   bytes: number;
+  /**
+   * Told why a source is not whole though its records can be read (an array that is never closed), where
+   * only scanning to its end shows it: right before the last chunk is given, or when there is none.
+   */
+  fault?: (why: string) => void;
 }
 
 /** One source's layout: where its records begin, and how to cut and read them. */

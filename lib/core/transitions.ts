@@ -126,9 +126,9 @@ export interface SaveOptions {
   nameNext?: { starts: number } | undefined;
 }
 
-/** Work step 6: the cursor, after the saved object it points to is stored. */
+/** Work step 6: the cursor, after the saved object it points to is stored. Never back: a late save's rows may be gone. */
 export const save = (options: SaveOptions): Change => ({
-  when: [mine(options.epoch)],
+  when: [mine(options.epoch), ['<=', 'cursor', options.cursor]],
   set: {
     cursor: options.cursor,
     ...(options.part === undefined ? {} : { part: options.part }),

@@ -46,18 +46,22 @@ export interface Swept {
   stalled: boolean;
 }
 
-/** The batch of a list entry, while there is something to sweep; the entry of one that ended is closed. */
+/**
+ * The batch of a list entry, while there is something to sweep; the entry of one that ended is closed.
+ * `absent`: whoever started it died before its batch record, so that it was never started.
+ */
 export async function liveBatch(
   store: CheckpointStore,
   entry: LiveEntry,
-): Promise<Batch | undefined> {
-  if (hasEnded(entry.status)) return undefined;
+): Promise<Batch | 'ended' | 'absent'> {
+  if (hasEnded(entry.status)) return 'ended';
   const batch = await readBatch(store, entry.id);
-  if (batch === undefined || !hasEnded(batch.status)) return batch;
+  if (batch === undefined) return 'absent';
+  if (!hasEnded(batch.status)) return batch;
   if (batch.round === entry.round && batch.end !== undefined) {
     await store.change(liveKey(batch.id), endLive(entry.round, batch.end));
   }
-  return undefined;
+  return 'ended';
 }
 
 /**

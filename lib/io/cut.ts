@@ -4,7 +4,7 @@ import { createScanner } from './scan.ts';
 import type { Grammar, RecordSink } from './scan-state.ts';
 
 /** Large enough that a read's fixed cost (about 50 us) is below a tenth of its scan. */
-const WINDOW_BYTES = 1024 * 1024;
+export const WINDOW_BYTES = 1024 * 1024;
 /** What is parsed in one go; above it a range is parsed in pieces of half of it. */
 export const BLOCK_BYTES = 8 * 1024 * 1024;
 

@@ -50,7 +50,7 @@ function unwrap(block: RecordBlock, format: Reader['format']): RecordBlock {
     }
     if (typeof line.raw === 'string') raws[i] = line.raw;
     if (line.record !== undefined) return line.record;
-    const row = format === 'ndjson' && line.raw ? parseJson(line.raw) : new Refusal('', '');
+    const row = format !== 'csv' && line.raw ? parseJson(line.raw) : new Refusal('', '');
     if (!(row instanceof Refusal)) return row;
     errors.set(i, again(line));
     return undefined;

@@ -11,7 +11,7 @@ import { openSource } from './failures.ts';
 import { missingColumn } from './first-record.ts';
 import type { BoundSource, SourceView } from './source.ts';
 import type { SpoolPlace } from './spool.ts';
-import { PIECE_BYTES, readIndex, spool, spoolReader } from './spool.ts';
+import { PIECE_BYTES, readIndex, spool, spooledBytes, spoolReader } from './spool.ts';
 
 export interface InputOptions {
   reader: Reader;
@@ -46,7 +46,13 @@ export function openInput(options: InputOptions): Input {
       }
       return undefined;
     },
-    cuts: (cursor) => cuts(options, view, cursor),
+    cuts: (cursor) =>
+      cuts(options, view, {
+        cursor,
+        tell: (why) => {
+          fault ??= why;
+        },
+      }),
     fault: () => fault,
     digest: () => digest(options),
     async *records(range) {
@@ -108,13 +114,24 @@ async function content(
       hint: 'Resume the batch, or start it again.',
     });
   }
-  return { read: spoolReader(at), end: index.bytes, fault: index.fault };
+  // Lines are kept whole; of a cut array the scan itself finds the whole records, and it may be one line.
+  const whole = index.fault !== undefined && options.reader.format === 'json';
+  const end = whole ? await spooledBytes(at, index) : index.bytes;
+  return { read: spoolReader(at), end, fault: index.fault };
 }
 
-const CURSOR = /^(\d+):(\d+):(\d+)$/;
+const CURSOR = /^(\d+):(\d+):(\d+)(?::(.+))?$/s;
 
-/** A cursor is `<source>:<byte>:<index>`: where the next chunk begins, and the index of its first item. */
-async function* cuts(options: InputOptions, view: Views, cursor: string): AsyncGenerator<Cut> {
+/**
+ * A cursor is `<source>:<byte>:<index>`: where the next chunk begins, and the index of its first item. Behind
+ * a source that was found to be faulty at its end the fault follows, since a planner that goes on there
+ * does not scan that source again.
+ */
+async function* cuts(
+  options: InputOptions,
+  view: Views,
+  { cursor, tell }: { cursor: string; tell: (why: string) => void },
+): AsyncGenerator<Cut> {
   const found = CURSOR.exec(cursor);
   if (cursor !== '' && found === null) {
     throw new SluiceError('STATE', `${JSON.stringify(cursor)} is no cursor of this input.`);
@@ -122,17 +139,28 @@ async function* cuts(options: InputOptions, view: Views, cursor: string): AsyncG
   let source = Number(found?.[1] ?? 0);
   let start = found === null ? undefined : Number(found[2]);
   let first = Number(found?.[3] ?? 0);
+  let fault = found?.[4];
+  if (fault !== undefined) tell(fault);
   for (; source < options.sources.length; source++) {
     const { read, layout, end } = await view(source);
+    const name = basename(options.sources[source]?.pin.name ?? '');
     if (layout.problem !== undefined) {
-      const name = basename(options.sources[source]?.pin.name ?? '');
       throw new SluiceError('BAD_INPUT', `${name}: ${layout.problem}.`);
     }
     const range = { start: start ?? layout.dataStart, end };
     start = undefined;
-    for await (const cut of layout.cuts(read, range, options.limits)) {
+    const { items, bytes } = options.limits;
+    const told = (why: string): void => {
+      fault ??= `source ${name}: ${why}`;
+      tell(fault);
+    };
+    for await (const cut of layout.cuts(read, range, { items, bytes, fault: told })) {
       const next = first + cut.count;
-      yield { range: { source, ...cut, first }, cursor: `${source}:${cut.end}:${next}` };
+      const after = `${source}:${cut.end}:${next}`;
+      yield {
+        range: { source, ...cut, first },
+        cursor: fault === undefined ? after : `${after}:${fault}`,
+      };
       first = next;
     }
   }

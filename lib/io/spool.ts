@@ -138,6 +138,15 @@ async function hash(bytes: Uint8Array): Promise<Uint8Array> {
   return new Uint8Array(await webcrypto.subtle.digest('SHA-256', bytes));
 }
 
+/** All bytes that were spooled, also those behind the last line end of a source that is cut. */
+export async function spooledBytes(place: SpoolPlace, { pieces }: SpoolIndex): Promise<number> {
+  if (pieces === 0) return 0;
+  const key = spoolKey(place.batch, place.source, pieces - 1);
+  const last = await place.objects.get(key);
+  if (last === undefined) throw damaged(key, PIECE_BYTES, undefined);
+  return (pieces - 1) * PIECE_BYTES + last.length;
+}
+
 /** Reads spooled bytes at any offset. */
 export function spoolReader(place: SpoolPlace): ReadBytes {
   return async (start, end) => {

@@ -9,7 +9,7 @@ export interface Input {
   prepare(): Promise<string | undefined>;
   /** Cuts from a cursor on ('' is the start). A pure function of the pinned input and the chunk limits. */
   cuts(cursor: string): AsyncIterable<Cut>;
-  /** Why the input ended early (a cut gzip); known after `prepare`. */
+  /** Why the input ended early: known after `prepare` (a cut gzip), or after all `cuts` (an open array). */
   fault(): string | undefined;
   /** SHA-256 over the SHA-256s of 8 MiB blocks of all sources, hexadecimal. */
   digest(): Promise<string>;

@@ -47,7 +47,7 @@ const running = { status: 'running', round: 0, stop: 'none', ver: 1, digest: 'd1
 const claiming = { owner: 'me', now: 100, lease: 130 };
 const chunk = { epoch: 2, attempts: 1, lease: 99, owner: 'other', resumeAt: 100 };
 const claimed = { ...chunk, epoch: 3, attempts: 2, lease: 130, owner: 'me' };
-const mine = { epoch: 3, attempts: 2, lease: 130, owner: 'me', named: 4, starts: 2 };
+const mine = { epoch: 3, attempts: 2, lease: 130, owner: 'me', cursor: 4, named: 4, starts: 2 };
 const saved = { epoch: 3, cursor: 5, part: 'p' };
 
 const planning: TransitionCase[] = [
@@ -185,8 +185,12 @@ const working: TransitionCase[] = [
     of: 'save',
     change: save({ ...saved, progress: false }),
     before: mine,
+    applies: [{ ...mine, cursor: 5 }],
     after: { epoch: 3, attempts: 2, lease: 130, owner: 'me', cursor: 5, part: 'p' },
-    refused: [{ ...mine, epoch: 4 }],
+    refused: [
+      { ...mine, epoch: 4 },
+      { ...mine, cursor: 6 },
+    ],
     alsoRefused: [{ ...mine, epoch: 2 }],
   },
   {
@@ -194,14 +198,20 @@ const working: TransitionCase[] = [
     change: save({ ...saved, progress: true, nameNext: { starts: 2 } }),
     before: mine,
     after: { ...mine, attempts: 0, cursor: 5, part: 'p', named: 5, starts: 2 },
-    refused: [{ ...mine, epoch: 4 }],
+    refused: [
+      { ...mine, epoch: 4 },
+      { ...mine, cursor: 6 },
+    ],
   },
   {
     of: 'save',
     change: save({ ...saved, progress: false, handBack: { resumeAt: 777 } }),
     before: mine,
     after: { epoch: 3, attempts: 0, lease: 0, resumeAt: 777, cursor: 5, part: 'p' },
-    refused: [{ ...mine, epoch: 4 }],
+    refused: [
+      { ...mine, epoch: 4 },
+      { ...mine, cursor: 6 },
+    ],
   },
   {
     of: 'commit',

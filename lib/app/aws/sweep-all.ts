@@ -29,10 +29,12 @@ const MAX_KEYS = 10_000;
 export async function sweepAll(cloud: Cloud): Promise<SweepResult> {
   const result: SweepResult = { live: 0, resent: 0, stalled: [], lostUploads: [], errors: [] };
   const entries = await listBatches(cloud.store);
+  const neverStarted = new Set<string>();
   for (const entry of entries) {
     try {
       const batch = await liveBatch(cloud.store, entry);
-      if (batch === undefined) continue;
+      if (batch === 'absent') neverStarted.add(entry.id);
+      if (typeof batch === 'string') continue;
       result.live += 1;
       const engine = await cloudEngine(cloud, batch.job);
       const graceMs = GRACE_MS / cloud.settings.speed;
@@ -43,7 +45,10 @@ export async function sweepAll(cloud: Cloud): Promise<SweepResult> {
       result.errors.push({ batch: entry.id, error });
     }
   }
-  result.lostUploads = await startLostUploads(cloud, entries);
+  result.lostUploads = await startLostUploads(
+    cloud,
+    entries.filter(({ id }) => !neverStarted.has(id)),
+  );
   return result;
 }
 

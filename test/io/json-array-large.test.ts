@@ -1,0 +1,113 @@
+import { expect, test } from 'vitest';
+import type { ReadBytes } from '../../lib/core/reader.ts';
+import { openJsonArray } from '../../lib/io/json-array.ts';
+import { MAX_RECORD, type Outcome, readAllRecords, readFrom } from './reading.ts';
+
+const MIB = 1024 * 1024;
+
+interface Huge {
+  before: string;
+  /** Fills the middle; its length divides 1 MiB. */
+  fill: string;
+  after: string;
+}
+
+/** Reads an array with a middle of any size that is made while it is read; also the largest memory seen. */
+async function readHuge(
+  { before, fill, after }: Huge,
+  size: number,
+): Promise<Outcome & { peak: number; fault: string | undefined }> {
+  const head = Buffer.from(before);
+  const tail = Buffer.from(after);
+  let peak = 0;
+  let fault: string | undefined;
+  const read: ReadBytes = async (from, to) => {
+    peak = Math.max(peak, process.memoryUsage.rss());
+    const turn = (((from - head.length) % fill.length) + fill.length) % fill.length;
+    const bytes = Buffer.alloc(to - from, fill.slice(turn) + fill.slice(0, turn));
+    for (const { part, at } of [
+      { part: head, at: 0 },
+      { part: tail, at: head.length + size },
+    ]) {
+      const start = Math.max(from, at);
+      const stop = Math.min(to, at + part.length);
+      if (start < stop) part.copy(bytes, start - from, start - at, stop - at);
+    }
+    return bytes;
+  };
+  const limits = {
+    items: 1000,
+    bytes: 4 * MIB,
+    fault: (why: string) => {
+      fault = why;
+    },
+  };
+  const source = { length: head.length + size + tail.length } as Uint8Array;
+  const found = await readAllRecords(openJsonArray(head, {}), source, { read, limits });
+  return { ...found, peak, fault };
+}
+
+const FIRST = '[{"a":1},';
+const LAST = ',{"b":2}]\n';
+
+test.each<[string, Huge]>([
+  ['a string', { before: `${FIRST}"`, fill: 'x', after: `"${LAST}` }],
+  ['escapes', { before: `${FIRST}"`, fill: '\\"', after: `"${LAST}` }],
+  ['brackets', { before: `${FIRST}`, fill: '{}', after: LAST }],
+  ['an array', { before: `${FIRST}[`, fill: '1,"x"  ,', after: `0]${LAST}` }],
+])('a record of 128 MiB is passed over in flat memory: %s', async (_name, huge) => {
+  // Growth to the usual size is not what is measured: windows that await their collection took 61 MiB.
+  await readHuge(huge, 64 * MIB);
+  const start = process.memoryUsage.rss();
+  const { records, peak, fault } = await readHuge(huge, 128 * MIB);
+  expect(fault).toBeUndefined();
+  expect(records.map(({ row, error }) => error?.code ?? row)).toEqual([
+    { a: 1 },
+    'RECORD_TOO_LONG',
+    { b: 2 },
+  ]);
+  const length = huge.before.length + 128 * MIB + huge.after.length - FIRST.length - LAST.length;
+  expect(records[1]?.raw).toBe('');
+  expect(records[1]?.error?.message).toContain(`The record at byte 9 is ${length} bytes long`);
+  expect((peak - start) / MIB).toBeLessThan(50);
+});
+
+test.each<[string, Huge, string | undefined]>([
+  ['between records', { before: FIRST, fill: ' \n', after: '{"b":2}]' }, undefined],
+  [
+    'and rubbish behind the array',
+    { before: '[{"a":1},{"b":2}]', fill: '],', after: '' },
+    'byte 17',
+  ],
+])('128 MiB of blank space %s: nothing of it is kept', async (_name, huge, why) => {
+  await readHuge(huge, 64 * MIB);
+  const start = process.memoryUsage.rss();
+  const { records, chunks, peak, fault } = await readHuge(huge, 128 * MIB);
+  expect(records.map(({ row }) => row)).toEqual([{ a: 1 }, { b: 2 }]);
+  expect(chunks.at(-1)?.end).toBe(huge.before.length + 128 * MIB + huge.after.length);
+  if (why === undefined) expect(fault).toBeUndefined();
+  else expect(fault).toContain(why);
+  expect((peak - start) / MIB).toBeLessThan(50);
+});
+
+test('a chunk above 8 MiB is read in pieces: the same records as in small chunks', async () => {
+  const text = `[${Array.from({ length: 30_000 }, (_, i) => {
+    if (i % 9999 === 5) return `"${'y'.repeat(MAX_RECORD)}"`;
+    return i % 7 === 0 ? '' : JSON.stringify({ i, text: 'é[,"\\'.repeat(i % 60) }, null, i % 2);
+  }).join(' ,\n')}\n,]`;
+  const bytes = Buffer.from(text);
+  expect(bytes.length).toBeGreaterThan(9 * MIB);
+  const layout = openJsonArray(bytes, {});
+  const small = await readAllRecords(layout, bytes, { limits: { items: 100, bytes: MIB } });
+  let largest = 0;
+  const read: ReadBytes = (start, end) => {
+    largest = Math.max(largest, end - start);
+    return readFrom(bytes)(start, end);
+  };
+  const large = await readAllRecords(layout, bytes, { read });
+  expect(large.chunks).toHaveLength(1);
+  expect(largest).toBeLessThanOrEqual(4 * MIB);
+  expect(large.records).toEqual(small.records);
+  expect(large.records).toHaveLength(30_001);
+  expect(large.records.filter(({ error }) => error?.code === 'RECORD_TOO_LONG')).toHaveLength(3);
+});

@@ -1,0 +1,466 @@
+import type { Edit } from './bundle.ts';
+import type { Tune } from './config.ts';
+
+/** A bug that the simulator must find: one of PROTOCOL section 5, DESIGN section 8, or one that it did find. */
+export interface Bug {
+  name: string;
+  edits: Edit[];
+  /** A world in which it can show, for bugs that one seed in thousands would expose. */
+  tune?: Tune;
+}
+
+const bug = (name: string, file: string, [find, replace]: [string, string]): Bug => ({
+  name,
+  edits: [{ file, find, replace }],
+});
+const tuned = (tune: Tune, planted: Bug): Bug => ({ ...planted, tune });
+
+const WORK = 'lib/engine/work-chunk.ts';
+const SETTLE = 'lib/engine/settle.ts';
+const SWEEP = 'lib/engine/sweep.ts';
+const PLAN = 'lib/engine/plan-chunks.ts';
+const CAREFUL = 'lib/engine/careful.ts';
+const FINALISE = 'lib/engine/finalise.ts';
+const REPORT = 'lib/engine/report-files.ts';
+const WHEN = 'lib/core/transitions.ts';
+const KEYS = 'lib/core/keys.ts';
+
+/** Nobody dies, but every fourth answer is lost: what is not repeated, or not waited for, never comes. */
+const LOST_ANSWERS: Tune = {
+  shape: 'cloud',
+  gentle: true,
+  killer: undefined,
+  cancelAt: undefined,
+  rates: { ackLost: 0.25, messageDuplicated: 0 },
+};
+/** One chunk, no sweeper, and functions that die: what was thrown back must be enough to go on. */
+const REDELIVERED: Tune = {
+  shape: 'cloud',
+  gentle: true,
+  items: 3,
+  chunk: 7,
+  cancelAt: undefined,
+  rates: { crashAfter: 0.03 },
+};
+const CANCELLED: Tune = { shape: 'cloud', cancelAt: 4_000, itemMs: 1_500, killer: undefined };
+const ZOMBIES: Tune = {
+  shape: 'cloud',
+  gentle: false,
+  workers: 1,
+  prefetch: 0,
+  chunk: 5,
+  items: 40,
+  itemMs: 9_000,
+  reserve: false,
+  killer: undefined,
+  cancelAt: undefined,
+  pauseAt: undefined,
+  rates: { stall: 0.05, messageLost: 0, crashBefore: 0.01, messageDuplicated: 0.4 },
+};
+
+/** Killers and zombies: careful mode names and saves, and is overtaken. */
+const CAREFUL_DEATHS: Tune = {
+  shape: 'cloud',
+  gentle: false,
+  items: 40,
+  chunk: 7,
+  itemMs: 3_000,
+  cancelAt: undefined,
+  pauseAt: undefined,
+  rates: { stall: 0.04, crashAfter: 0.02 },
+};
+/** Saves whose first request lands after the client's own repeat. */
+const LATE_SAVES: Tune = {
+  ...CAREFUL_DEATHS,
+  rates: { ...CAREFUL_DEATHS.rates, lateRequest: 0.1 },
+};
+/** Chunks that outlive the budget, in functions that die. */
+const HAND_BACKS: Tune = {
+  shape: 'cloud',
+  gentle: false,
+  items: 40,
+  chunk: 7,
+  concurrency: 1,
+  itemMs: 9_000,
+  cancelAt: undefined,
+  rates: { crashAfter: 0.04 },
+};
+
+export const BUGS: readonly Bug[] = [
+  // Work: mark, claim, fence, saves, commit.
+  {
+    // Each of the two alone is harmless: what the one lets through the other stops.
+    name: 'neither claim nor fence looks at the mark',
+    edits: [
+      {
+        file: WORK,
+        find: "if (tally?.[markName(id.chunk)] !== undefined) return 'committed';",
+        replace: '',
+      },
+      {
+        file: WHEN,
+        find: `    ['absent', markName(chunk)],
+    ['any', ['absent', fenceName(chunk)], ['<=', fenceName(chunk), epoch]],`,
+        replace: "    ['any', ['absent', fenceName(chunk)], ['<=', fenceName(chunk), epoch]],",
+      },
+    ],
+  },
+  tuned(
+    REDELIVERED,
+    bug('a found mark does not settle', WORK, [
+      "if (refusal === 'committed') await settle(engine, id);",
+      '',
+    ]),
+  ),
+  bug('claim ignores the pause', WORK, ["if (stage.halt === 'pause') return 'paused';", '']),
+  bug('claim ignores the lease', WHEN, ["['<', 'lease', now],", "['present', 'lease'],"]),
+  tuned(
+    LOST_ANSWERS,
+    bug('no owner in the claim condition', WHEN, ["      ['=', 'owner', owner],\n", '']),
+  ),
+  bug('claim ignores resumeAt', WHEN, [
+    "...(cancelled ? [] : [['<=', 'resumeAt', now] as const]),",
+    '',
+  ]),
+  bug('a lease shorter than the function lives', 'test/sim/cloud.ts', [
+    'until: (now) => now + remainingMs() + 2 * SKEW_MS + LEASE_MARGIN_MS,',
+    'until: (now) => now + 10_000,',
+  ]),
+  tuned(ZOMBIES, bug('no fence on re-claim', WORK, ['if (epoch > 1) {', 'if (epoch > 1e9) {'])),
+  tuned(
+    ZOMBIES,
+    bug('commit ignores the fence', WHEN, [
+      "    ['any', ['absent', fenceName(chunk)], ['=', fenceName(chunk), epoch]],\n",
+      '',
+    ]),
+  ),
+  bug('last commit wins the mark', WHEN, [
+    `    ['absent', markName(chunk)],
+    ['any', ['absent', fenceName(chunk)], ['=', fenceName(chunk), epoch]],`,
+    '',
+  ]),
+  bug('commit counts the chunk, not its items', WHEN, [
+    'add: { n: 1, ...counts },',
+    'add: { n: 1 },',
+  ]),
+  bug('commit before the part is stored', WORK, [
+    `  const part = await attempt.write(partKey(id, epoch));
+  attempt.close();
+  // In the same turn as the commit: both go to the store as one message.
+  lease.drop();
+  const change = commit(id.chunk, epoch, nonZero(part.counts));
+  const answer = await engine.store.change(tallyKey(id, tallyOf(id.chunk)), change);`,
+    `  const part = await attempt.write(savedKey(id, epoch, 99));
+  lease.drop();
+  const change = commit(id.chunk, epoch, nonZero(part.counts));
+  const answer = await engine.store.change(tallyKey(id, tallyOf(id.chunk)), change);
+  await attempt.write(partKey(id, epoch));
+  attempt.close();`,
+  ]),
+  bug('a lost commit does not settle', WORK, [
+    `  await settle(engine, id);
+  return answer.applied`,
+    `  if (answer.applied) await settle(engine, id);
+  return answer.applied`,
+  ]),
+  bug('part keys without the epoch', KEYS, [
+    `\${partsPrefix(id)}\${pad(id.chunk, 6)}-\${epoch}.gz`,
+    `\${partsPrefix(id)}\${pad(id.chunk, 6)}-1.gz`,
+  ]),
+  bug('saved keys without the epoch', KEYS, [`-\${epoch}-\${save}.gz`, `-1-\${save}.gz`]),
+  tuned(
+    CAREFUL_DEATHS,
+    bug('cursor before its saved rows', CAREFUL, [
+      `    await attempt.write(part);
+    const change = save({ epoch, cursor, part, progress: true, nameNext });
+    const { applied } = await engine.store.change(chunkKey(id), change);`,
+      `    const change = save({ epoch, cursor, part, progress: true, nameNext });
+    const { applied } = await engine.store.change(chunkKey(id), change);
+    await attempt.write(part);`,
+    ]),
+  ),
+  tuned(
+    HAND_BACKS,
+    bug('hand-back before its saved rows', WORK, [
+      `  await attempt.write(key);
+  claimed.lease.drop();
+  const change = save({ epoch, cursor, part: key, progress: true, handBack: { resumeAt: 0 } });
+  const answer = await engine.store.change(chunkKey(id), change);`,
+      `  claimed.lease.drop();
+  const change = save({ epoch, cursor, part: key, progress: true, handBack: { resumeAt: 0 } });
+  const answer = await engine.store.change(chunkKey(id), change);
+  await attempt.write(key);`,
+    ]),
+  ),
+  tuned(
+    CAREFUL_DEATHS,
+    bug('a save without the epoch', WHEN, [
+      "when: [mine(options.epoch), ['<=', 'cursor', options.cursor]],",
+      "when: [['<=', 'cursor', options.cursor]],",
+    ]),
+  ),
+  tuned(
+    LATE_SAVES,
+    bug('a late save moves the cursor back', WHEN, [
+      "when: [mine(options.epoch), ['<=', 'cursor', options.cursor]],",
+      'when: [mine(options.epoch)],',
+    ]),
+  ),
+  bug('saved rows are forgotten', WORK, [
+    "const saved = record['part'] as string | undefined;",
+    'const saved = undefined;',
+  ]),
+  tuned(
+    { ...LOST_ANSWERS, itemMs: 9_000, chunk: 7, concurrency: 1, items: 30 },
+    bug('a hand-back without a message', WORK, [
+      "if (answer.applied && state === 'drain') {",
+      'if (answer === undefined) {',
+    ]),
+  ),
+  bug('a cancelled attempt drops its rows', WORK, [
+    "if (state === 'cancel') await attempt.notRun();",
+    "if (state === 'cancel') return { did: 'nothing', why: 'cancelled' };",
+  ]),
+  tuned(
+    { ...CANCELLED, itemMs: 9_000, chunk: 7, items: 60, concurrency: 1, hangs: false },
+    bug('a running attempt never looks for a halt', 'lib/engine/watch-halt.ts', [
+      'const LOOK_MS = 5_000;',
+      'const LOOK_MS = 5_000_000;',
+    ]),
+  ),
+  tuned(
+    { deployAt: 4_000, gentle: false, cancelAt: undefined },
+    bug('other code than the batch runs', WORK, [
+      'if (batch.digest !== engine.jobDigest && !isCancel(stage.halt)) {',
+      'if (batch.digest === undefined) {',
+    ]),
+  ),
+  tuned(
+    { ...CANCELLED, deployAt: 4_000 },
+    bug('the code is compared although the batch was cancelled', WORK, [
+      'if (batch.digest !== engine.jobDigest && !isCancel(stage.halt)) {',
+      'if (batch.digest !== engine.jobDigest) {',
+    ]),
+  ),
+  bug('a time in an outcome', 'lib/engine/row-text.ts', [
+    'outcome: text,',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is source text
+    'outcome: text.replace(\'}\\n\', `,"ms":${Math.round(times?.endedAt ?? 0)}}\\n`),',
+  ]),
+
+  // Careful mode.
+  bug('no careful mode', WORK, [
+    "const careful = (record['attempts'] as number) > 1 || record['named'] !== undefined;",
+    'const careful = false;',
+  ]),
+  bug('items are not named first', CAREFUL, [
+    `      const answer = await engine.store.change(chunkKey(id), name(epoch, at, starts + 1));
+      if (!answer.applied) return { state: 'lost' };`,
+    '',
+  ]),
+  bug('one death is enough to blame an item', CAREFUL, [
+    'const MAX_STARTS = 3;',
+    'const MAX_STARTS = 1;',
+  ]),
+  bug('a killer is never blamed', CAREFUL, ['if (starts >= MAX_STARTS) {', 'if (starts >= 1e9) {']),
+  bug('a killer fails the rest of its chunk', CAREFUL, [
+    `      await attempt.fail(CRASHED);
+      at += 1;`,
+    '      for (; at < range.count; at += 1) await attempt.fail(CRASHED);',
+  ]),
+
+  // Release, settle, finalise.
+  bug('an edge releases, not a level', 'lib/core/release.ts', [
+    'Math.min(planned, done + window, openChunks)',
+    'Math.min(planned, rel + 1, openChunks)',
+  ]),
+  tuned(
+    { ...CANCELLED, gentle: false, planMs: 4_000, rates: { slow: 0.3 } },
+    bug('a release does not look at the halt', WHEN, [
+      "when: [['=', 'rel', old], notHalted],",
+      "when: [['=', 'rel', old]],",
+    ]),
+  ),
+  bug('a release does not look at what was released', WHEN, [
+    "when: [['=', 'rel', old], notHalted],",
+    'when: [notHalted],',
+  ]),
+  tuned(
+    LOST_ANSWERS,
+    bug('no send after a release without an answer', SETTLE, [
+      '} else if (answer.retried) {',
+      '} else if (to < 0) {',
+    ]),
+  ),
+  {
+    name: 'a send after a release without an answer, unread, and no guard',
+    tune: {
+      ...CANCELLED,
+      gentle: false,
+      items: 60,
+      chunk: 2,
+      rates: { requestLost: 0.3, throttle: 0.2, ackLost: 0.1 },
+    },
+    edits: [
+      { file: SETTLE, find: 'to: Math.min(to, now.rel)', replace: 'to' },
+      { file: WORK, find: "if (id.chunk >= stage.rel) return 'not released';", replace: '' },
+    ],
+  },
+  bug('messages before the release', SETTLE, [
+    `  const answer = await engine.store.change(stageKey(id), release(rel, to, low));
+  if (answer.applied) {
+    await sendChunks(engine, id, { from: rel, to });
+  } else if`,
+    `  await sendChunks(engine, id, { from: rel, to });
+  const answer = await engine.store.change(stageKey(id), release(rel, to, low));
+  if (answer.applied) {
+    void to;
+  } else if`,
+  ]),
+  bug('cancelled is reported before what was released has ended', SETTLE, [
+    'return isCancel(stage.halt) ? sums.done === stage.rel :',
+    'return isCancel(stage.halt) ? true :',
+  ]),
+  bug('the threshold is never judged', SETTLE, [
+    'if (!exceeds(batch.settings.tolerate, failed, done)) return false;',
+    'if (done >= 0) return false;',
+  ]),
+  bug('the finaliser trusts the epoch of the chunk', 'lib/engine/committed-parts.ts', [
+    'const epoch = marks?.[markName(chunk)] as number | undefined;',
+    `const key = { batch: id.batch, sort: 'C0000/00/' + String(chunk).padStart(9, '0') };
+      const epoch = (await store.read(key))?.['epoch'] as number | undefined;
+      void [marks, markName];`,
+  ]),
+  bug('a clock in the report', FINALISE, [
+    'const page = reportHtml(report);',
+    'report.finishedAt = String(engine.clock.now());\n  const page = reportHtml(report);',
+  ]),
+  tuned(
+    { shape: 'local', gentle: false, items: 40, chunk: 2, rates: { storeError: 0.03 } },
+    bug('a broken pass stores files that look whole', REPORT, [
+      'if (!complete) throw',
+      'if (broken === 1) throw',
+    ]),
+  ),
+  bug("the winners' parts are removed", FINALISE, [
+    'if (committed.done || committed.value.key !== key) await engine.objects.delete(key);',
+    'await engine.objects.delete(key);',
+  ]),
+  tuned(
+    {
+      ...CANCELLED,
+      cancelAt: 12_000,
+      items: 12,
+      chunk: 6,
+      itemMs: 400,
+      planMs: 0,
+      rates: { slow: 0.5 },
+    },
+    bug('the end does not look at the version of the stop', WHEN, [
+      "when: [...statusIs('running', round), ['=', 'ver', ver]],",
+      "when: [...statusIs('running', round)],",
+    ]),
+  ),
+  {
+    name: 'records expire before the end',
+    tune: { keepMs: 86_400_000 },
+    edits: [
+      {
+        file: FINALISE,
+        find: '  await writeReport(engine, state);\n',
+        replace:
+          '  if (engine.keepMs !== undefined) await expireRecords(engine, state, engine.keepMs);\n  await writeReport(engine, state);\n',
+      },
+      {
+        file: WHEN,
+        find: 'when: ended === undefined ? [] : statusIs(ended.end, ended.round),',
+        replace: 'when: [],',
+      },
+    ],
+  },
+
+  // Planning.
+  bug('no settle after the seal', PLAN, [
+    'if (stage.sealed !== undefined || stage.halt !== undefined) break;',
+    'if (stage.sealed !== undefined || stage.halt !== undefined) return;',
+  ]),
+  bug('the plan cursor before the chunk records', PLAN, [
+    `    const to = await putChunks(engine, id, { group, planned });
+    const change = advancePlan(cur, to, planned + group.length);
+    const answer = await engine.store.change(stageKey(id), change);`,
+    `    const to = (group.at(-1) as Cut).cursor;
+    const change = advancePlan(cur, to, planned + group.length);
+    const answer = await engine.store.change(stageKey(id), change);
+    await putChunks(engine, id, { group, planned });`,
+  ]),
+  bug('a chunk record is overwritten', WHEN, ["when: [['absent', 'v']],", 'when: [],']),
+  bug('planning goes on after a cancel', WHEN, [
+    "when: [['=', 'cur', from], notCancelled, ['absent', 'sealed']],",
+    "when: [['=', 'cur', from], ['absent', 'sealed']],",
+  ]),
+  bug('a planner out of time tells nobody', PLAN, [
+    `MIN_REMAINING_MS) {
+      await sendStep(engine, 'plan', id);
+`,
+    `MIN_REMAINING_MS) {
+`,
+  ]),
+  bug('a changed input does not stop the batch', PLAN, ["code === 'INPUT_CHANGED' || ", '']),
+
+  // Sweep and stops.
+  bug('the sweep looks at leases only', SWEEP, [
+    "if (last === 0) return 'note';",
+    "if (last === 0) return 'leave';",
+  ]),
+  bug('the sweep does not plan', SWEEP, [
+    'if (stage.swept === stage.cur || graceMs === 0) await',
+    'if (graceMs === 0) await',
+  ]),
+  bug('the sweep does not settle', SWEEP, [
+    `    await settle(engine, id);
+    if (stage.halt`,
+    '    if (stage.halt',
+  ]),
+  bug('the sweep does not copy halts', SWEEP, [
+    'await engine.store.change(stageKey(id), copyHalt(batch.stop, batch.ver));',
+    'void copyHalt;',
+  ]),
+  tuned(
+    {
+      shape: 'cloud',
+      gentle: false,
+      pauseAt: 2_000,
+      resumeAfter: 3_000,
+      itemMs: 3_000,
+      items: 40,
+      killer: undefined,
+      rates: { stall: 0.04, lateRequest: 0.15, slow: 0.2 },
+    },
+    bug('halts without a version', WHEN, [
+      `? { when: [['<', 'haltVer', ver]], set: { haltVer: ver }, remove: ['halt'] }
+    : { when: [['<', 'haltVer', ver]], set: { haltVer: ver, halt: stop } };`,
+      `? { when: [], set: { haltVer: ver }, remove: ['halt'] }
+    : { when: [], set: { haltVer: ver, halt: stop } };`,
+    ]),
+  ),
+  tuned(
+    { ...CANCELLED, gentle: true },
+    bug('a stop is not copied to the stage', 'lib/engine/write-stop.ts', [
+      'await store.change(stageKey(stage), copyHalt(batch.stop, batch.ver));',
+      'void [stageKey(stage), copyHalt];',
+    ]),
+  ),
+  bug('a resume takes a cancel back', WHEN, [
+    `export const clearStop = (round: number, digest: string): Change => ({
+  when: [...statusIs('running', round), ['any', ['=', 'stop', 'none'], ['=', 'stop', 'pause']]],`,
+    `export const clearStop = (round: number, digest: string): Change => ({
+  when: [...statusIs('running', round)],`,
+  ]),
+  tuned(
+    { shape: 'cloud', gentle: true, workers: 1, chunk: 1, items: 40, cancelAt: undefined },
+    bug('recursion is not allowed', 'test/sim/cloud-limits.ts', [
+      "export const RECURSIVE_LOOP: 'Allow' | 'Terminate' = 'Allow';",
+      "export const RECURSIVE_LOOP: 'Allow' | 'Terminate' = 'Terminate';",
+    ]),
+  ),
+];

@@ -1,0 +1,265 @@
+import { createHash } from 'node:crypto';
+import type { RecordKey, StoredRecord } from '../../lib/core/change.ts';
+import { partKey } from '../../lib/core/keys.ts';
+import { windowOf } from '../../lib/core/options.ts';
+import { hasEnded, isCancel } from '../../lib/core/transitions.ts';
+import { FOOT_BYTES } from '../../lib/engine/part.ts';
+import { rawSection, sectionsOf, trailerOf } from '../../lib/engine/read-part.ts';
+import type { SimProcess } from './process.ts';
+import { gunzipSync } from './stored-zlib.ts';
+import { BATCH, STAGE, type Truth } from './truth.ts';
+import type { World } from './world.ts';
+
+export interface Changed {
+  key: RecordKey;
+  before: StoredRecord | undefined;
+  after: StoredRecord;
+  process: SimProcess;
+}
+
+/** What is asked of every event; DESIGN section 3 and PROTOCOL section 3 by name. */
+export interface Invariants {
+  changed(change: Changed): void;
+  stored(object: { key: string; bytes: Uint8Array; process: SimProcess }): void;
+  itemStarts(process: SimProcess, index: number): void;
+  itemEnds(process: SimProcess): void;
+  /** A process died or was given up: what it had in flight does not count any more. */
+  left(process: SimProcess): void;
+  attemptOpens(attempt: OpenAttempt): void;
+  attemptCloses(attempt: OpenAttempt): void;
+  messages(own: number): void;
+  /** Items that were named when an attempt at their chunk died or was given up, with how often. */
+  readonly blamed: ReadonlyMap<number, number>;
+  /** Outcome lines of each chunk as they were when it was committed. */
+  readonly committed: ReadonlyMap<number, string>;
+  /** When the batch ended, virtual ms. */
+  endedAt(): number | undefined;
+}
+
+export interface OpenAttempt {
+  process: SimProcess;
+  chunk: number;
+  epoch: number;
+  /** It may start no more items: its lease is over, or it knows that it was overtaken. */
+  lost(): boolean;
+}
+
+/** Of a live attempt, after the halt is in the stage record. */
+const PAUSE_MS = 65_000;
+const CANCEL_MS = 13_000;
+/** The longest time between a read and the claim that goes by it, with every fault of a call. */
+const READ_MS = 60_000;
+const MAX_RECORD = 8_192;
+/** The marks and counters of the few chunks of a simulated world. */
+const MAX_TALLY = 1_100;
+
+export function newInvariants(world: World, truth: Truth): Invariants {
+  const { config } = world;
+  const window = config.shape === 'cloud' ? windowOf(config) : 2 * config.workers + 2;
+  const cap = config.workers * config.concurrency;
+  const blamed = new Map<number, number>();
+  const committed = new Map<number, string>();
+  const reports = new Map<string, string>();
+  const open = new Set<OpenAttempt>();
+  let live = 0;
+  let halted: { at: number; halt: string } | undefined;
+  let endedAt: number | undefined;
+  let codeChangedAt = 0;
+  const must = (right: boolean, what: () => string): void => {
+    if (!right) world.violate(what());
+  };
+  const grows = (name: string, { key, before, after }: Changed): void => {
+    const [old, now] = [before?.[name] ?? 0, after[name] ?? 0] as [number, number];
+    must(now >= old, () => `${name} of ${key.sort} fell from ${old} to ${now}`);
+  };
+  const constant = (names: readonly string[], { key, before, after }: Changed): void => {
+    if (before === undefined) return;
+    for (const name of names) {
+      must(before[name] === undefined || before[name] === after[name], () => {
+        return `${name} of ${key.sort} changed from ${before[name]} to ${after[name]}`;
+      });
+    }
+  };
+
+  const stageChanged = (change: Changed): void => {
+    const { before, after } = change;
+    for (const name of ['planned', 'rel', 'haltVer', 'low']) grows(name, change);
+    constant(['sealed', 'inputDigest', 'fault'], change);
+    const [rel, planned] = [after['rel'], after['planned']] as [number, number];
+    must(rel <= planned, () => `released ${rel} of ${planned} planned chunks`);
+    if (before !== undefined && before['rel'] !== rel) {
+      const done = truth.marks();
+      must(rel - done <= window, () => `released ${rel} with ${done} committed: window ${window}`);
+      must(before['halt'] === undefined, () => `released although halted by ${before['halt']}`);
+    }
+    if (isCancel(before?.['halt'])) {
+      must(isCancel(after['halt']), () => `a ${before?.['halt']} was taken back`);
+      must(before?.['planned'] === planned, () => 'planned after a cancel');
+    }
+    const halt = after['halt'] as string | undefined;
+    if (halt !== halted?.halt) halted = halt === undefined ? undefined : { at: world.now(), halt };
+  };
+
+  const chunkChanged = (change: Changed): void => {
+    const { key, before, after, process } = change;
+    const chunk = Number(key.sort.split('/')[2]);
+    constant(['source', 'start', 'end', 'first', 'count', 'to'], change);
+    for (const name of ['epoch', 'cursor']) grows(name, change);
+    const cursor = after['cursor'] as number;
+    must(cursor <= (after['count'] as number), () => `cursor ${cursor} beyond ${key.sort}`);
+    const claimed = before !== undefined && after['epoch'] !== before['epoch'];
+    if (!claimed) return;
+    if (process.zombie) world.hit('zombieClaims');
+    must(chunk < (truth.stage()?.['rel'] as number), () => `chunk ${chunk} claimed, not released`);
+    if (!isCancel(truth.stage()?.['halt'])) {
+      const resumeAt = before['resumeAt'] as number;
+      must(resumeAt <= process.clock.now(), () => `chunk ${chunk} claimed before its resumeAt`);
+    }
+    // A lease of 0 was given back; a late repeat of one's own claim only costs the attempt its saves.
+    const held = (before['lease'] as number) > 0 ? open : [];
+    for (const attempt of held) {
+      if (attempt.chunk !== chunk || attempt.process === process) continue;
+      if (attempt.process.dead || attempt.process.zombie) continue;
+      must(attempt.lost(), () => {
+        return `${process.id} claimed chunk ${chunk} over the live attempt of ${attempt.process.id}`;
+      });
+    }
+    const [code, since] = [truth.batch()?.['digest'], world.now() - codeChangedAt];
+    // Whoever read the batch before a resume accepted other code may claim a moment after.
+    const mayRun =
+      code === process.digest ||
+      process.zombie ||
+      isCancel(truth.stage()?.['halt']) ||
+      since < READ_MS;
+    must(mayRun, () => `${process.id} claims chunk ${chunk} with other code than the batch's`);
+    blame(change, chunk);
+  };
+
+  /** A claim that finds an item named: an earlier attempt went away while it was in it. */
+  const blame = ({ before }: Changed, chunk: number): void => {
+    const named = before?.['named'] as number | undefined;
+    if (named === undefined) return;
+    const index = chunk * config.chunk + named;
+    blamed.set(index, (blamed.get(index) ?? 0) + 1);
+  };
+
+  const tallyChanged = (change: Changed): void => {
+    const { key, before, after } = change;
+    constant(
+      Object.keys(after).filter((name) => /^m\d+$/.test(name)),
+      change,
+    );
+    const marks = Object.keys(after).filter((name) => /^m\d+$/.test(name));
+    must((after['n'] ?? 0) === marks.length, () => {
+      return `${key.sort} counts ${after['n']} chunks and has ${marks.length} marks`;
+    });
+    must(JSON.stringify(after).length <= MAX_TALLY, () => `${key.sort} is larger than 1 KB`);
+    for (const name of marks) {
+      if (before?.[name] !== undefined) continue;
+      commitSeen(change, Number(key.sort.split('/')[2]) * 100 + Number(name.slice(1)));
+    }
+  };
+
+  const commitSeen = ({ before, after }: Changed, chunk: number): void => {
+    const status = truth.batch()?.['status'];
+    must(!hasEnded(status) && status !== 'ending', () => `chunk ${chunk} committed when ${status}`);
+    must(
+      chunk < (truth.stage()?.['rel'] as number),
+      () => `chunk ${chunk} committed, not released`,
+    );
+    const epoch = after[`m${chunk % 100}`] as number;
+    const key = partKey({ ...STAGE, chunk }, epoch);
+    const bytes = truth.objects.get(key);
+    if (bytes === undefined) {
+      world.violate(`chunk ${chunk} committed without its part`);
+      return;
+    }
+    const sections = sectionsOf(key, bytes.subarray(bytes.length - FOOT_BYTES), bytes.length);
+    const part = { bytes, sections };
+    committed.set(chunk, gunzipSync(rawSection(part, 'outcomes')).toString());
+    for (const [name, items] of Object.entries(trailerOf(key, part).counts)) {
+      const added = ((after[name] ?? 0) as number) - ((before?.[name] ?? 0) as number);
+      must(added === items, () => `chunk ${chunk} added ${added} ${name}, its part has ${items}`);
+    }
+  };
+
+  const batchChanged = (change: Changed): void => {
+    const { before, after } = change;
+    grows('ver', change);
+    if (after['stop'] === 'threshold' && before?.['stop'] !== 'threshold') world.hit('threshold');
+    if (after['digest'] !== before?.['digest']) codeChangedAt = world.now();
+    constant(['id', 'startedAt', 'now', 'settings', 'input', 'end', 'options'], change);
+    if (hasEnded(before?.['status'])) {
+      const same = { ...after, expires: undefined };
+      const was = { ...before, expires: undefined };
+      must(JSON.stringify(same) === JSON.stringify(was), () => 'the ended batch record changed');
+    } else if (hasEnded(after['status'])) endedAt = world.now();
+  };
+
+  return {
+    blamed,
+    committed,
+    endedAt: () => endedAt,
+    changed(change) {
+      const { key, before, after } = change;
+      const size = JSON.stringify(after).length;
+      must(size < MAX_RECORD, () => `${key.sort} has ${size} bytes`);
+      if (after['expires'] !== before?.['expires']) {
+        must(hasEnded(truth.batch()?.['status']), () => `${key.sort} expires, not finished`);
+      }
+      if (key.batch !== BATCH) return;
+      if (key.sort === 'B') batchChanged(change);
+      else if (key.sort[0] === 'S') stageChanged(change);
+      else if (key.sort[0] === 'C') chunkChanged(change);
+      else if (key.sort[0] === 'T') tallyChanged(change);
+    },
+    stored({ key, bytes }) {
+      const there = truth.objects.get(key);
+      const isReport = /\/r0\/[^/]+$/.test(key);
+      if (isReport) {
+        const sha256 = createHash('sha256').update(bytes).digest('hex');
+        const first = reports.get(key) ?? sha256;
+        reports.set(key, first);
+        must(first === sha256, () => `finalised again, ${key} differs`);
+        return;
+      }
+      if (there === undefined || !/\/(parts|saved)\//.test(key)) return;
+      must(Buffer.compare(there, bytes) === 0, () => `${key} was overwritten`);
+    },
+    itemStarts(process, index) {
+      // What a process still does in the very turn in which it died is no part of the world.
+      if (process.dead) return;
+      process.inFlight += 1;
+      if (process.zombie) return;
+      live += 1;
+      must(live <= cap, () => `${live} items in flight, the cap is ${cap}`);
+      const chunk = Math.floor(index / config.chunk);
+      must(truth.mark(chunk) === undefined, () => `item ${index} runs, its chunk is committed`);
+      if (halted === undefined) return;
+      const since = world.now() - halted.at;
+      // A look at the stage comes every 5 s; one that fails or takes long is followed by another.
+      const troubled = process.troubledAt >= halted.at - CANCEL_MS;
+      const bound = halted.halt === 'pause' || troubled ? PAUSE_MS : CANCEL_MS;
+      must(since <= bound, () => `item ${index} starts ${since} ms after the ${halted?.halt}`);
+    },
+    itemEnds(process) {
+      if (process.inFlight === 0) return;
+      process.inFlight -= 1;
+      if (!process.zombie) live -= 1;
+    },
+    left(process) {
+      live -= process.inFlight;
+      process.inFlight = 0;
+    },
+    attemptOpens(attempt) {
+      open.add(attempt);
+    },
+    attemptCloses(attempt) {
+      open.delete(attempt);
+    },
+    messages(own) {
+      const bound = 5 * window + 5;
+      must(own <= bound, () => `${own} messages for chunks that are not committed: ${bound}`);
+    },
+  };
+}
