@@ -6,6 +6,7 @@ export default defineConfig({
     globalSetup: ['test/build.ts'],
     testTimeout: 20_000,
     pool: 'forks',
-    maxWorkers: 2,
+    // One more than the smallest machine has cores: a third of the tests wait for leases, delays and kills.
+    maxWorkers: 3,
   },
 });

@@ -160,7 +160,9 @@ describe("a user's app", () => {
 
 describe('the app of this package', () => {
   it('synthesises anywhere, without a cdk.json', async () => {
-    const made = await run(APP, newFolder(), { validate: true });
+    const made = await run(APP, newFolder(), {
+      validate: process.env['SLUICE_FULL'] !== undefined,
+    });
     expect(made.err.replace(/^Bundling asset .*\n/gm, '')).toBe('');
     expect(made.code).toBe(0);
     const { Resources, Outputs } = made.template();

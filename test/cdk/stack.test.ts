@@ -74,6 +74,15 @@ describe('storage', () => {
     }
   });
 
+  it("holds the names of secrets only: a value in the deployer's own environment stays there", () => {
+    process.env['API_KEY'] = 'k3y-planted-5f0c9d';
+    const secrets = { API_KEY: 'prod/api-key' };
+    const made = JSON.stringify(newStack({ jobs: [fakeJob('a')], secrets }).synth());
+    delete process.env['API_KEY'];
+    expect(made).toContain('prod/api-key');
+    expect(made).not.toContain('k3y-planted');
+  });
+
   it('versions uploads only, and expires reports only where it was asked to', () => {
     expect(resource('UploadBucket').Properties['VersioningConfiguration']).toEqual({
       Status: 'Enabled',

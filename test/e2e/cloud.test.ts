@@ -8,7 +8,7 @@ import { cli, newFolder, outcomesOf } from '../support/cli.ts';
 import { emulated, synthesised, writeJobs } from '../support/emulated.ts';
 
 const NOW = '2026-01-01T00:00:00Z';
-const ROWS = 4000;
+const ROWS = 2000;
 /** A deployed minute is so many seconds here. */
 const SPEED = 20;
 
@@ -102,9 +102,9 @@ describe('the emulated cloud at its real speed', () => {
     const outcomes = await world.outcomes(id);
     expect(outcomes === local.outcomes).toBe(true);
     const report = await world.report(id);
-    expect(report).toMatchObject({ status: 'done', total: ROWS, chunks: 20 });
+    expect(report).toMatchObject({ status: 'done', total: ROWS, chunks: 10 });
     expect(report.digests.outcomes).toBe(local.digest);
-    const cost = costs(world, 'WorkerOdds0', 20);
+    const cost = costs(world, 'WorkerOdds0', 10);
     expect(cost.puts).toBe(1);
     expect(cost.writeUnits).toBeLessThanOrEqual(5);
     expect(cost.sent).toBeLessThanOrEqual(1.1);
@@ -125,7 +125,7 @@ describe('the emulated cloud at its real speed', () => {
 
   test.each([
     ['One', 1, 14],
-    ['Eight', 8, 64],
+    ['Eight', 8, 40],
   ])(
     'a cap of %s holds, and burns no receive',
     async (name, cap, chunks) => {

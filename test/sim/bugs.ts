@@ -194,9 +194,9 @@ export const BUGS: readonly Bug[] = [
   ),
   tuned(
     CAREFUL_DEATHS,
-    bug('a save without the epoch', WHEN, [
+    bug('a save without conditions', WHEN, [
       "when: [mine(options.epoch), ['<=', 'cursor', options.cursor]],",
-      "when: [['<=', 'cursor', options.cursor]],",
+      'when: [],',
     ]),
   ),
   tuned(

@@ -88,7 +88,7 @@ export async function emulated({ assembly, speed = 1, chaos = '' }: EmulatedOpti
             `${end}: ${JSON.stringify(state)} after ${withinMs} ms\n${JSON.stringify(emulator.stats())}\n${said.join('\n').slice(-6000)}`,
           );
         }
-        await new Promise((go) => setTimeout(go, 150));
+        await new Promise((go) => setTimeout(go, 250));
       }
     },
     async report(id: string): Promise<Report> {

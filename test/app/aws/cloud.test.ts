@@ -309,6 +309,8 @@ test('the value of a secret is in nothing that a batch leaves', async () => {
     looked += 1;
   }
   expect(looked).toBeGreaterThanOrEqual(7);
+  const said = JSON.stringify([world.log.lines, world.worked, world.handled]);
+  expect(said.includes(inJson) || said.includes(SECRET)).toBe(false);
   for (const sort of ['B', 'S0000/00', 'C0000/00/000000000', 'T0000/00/0000000']) {
     const record = JSON.stringify(await world.cloud.store.read({ batch: id, sort }));
     expect(record).not.toContain(inJson);
