@@ -103,5 +103,3 @@ function nodeModules(): string {
   const zod = require.resolve('zod');
   return zod.slice(0, zod.lastIndexOf('node_modules') + 'node_modules'.length);
 }
-
-export { loadJob } from './load-job.ts';

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -73,8 +74,12 @@ export async function emulateRunCommand(
   }
 }
 
-/** Two files of one name would be one object. */
+/** Before anything is synthesised. Two files of one name would be one object. */
 function checkFiles(files: readonly string[]): void {
+  const missing = files.find((file) => !existsSync(file));
+  if (missing !== undefined) {
+    throw new SluiceError('NOT_FOUND', `There is no file ${missing}.`, { hint: 'Check the path.' });
+  }
   const names = files.map((file) => basename(file));
   const twice = names.find((name, at) => names.indexOf(name) !== at);
   if (twice === undefined) return;

