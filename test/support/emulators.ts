@@ -4,7 +4,7 @@ import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { buildApp } from 'fauxqs';
-import { type ListedObject, listObjects } from '../../lib/app/emulate/s3-listing.ts';
+import { fauxqsStores, listInOrder } from '../../lib/app/emulate/backends.ts';
 
 /** fauxqs (S3 and SQS) and dynalite (DynamoDB), in this process, over HTTP on loopback. */
 export interface Emulators {
@@ -111,24 +111,12 @@ interface Running {
   close(): Promise<void>;
 }
 
-/** What is used of fauxqs' own store of buckets. */
-interface BucketStore {
-  buckets: Map<string, Map<string, ListedObject>>;
-}
-
 /**
  * fauxqs 1.9.2 with three repairs: it knows a queue only by the exact URL it made; it refuses bodies over 11 MiB;
  * it sorts keys by locale but pages by code unit, so that a second page loses keys, and knows no `encoding-type`.
  */
 async function startFauxqs(pageKeys: number): Promise<Running> {
-  const inside = (file: string): Promise<Record<string, new () => never>> =>
-    import(new URL(`../../node_modules/fauxqs/dist/${file}`, import.meta.url).href);
-  const { S3Store } = await inside('s3/s3Store.js');
-  const { SqsStore } = await inside('sqs/sqsStore.js');
-  const { SnsStore } = await inside('sns/snsStore.js');
-  if (!S3Store || !SqsStore || !SnsStore) throw new Error('fauxqs is not the version 1.9.2');
-  const s3Store = new S3Store();
-  const stores = { s3Store, sqsStore: new SqsStore(), snsStore: new SnsStore() };
+  const stores = await fauxqsStores();
   const app = buildApp({ logger: false, stores });
   let port = 0;
   app.addHook('preHandler', async (request) => {
@@ -138,17 +126,7 @@ async function startFauxqs(pageKeys: number): Promise<Running> {
     const region = TEST_ACCOUNT.AWS_REGION;
     body.QueueUrl = `http://sqs.${region}.localhost:${port}/000000000000/${name}`;
   });
-  app.addHook('preHandler', async (request, reply) => {
-    const query = request.query as Record<string, string | undefined>;
-    if (request.method !== 'GET' || query['list-type'] !== '2') return;
-    const { bucket = '' } = request.params as { bucket?: string };
-    const objects = (s3Store as BucketStore).buckets.get(bucket)?.values();
-    // An absent bucket is answered by fauxqs itself.
-    if (!objects) return;
-    await reply
-      .header('content-type', 'application/xml')
-      .send(listObjects([...objects], query, pageKeys));
-  });
+  listInOrder(app, stores.s3Store, pageKeys);
   app.removeContentTypeParser('*');
   app.addContentTypeParser(
     '*',

@@ -1,13 +1,18 @@
+import { existsSync } from 'node:fs';
 import {
   createServer,
   type IncomingMessage,
   type RequestListener,
   type ServerResponse,
 } from 'node:http';
+import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { SluiceError } from '../../core/errors.ts';
 import { meteredDynamo } from './meter.ts';
 import { ACCOUNT, REGION } from './names.ts';
+import { type ListedObject, listObjects } from './s3-listing.ts';
 import { newTraffic, operationOf, signerOf, type Traffic } from './traffic.ts';
 
 /** An object that was written whole. */
@@ -63,7 +68,8 @@ export async function startBackends({ port = 0 }: { port?: number }): Promise<Ba
   const { buildApp } = await optional<Fauxqs>('fauxqs');
   const dynalite = await optional<{ default: DynaliteFactory }>('dynalite');
   const traffic = newTraffic();
-  const app = buildApp({ logger: false, defaultRegion: REGION });
+  const stores = await fauxqsStores();
+  const app = buildApp({ logger: false, defaultRegion: REGION, stores });
   app.removeContentTypeParser('*');
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: BODY_LIMIT }, (_req, body, done) =>
     done(null, body),
@@ -86,6 +92,7 @@ export async function startBackends({ port = 0 }: { port?: number }): Promise<Ba
   });
   const endpoint = await listen(server, port);
   rewriteQueueUrls(app, endpoint);
+  listInOrder(app, stores.s3Store);
   watchObjects(app, (object) => {
     for (const listener of created) listener(object);
   });
@@ -141,6 +148,46 @@ function rewriteQueueUrls(app: S3App, endpoint: string): void {
       ? payload.replaceAll(inner, endpoint)
       : payload,
   );
+}
+
+/** What is used of fauxqs' own store of buckets. */
+interface BucketStore {
+  buckets: Map<string, Map<string, ListedObject>>;
+}
+
+/** Its own stores, made here, so that listings can be answered as S3 answers them. */
+export async function fauxqsStores() {
+  // Its package.json exports the entry to imports only, so its folder is looked for as Node would.
+  const places = createRequire(import.meta.url).resolve.paths('fauxqs') ?? [];
+  const folder = places.map((place) => join(place, 'fauxqs/dist')).find((one) => existsSync(one));
+  const make = async (file: string, name: string): Promise<never> => {
+    const module = (await import(pathToFileURL(join(folder ?? '', file)).href)) as Record<
+      string,
+      new () => never
+    >;
+    const Store = module[name];
+    if (Store !== undefined) return new Store();
+    throw new SluiceError('NOT_FOUND', `The package fauxqs has no ${name}: 1.9.2 is needed.`);
+  };
+  return {
+    s3Store: await make('s3/s3Store.js', 'S3Store'),
+    sqsStore: await make('sqs/sqsStore.js', 'SqsStore'),
+    snsStore: await make('sns/snsStore.js', 'SnsStore'),
+  };
+}
+
+/** fauxqs' own second pages lose keys: see `listObjects`. */
+export function listInOrder(app: S3App, store: BucketStore, pageKeys?: number): void {
+  app.addHook('preHandler', async (request, reply) => {
+    const query = request.query as Record<string, string | undefined>;
+    if (request.method !== 'GET' || query['list-type'] !== '2') return;
+    const { bucket = '' } = request.params as { bucket?: string };
+    const objects = store.buckets.get(bucket)?.values();
+    // An absent bucket is answered by fauxqs itself.
+    if (objects === undefined) return;
+    const answer = listObjects([...objects], query, pageKeys);
+    await reply.header('content-type', 'application/xml').send(answer);
+  });
 }
 
 /** Tells of every object that was written, after its writer has the answer. */
