@@ -14,7 +14,7 @@ import {
   type ThreadData,
 } from './thread-wire.ts';
 
-const require = createRequire(import.meta.url);
+const here = createRequire(import.meta.url);
 
 /** Heap of one thread: a leak ends the thread, not the machine. */
 const heapMb = (): number =>
@@ -51,7 +51,7 @@ export interface ThreadLink {
 
 export function startThread(data: Omit<ThreadData, 'shared'>): ThreadLink {
   const shared = new Int32Array(new SharedArrayBuffer(SLOTS * 4));
-  const worker = new Worker(require.resolve('#thread'), {
+  const worker = new Worker(here.resolve('#thread'), {
     workerData: { ...data, shared } satisfies ThreadData,
     resourceLimits: { maxOldGenerationSizeMb: heapMb(), maxYoungGenerationSizeMb: YOUNG_MB },
     stdout: true,

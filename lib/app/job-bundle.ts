@@ -1,0 +1,83 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
+import { SluiceError } from '../core/errors.ts';
+
+/** Jobs that come with Sluice, by name. */
+const BUILT_IN: Readonly<Record<string, string>> = {
+  odds: 'jobs/odds.js',
+  assessment: 'jobs/assessment.js',
+};
+
+export const builtInJobs = (): string[] => Object.keys(BUILT_IN);
+
+export const isBuiltIn = (reference: string): boolean => Object.hasOwn(BUILT_IN, reference);
+
+const here = createRequire(import.meta.url);
+
+/** dist/ of this package, wherever this code was bundled to. */
+export const distFolder = (): string => dirname(dirname(here.resolve('#thread')));
+
+/** Bundled CommonJS packages call `require`, which an ES module does not have. */
+const BANNER =
+  "import { createRequire as __cr } from 'node:module'; const require = __cr(import.meta.url);";
+
+function entryOf(reference: string): string {
+  if (isBuiltIn(reference)) return join(distFolder(), BUILT_IN[reference] as string);
+  const path = resolve(reference);
+  if (existsSync(path) && /\.[cm]?[jt]s$/.test(path)) return path;
+  const known = `Built-in jobs: ${builtInJobs().join(', ')}.`;
+  if (/[./\\]/.test(reference)) {
+    throw new SluiceError('NOT_FOUND', `There is no job file ${reference}.`, {
+      hint: `Give the path of a .ts or .js file whose default export is defineJob({...}). ${known}`,
+    });
+  }
+  throw new SluiceError('NOT_FOUND', `There is no job named ${reference}.`, {
+    hint: `${known} A job of your own is given by its path, such as ./${reference}.ts.`,
+  });
+}
+
+/**
+ * One file of a job, built in (by name) or the user's (by path: .ts, .js, .mjs), and all it imports.
+ * Whitespace and syntax are minified, because otherwise the bundle holds paths and its digest differs by folder.
+ */
+export async function bundleJobBytes(reference: string): Promise<Uint8Array> {
+  const entry = entryOf(reference);
+  // Only here: a built-in job is bundled when Sluice is built, and starts without a second process.
+  const { build } = await import('esbuild');
+  try {
+    const { outputFiles } = await build({
+      entryPoints: [entry],
+      bundle: true,
+      write: false,
+      format: 'esm',
+      platform: 'node',
+      target: 'node20',
+      minifyWhitespace: true,
+      minifySyntax: true,
+      alias: {
+        'sluice/jobs/assessment': join(distFolder(), 'jobs/assessment.js'),
+        sluice: join(distFolder(), 'index.js'),
+      },
+      nodePaths: [nodeModules()],
+      banner: { js: BANNER },
+      logLevel: 'silent',
+    });
+    return (outputFiles[0] as { contents: Uint8Array }).contents;
+  } catch (error) {
+    throw new SluiceError(
+      'BAD_JOB',
+      `Job ${reference} cannot be bundled: ${(error as Error).message}`,
+      {
+        hint: 'Mend the job file; nothing was started.',
+        cause: error,
+      },
+    );
+  }
+}
+
+/** Where this package's own dependencies lie, so that a job anywhere resolves zod. */
+function nodeModules(): string {
+  const zod = here.resolve('zod');
+  return zod.slice(0, zod.lastIndexOf('node_modules') + 'node_modules'.length);
+}
