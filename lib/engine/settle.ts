@@ -22,20 +22,30 @@ import { writeStop } from './write-stop.ts';
  * every change, won or not: of two racing actors at least one sees the other.
  */
 export function settle(engine: SettlePorts, id: StageId): Promise<void> {
-  const settler = settlers.get(engine) ?? coalesce((key) => settleOnce(engine, parseStage(key)));
+  const settler = settlers.get(engine) ?? newSettler(engine);
   settlers.set(engine, settler);
   return settler(JSON.stringify([id.batch, id.round, id.stage]));
 }
 
 /** Calls that come while one runs share the next: each still sees all that was written before it. */
 const settlers = new WeakMap<SettlePorts, (stage: string) => Promise<void>>();
-const parseStage = (key: string): StageId => {
-  const [batch, round, stage] = JSON.parse(key) as [string, number, number];
-  return { batch, round, stage };
-};
 
-async function settleOnce(engine: SettlePorts, id: StageId): Promise<void> {
-  let low = 0;
+/**
+ * The stored `low` of the stage settled last is remembered: it only grows, the tallies before it are in the stage's
+ * own sums, and a look that begins at 0 reads every tally of a large batch at every commit.
+ */
+function newSettler(engine: SettlePorts): (stage: string) => Promise<void> {
+  let last = { key: '', low: 0 };
+  return coalesce(async (key) => {
+    const [batch, round, stage] = JSON.parse(key) as [string, number, number];
+    const low = await settleOnce(engine, { batch, round, stage }, last.key === key ? last.low : 0);
+    last = { key, low };
+  });
+}
+
+/** Looks from the tally `from` on, and answers where the next look may begin. */
+async function settleOnce(engine: SettlePorts, id: StageId, from: number): Promise<number> {
+  let low = from;
   let after: Stage | undefined;
   for (;;) {
     // Our own release answers with the stage as it then is: whoever changes it later settles after that.
@@ -43,7 +53,7 @@ async function settleOnce(engine: SettlePorts, id: StageId): Promise<void> {
       after === undefined
         ? await readStageAndSums(engine.store, id, low)
         : { stage: after, sums: await readSums(engine.store, id, after) };
-    low = sums.low;
+    low = stage.low;
     const released = await releaseMore(engine, id, { stage, sums });
     after = released === 'refused' ? undefined : released;
     if (released !== undefined) continue;
@@ -59,7 +69,7 @@ async function settleOnce(engine: SettlePorts, id: StageId): Promise<void> {
       if (batch?.round === id.round && !hasEnded(batch.status))
         await sendStep(engine, 'finalise', id);
     }
-    return;
+    return low;
   }
 }
 

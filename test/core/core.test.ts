@@ -128,6 +128,35 @@ describe('small pure rules', () => {
     );
   });
 
+  it('waits with a release only while chunks are out that settle when they are committed', () => {
+    const sizes = fc.record({
+      done: fc.nat(5000),
+      out: fc.nat(300),
+      more: fc.integer({ min: 1, max: 5000 }),
+      window: fc.integer({ min: 1, max: 200 }),
+    });
+    fc.assert(
+      fc.property(sizes, ({ done, out, more, window }) => {
+        const rel = done + Math.min(out, window);
+        const low = Math.floor(done / 100);
+        const to = releaseTarget({ planned: rel + more, rel, done, low, window });
+        if (to > rel) return;
+        // Three quarters of the window, and never none.
+        expect(rel - done).toBeGreaterThan(Math.min(window - 10, (window * 3) / 4 - 1));
+        expect(rel - done).toBeGreaterThan(0);
+      }),
+    );
+    expect(releaseTarget({ planned: 99, rel: 20, done: 4, low: 0, window: 20 })).toBe(20);
+    expect(releaseTarget({ planned: 99, rel: 20, done: 5, low: 0, window: 20 })).toBe(25);
+    expect(releaseTarget({ planned: 21, rel: 20, done: 1, low: 0, window: 20 })).toBe(21);
+  });
+
+  it('leaves 16 tallies and twice the window open behind the lowest that is not full', () => {
+    const behind = { planned: 1_000_000, rel: 0, done: 900_000, window: 201 };
+    expect(releaseTarget({ ...behind, low: 0 })).toBe((16 + 2 * 3) * 100);
+    expect(releaseTarget({ ...behind, low: 7 })).toBe((7 + 16 + 2 * 3) * 100);
+  });
+
   it('names the end of a batch by its stop, then by its input', () => {
     expect(endOf('none', undefined)).toBe('done');
     expect(endOf('pause', undefined)).toBe('done');
