@@ -1,12 +1,18 @@
 import { defineConfig } from 'vitest/config';
 
+/** Folders whose tests touch neither environment nor globals: their files share processes, and what these have loaded. */
+const SHARED = ['core', 'io', 'pool', 'engine', 'jobs'].map((folder) => `test/${folder}/**/*.test.ts`);
+
+const every = { testTimeout: 20_000, pool: 'forks' } as const;
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     globalSetup: ['test/build.ts'],
-    testTimeout: 20_000,
-    pool: 'forks',
     // One more than the smallest machine has cores: a third of the tests wait for leases, delays and kills.
     maxWorkers: 3,
+    projects: [
+      { test: { ...every, name: 'apart', include: ['test/**/*.test.ts'], exclude: SHARED } },
+      { test: { ...every, name: 'shared', include: SHARED, isolate: false } },
+    ],
   },
 });
