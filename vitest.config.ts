@@ -1,7 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
 /** Folders whose tests touch neither environment nor globals: their files share processes, and what these have loaded. */
-const SHARED = ['core', 'io', 'pool', 'engine', 'jobs'].map((folder) => `test/${folder}/**/*.test.ts`);
+const SHARED = ['core', 'io', 'pool', 'engine', 'jobs'].map(
+  (folder) => `test/${folder}/**/*.test.ts`,
+);
 
 const every = { testTimeout: 20_000, pool: 'forks' } as const;
 
