@@ -13,6 +13,7 @@ const root = fileURLToPath(new URL('.', import.meta.url));
 const library = {
   index: 'lib/index.ts',
   local: 'lib/local.ts',
+  sinks: 'lib/sinks/table-sink.ts',
   'cdk/index': 'cdk/index.ts',
   'cdk/app': 'cdk/app.ts',
   'app/job-bundle': 'lib/app/job-bundle.ts',
@@ -23,6 +24,7 @@ const library = {
 /** What is started. */
 const programs = {
   'cli/main': 'lib/cli/main.ts',
+  'cli/line': 'lib/cli/line.ts',
   'app/thread': 'lib/app/thread.ts',
   'app/emulate/boot': 'lib/app/emulate/boot.ts',
   'adapters/local/store-thread': 'lib/adapters/local/store-thread.ts',

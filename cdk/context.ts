@@ -75,6 +75,7 @@ const READERS: Readonly<Record<keyof AppSettings, Reader>> = {
   budget: text,
   reserve: flag,
   keep: text,
+  purgeResolved: text,
   keepReports: text,
   secrets: pairs,
   alarmTopic: text,

@@ -4,13 +4,15 @@ import { join } from 'node:path';
 import { bundleJob } from '../lib/app/job-file.ts';
 import { loadJob } from '../lib/app/load-job.ts';
 import { SluiceError } from '../lib/core/errors.ts';
-import { memoryMbOf, settingsOf } from '../lib/core/options.ts';
+import { stepsOf } from '../lib/core/job.ts';
+import { memoryMbOf } from '../lib/core/options.ts';
+import { deployedSettings } from '../lib/core/quota-settings.ts';
 
 /** What a stage's queue and worker are made from: the job's own limits. */
 export interface StageLimits {
   /** Workers at once, 1 to 1000. */
   workers: number;
-  /** Bounds one item with all its tries, in ms. */
+  /** Bounds one item with all its tries, in ms; of a job of several steps, all of them together. */
   itemTimeoutMs: number;
   /** Of the worker function, in MB. */
   memoryMb: number;
@@ -61,11 +63,13 @@ export async function bundleJobs(references: readonly string[]): Promise<Bundled
 async function bundleOne(reference: string, folder: string): Promise<BundledJob> {
   const { file, digest, bytes } = await bundleJob(reference, folder);
   const job = await loadJob(file);
-  const { workers, itemTimeoutMs } = settingsOf(job);
+  const { workers, itemTimeoutMs } = deployedSettings(job);
   return {
     name: job.name,
     digest,
     bytes,
-    stages: [{ workers, itemTimeoutMs, memoryMb: memoryMbOf(job) }],
+    stages: [
+      { workers, itemTimeoutMs: itemTimeoutMs * stepsOf(job).length, memoryMb: memoryMbOf(job) },
+    ],
   };
 }

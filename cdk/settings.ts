@@ -11,6 +11,8 @@ export interface StackSettings {
   reserve?: boolean;
   /** Records of a batch expire so long after its end, in whole days ('90d'); default: never. */
   keep?: string;
+  /** Batches leave the list so long after later rounds resolved their last failure, in whole days; default: never. */
+  purgeResolved?: string;
   /** Parts and reports expire so long after they were written, '30d' or more; default: never. */
   keepReports?: string;
   /** What jobs find in their environment: variable name -> name or ARN of a Secrets Manager secret. */
@@ -26,6 +28,7 @@ export interface CheckedSettings {
   budgetMs: number;
   reserve: boolean;
   keepDays: number | undefined;
+  purgeResolvedDays: number | undefined;
   keepReportDays: number | undefined;
   secrets: Readonly<Record<string, string>>;
   alarmTopic: string | undefined;
@@ -57,6 +60,7 @@ export function checkSettings(given: StackSettings): CheckedSettings {
     budgetMs,
     reserve: given.reserve ?? true,
     keepDays,
+    purgeResolvedDays: daysOf('purgeResolved', given.purgeResolved, 1),
     keepReportDays,
     secrets: checkSecrets(given.secrets ?? {}),
     alarmTopic: checkTopic(given.alarmTopic),

@@ -41,6 +41,8 @@ const ORCHESTRATOR_MB = 1769;
 const SWEEPER_S = 60;
 const SWEEPER_MB = 512;
 const UPLOADS = `${INBOX_PREFIX}*`;
+/** What manifests may name and starts nothing by itself. */
+const DATA = 'data/*';
 const BATCHES = 'batches/*';
 
 /**
@@ -99,12 +101,14 @@ export class SluiceStack extends Stack {
     const stages = [...this.workers.values()];
     this.orchestrator
       .mayRead(uploads, UPLOADS)
+      .mayRead(uploads, DATA)
       .mayKeep(reports, BATCHES)
       .mayUpdate(records)
       .maySend(this.inbox)
       .consumes(this.inbox, ORCHESTRATOR.maxConcurrency);
     this.sweeper
       .mayRead(uploads, UPLOADS)
+      .mayRead(uploads, DATA)
       .mayWrite(reports, BATCHES)
       .mayUpdate(records)
       .maySend(this.inbox);
@@ -113,6 +117,7 @@ export class SluiceStack extends Stack {
       this.sweeper.maySend(line);
       granted
         .mayRead(uploads, UPLOADS)
+        .mayRead(uploads, DATA)
         .mayKeep(reports, BATCHES)
         .mayUpdate(records)
         .maySend(this.inbox)
@@ -180,8 +185,14 @@ function createWorkers(make: Maker, scope: Construct): Map<string, Consumer> {
 }
 
 function createSweeper(make: Maker): Granted {
+  const shared = common(make);
+  const days = make.settings.purgeResolvedDays;
   const sweeper = createFunction(make.stack, 'Sweeper', {
-    ...common(make),
+    ...shared,
+    environment: {
+      ...shared.environment,
+      ...(days === undefined ? {} : { SLUICE_PURGE_RESOLVED_DAYS: String(days) }),
+    },
     kind: 'sweeper',
     description: 'Sends anew what was lost; each minute',
     memoryMb: SWEEPER_MB,

@@ -11,8 +11,8 @@ export const handler = metered<ScheduledEvent, void>(async (_event, context, met
     requestId: context.awsRequestId,
     remainingMs: () => context.getRemainingTimeInMillis(),
   });
-  const { live, resent, stalled, lostUploads, errors } = await sweepAll(cloud);
-  logger.info('sweep', { live, resent, stalled, lostUploads });
+  const { live, resent, stalled, lostUploads, forgotten, errors } = await sweepAll(cloud);
+  logger.info('sweep', { live, resent, stalled, lostUploads, forgotten });
   for (const { batch, error } of errors) logger.error('sweep failed', { batch, error });
   metrics.addMetric('LiveBatches', 'Count', live);
   metrics.addMetric('Resent', 'Count', resent);

@@ -5,11 +5,16 @@
  * import { defineJob, ndjson, ok } from 'sluice';
  * export default defineJob({ name: 'noop', input: ndjson(), process: () => ok(null) });
  */
-export { PermanentError, RetryableError, StalledError } from './core/errors.ts';
-export type { Job, JobContext, JobDefinition, Limits, Retry } from './core/job.ts';
+export { PermanentError, RetryableError, StalledError, UnavailableError } from './core/errors.ts';
+export type { Job, JobContext, JobDefinition, Limits, Quota, Retry } from './core/job.ts';
 export { defineJob } from './core/job.ts';
 export type { Outcome, Result } from './core/outcome.ts';
 export { ok, skip } from './core/outcome.ts';
+export type { QuotaDefinition } from './core/quota.ts';
+export { retryAfterMs } from './core/retry-after.ts';
+export type { GroupContext, GroupStep } from './core/step.ts';
+export { inBatches } from './core/step.ts';
 export { csv } from './io/csv.ts';
 export { jsonArray } from './io/json-array.ts';
 export { ndjson } from './io/ndjson.ts';
+export { parquet } from './io/parquet.ts';

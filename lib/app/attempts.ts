@@ -1,9 +1,12 @@
 import { availableParallelism } from 'node:os';
+import { openSqlite } from '../adapters/local/sqlite.ts';
 import type { Job } from '../core/job.ts';
 import { openAttempt } from '../engine/attempt.ts';
 import type { Batch } from '../engine/batch.ts';
 import type { Attempt, AttemptSpec, Engine } from '../engine/engine.ts';
+import { newQuotaLeases } from '../engine/quota-leases.ts';
 import { newSemaphore } from '../pool/semaphore.ts';
+import { newShared } from '../pool/shared.ts';
 import type { Input } from '../ports/input.ts';
 import type { Home } from './home.ts';
 import type { JobFile } from './job-file.ts';
@@ -49,7 +52,9 @@ export function newAttempts(options: AttemptsOptions): Attempts {
   const threadsAllowed = job.cpu === true && parallel !== 'off';
   const threadSlots = Math.min(batch.settings.workers, availableParallelism());
   const inlineSlots = job.cpu === true ? 1 : batch.settings.workers;
-  const pool = newThreadPool({ home: options.home, jobFile: options.jobFile }, threadSlots);
+  const { home, jobFile } = options;
+  const quotas = newQuotaLeases({ ...home, random: home.host.random });
+  const pool = newThreadPool({ home, jobFile, quotas }, threadSlots);
   let threaded = threadsAllowed && parallel === 'on';
   let decided = !threadsAllowed || parallel === 'on';
   const inline = newSemaphore(inlineSlots);
@@ -57,6 +62,7 @@ export function newAttempts(options: AttemptsOptions): Attempts {
     { slots: inlineSlots, acquire: inline.acquire },
     { slots: pool.places, acquire: pool.acquire },
   ]);
+  const shared = newShared();
   let busy = 0;
 
   const decide = async (): Promise<void> => {
@@ -96,7 +102,7 @@ export function newAttempts(options: AttemptsOptions): Attempts {
               control,
               objects: options.home.objects,
             })
-          : await openAttempt(await inlineEnv(options), spec, control);
+          : await openAttempt({ ...(await inlineEnv(options)), shared, quotas }, spec, control);
         return freeingSlot(opened, spec, done);
       } catch (error) {
         done();
@@ -113,7 +119,9 @@ export function newAttempts(options: AttemptsOptions): Attempts {
     get threads() {
       return pool.started;
     },
-    close: pool.close,
+    async close() {
+      await Promise.all([pool.close(), shared.close()]);
+    },
   };
 }
 
@@ -136,6 +144,7 @@ async function inlineEnv({
     now: batch.now,
     worker: `${home.host.id}#main`,
     process: home.host.id,
+    sqlite: openSqlite,
   };
 }
 

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SluiceError } from '../core/errors.ts';
-import { settingsOf } from '../core/options.ts';
+import { deployedSettings } from '../core/quota-settings.ts';
 import { bundleJob } from './job-file.ts';
 import { loadJob } from './load-job.ts';
 
@@ -53,7 +53,7 @@ export async function workersOf(references: readonly string[]): Promise<Record<s
     for (const reference of references) {
       const { file } = await bundleJob(reference, folder);
       const job = await loadJob(file);
-      workers[job.name] = settingsOf(job).workers;
+      workers[job.name] = deployedSettings(job).workers;
     }
     return workers;
   } finally {

@@ -1,6 +1,9 @@
+import { type Counters, newCounters } from '../core/counters.ts';
+import { type MetricSummary, type Metrics, newMetrics } from '../core/metrics.ts';
 import type { Counts } from '../core/outcome.ts';
 import { hasEnded } from '../core/transitions.ts';
 import type { Batch } from '../engine/batch.ts';
+import type { PartSummary } from '../engine/engine.ts';
 import { finalise } from '../engine/finalise.ts';
 import { planChunks } from '../engine/plan-chunks.ts';
 import { ORCHESTRATOR, stageQueue } from '../engine/send.ts';
@@ -50,7 +53,8 @@ export async function drive(
   batch: Batch,
   { onProgress, signal, lost }: DriveOptions = {},
 ): Promise<Driven> {
-  const codes: Record<string, number> = {};
+  const codes = newCounters();
+  const metrics = newMetrics((summaries) => engine.log.info('metrics', fieldsOf(summaries)));
   let outcome: Driven | undefined;
   let failure: { error: unknown } | undefined;
   const stop = (): void => {
@@ -73,7 +77,7 @@ export async function drive(
         stage,
         chunk,
       });
-      if (answer.did === 'committed') addCodes(codes, answer.part.codes);
+      if (answer.did === 'committed') measure(answer.part, codes, metrics);
       logAnswer(engine, chunk, answer);
     }
   };
@@ -98,7 +102,7 @@ export async function drive(
     if (lost?.() === true) return leave('overtaken');
     const state = await batchState(engine.store, batch.id);
     if (state === undefined) return end('ended');
-    onProgress?.(progressOf(engine, state, codes));
+    onProgress?.(progressOf(engine, state, codes.snapshot()));
     if (hasEnded(state.batch.status)) end('ended');
     else if (state.batch.stop === 'pause' && engine.attempts.busy === 0) end('paused');
   };
@@ -115,6 +119,7 @@ export async function drive(
   ];
   await Promise.all(queuesOf(engine).map((queue) => consume(queue).catch(fail)));
   await Promise.all(timers.map((timer) => timer.end()));
+  metrics.flush();
   signal?.removeEventListener('abort', onAbort);
   if (failure !== undefined) throw failure.error;
   await look();
@@ -167,13 +172,27 @@ const progressOf = (
   busy: engine.attempts.busy,
   slots: engine.attempts.slots,
   threads: engine.attempts.threads,
-  codes: { ...codes },
+  codes,
   rssBytes: process.memoryUsage.rss(),
 });
 
-function addCodes(sums: Record<string, number>, codes: Record<string, { items: number }>): void {
-  for (const [code, { items }] of Object.entries(codes)) sums[code] = (sums[code] ?? 0) + items;
+/** The figures that functions send to CloudWatch: here a line of the log for each thousand, and one at the end. */
+function measure({ bytes, counts, codes }: PartSummary, sums: Counters, metrics: Metrics): void {
+  for (const [code, { items }] of Object.entries(codes)) sums.add(code, items);
+  metrics.add('ChunksCommitted', 1);
+  metrics.add('ItemsFailed', counts.failed + counts.stalled);
+  metrics.add('PartBytes', bytes);
 }
+
+/** `ItemsFailed.sum`: a log line's fields are flat. */
+const fieldsOf = (summaries: Record<string, MetricSummary>): Record<string, number> =>
+  Object.fromEntries(
+    Object.entries(summaries).flatMap(([name, { count, sum, max }]) => [
+      [`${name}.count`, count],
+      [`${name}.sum`, sum],
+      [`${name}.max`, max],
+    ]),
+  );
 
 /** One line a chunk, never one an item. */
 function logAnswer(

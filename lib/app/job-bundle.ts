@@ -57,6 +57,7 @@ export async function bundleJobBytes(reference: string): Promise<Uint8Array> {
       minifySyntax: true,
       alias: {
         'sluice/jobs/assessment': join(distFolder(), 'jobs/assessment.js'),
+        'sluice/sinks': join(distFolder(), 'sinks.js'),
         sluice: join(distFolder(), 'index.js'),
       },
       nodePaths: [nodeModules()],

@@ -6,6 +6,7 @@ export async function checkJobOptions(
   job: Job,
   given: Record<string, string>,
 ): Promise<Record<string, unknown>> {
+  for (const [name, value] of Object.entries(given)) refusePassword(job.name, name, value);
   if (job.options === undefined) {
     const [unknown] = Object.keys(given);
     if (unknown === undefined) return {};
@@ -22,4 +23,16 @@ export async function checkJobOptions(
   throw new SluiceError('USAGE', `Wrong option of job ${job.name}: ${lines.join('; ')}`, {
     hint: 'Options of a job are given as --option name=value.',
   });
+}
+
+const WITH_PASSWORD = /^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s]*:[^/?#@\s]+@/i;
+
+/** Options are kept in the batch's record and in its report. */
+function refusePassword(job: string, name: string, value: string): void {
+  if (!WITH_PASSWORD.test(value)) return;
+  throw new SluiceError(
+    'USAGE',
+    `Option '${name}' of job ${job} is a URL with a password: options are written to the report.`,
+    { hint: "Leave the password out (PGPASSWORD), or make the URL one of the job's secrets." },
+  );
 }

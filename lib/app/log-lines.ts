@@ -15,12 +15,13 @@ export interface LogLine {
   msg: string;
 }
 
-/** What the items of a batch logged so far, in input order: one chunk's lines in memory at a time. */
+/** What the items of a batch logged so far, round by round in input order: one chunk's lines in memory at a time. */
 export async function* logLines(
   { store, objects }: Pick<Place, 'store' | 'objects'>,
   batch: Batch,
 ): AsyncGenerator<LogLine> {
-  for (const id of stagesOf(batch)) {
+  const rounds = Array.from({ length: batch.round + 1 }, (_, round) => round);
+  for (const id of rounds.flatMap((round) => stagesOf({ id: batch.id, round }))) {
     const { rel } = await requireStage(store, id);
     let marks: StoredRecord | undefined;
     for (let chunk = 0; chunk < rel; chunk += 1) {

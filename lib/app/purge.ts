@@ -1,8 +1,10 @@
 import { SluiceError } from '../core/errors.ts';
 import { liveKey } from '../core/keys.ts';
+import { forgetEntry } from '../core/round-transitions.ts';
 import { hasEnded } from '../core/transitions.ts';
 import { type Batch, type LiveEntry, listBatches, readBatch } from '../engine/batch.ts';
 import type { Home } from './home.ts';
+import type { Place } from './place.ts';
 import { readReport } from './read-report.ts';
 
 export interface Purged {
@@ -41,7 +43,7 @@ export async function purgeBatch(home: Home, id: string): Promise<Purged> {
 /** Finished batches whose last item ended before `beforeMs` (milliseconds since 1970), oldest first. */
 export async function finishedBefore(home: Home, beforeMs: number): Promise<string[]> {
   const found: { id: string; at: number }[] = [];
-  for (const entry of await listBatches(home.store)) {
+  for (const entry of await listBatches(home.store, { all: true })) {
     const batch = await readBatch(home.store, entry.id);
     // The batch's own status: a process that died at its end may have left the entry open.
     if (!hasEnded(batch?.status ?? entry.status)) continue;
@@ -56,4 +58,24 @@ async function finishedAt(home: Home, entry: LiveEntry, batch: Batch | undefined
   if (batch === undefined) return entry.startedAt;
   const stored = await readReport(home, batch).catch(() => undefined);
   return stored === undefined ? entry.startedAt : Date.parse(stored.report.finishedAt);
+}
+
+/**
+ * Takes batches out of the list whose last failure was resolved by a later round before `beforeMs` (milliseconds since
+ * 1970). Parts, reports and the batch's own record stay: by its id it is still found, verified and retried.
+ * Where records expire (DynamoDB), the list entry goes soon after. Returns their ids.
+ */
+export async function forgetResolved(
+  { store, clock }: Pick<Place, 'store' | 'clock'>,
+  entries: readonly LiveEntry[],
+  beforeMs: number,
+): Promise<string[]> {
+  const forgotten: string[] = [];
+  const now = Math.floor(clock.now() / 1000);
+  for (const { id, round, resolvedAt } of entries) {
+    if (resolvedAt === undefined || resolvedAt > beforeMs) continue;
+    const { applied } = await store.change(liveKey(id), forgetEntry(round, beforeMs, now));
+    if (applied) forgotten.push(id);
+  }
+  return forgotten;
 }

@@ -11,7 +11,7 @@ export interface StoredReport {
   report: Report;
 }
 
-/** The report of a batch that has ended. Throws `STATE` while it has not, `DAMAGED` when it is gone. */
+/** The report of a round that has ended. Throws `STATE` while it has not, `DAMAGED` when it is gone. */
 export async function readReport(
   { objects, where = (key) => key }: Pick<Place, 'objects'> & Partial<Pick<Place, 'where'>>,
   batch: Batch,

@@ -3,13 +3,15 @@ import { resolve } from 'node:path';
 import { localWorkQueue } from '../adapters/local/work-queue.ts';
 import { SluiceError } from '../core/errors.ts';
 import type { Job, Limits } from '../core/job.ts';
-import { jobKey } from '../core/keys.ts';
+import { jobKey, roundJobKey } from '../core/keys.ts';
 import { type Settings, settingsOf } from '../core/options.ts';
+import { withQuotas } from '../core/quota-settings.ts';
 import type { ReaderOptions } from '../core/reader.ts';
 import { hasEnded } from '../core/transitions.ts';
 import { type Batch, readBatch } from '../engine/batch.ts';
 import { startBatch } from '../engine/start-batch.ts';
 import { openInput } from '../io/input.ts';
+import { linesProblem } from '../io/views.ts';
 import type { Parallel } from './attempts.ts';
 import { batchId } from './batch-id.ts';
 import type { DriveOptions } from './drive.ts';
@@ -49,8 +51,8 @@ export async function runBatch(home: Home, request: RunRequest): Promise<Taken> 
   const jobFile = await bundleJob(request.job, home.jobs);
   const job = await loadJob(jobFile.file);
   localSecrets(job, process.env);
-  const settings = localSettings(job, request.limits);
   const options = await checkJobOptions(job, request.options ?? {});
+  const settings = withQuotas(localSettings(job, request.limits), job, options);
   const input = await resolveInputs(request.inputs);
   const now = parseNow(request.now);
   const readerOptions = { ...job.input.options, ...request.readerOptions };
@@ -110,7 +112,7 @@ export async function resumeBatchById(home: Home, request: ResumeRequest): Promi
   const jobFile = await currentJob(home, batch);
   const job = await loadJob(jobFile.file);
   localSecrets(job, process.env);
-  const own = localSettings(job, request.limits);
+  const own = withQuotas(localSettings(job, request.limits), job, batch.options);
   const settings = {
     ...batch.settings,
     ...(request.limits?.concurrency === undefined ? {} : { concurrency: own.concurrency }),
@@ -121,7 +123,7 @@ export async function resumeBatchById(home: Home, request: ResumeRequest): Promi
 }
 
 /** The job's code as it is now; what the batch was started with when the file is gone. */
-async function currentJob(home: Home, batch: Batch): Promise<JobFile> {
+export async function currentJob(home: Home, batch: Batch): Promise<JobFile> {
   try {
     return await bundleJob(batch.jobRef, home.jobs);
   } catch (error) {
@@ -132,18 +134,18 @@ async function currentJob(home: Home, batch: Batch): Promise<JobFile> {
 
 /** The very bundle that the batch was started with. */
 export async function storedJob(home: Home, batch: Batch): Promise<JobFile> {
-  const bytes = await home.objects.get(jobKey(batch.id));
+  const bytes = await home.objects.get(roundJobKey(batch));
   if (bytes === undefined) {
     throw new SluiceError(
       'NOT_FOUND',
       `The job file of batch ${batch.id} is missing, here and at ${batch.jobRef}.`,
     );
   }
-  return { file: home.objects.path(jobKey(batch.id)), digest: batch.digest, bytes };
+  return { file: home.objects.path(roundJobKey(batch)), digest: batch.digest, bytes };
 }
 
 /** A CPU-bound job never gets more workers than cores: they would only take turns. */
-function localSettings(job: Job, limits: Limits | undefined): Settings {
+export function localSettings(job: Job, limits: Limits | undefined): Settings {
   const settings = settingsOf(job, limits);
   if (job.cpu !== true) return settings;
   const workers = Math.min(settings.workers, availableParallelism());
@@ -167,6 +169,11 @@ async function preflight(
   const bound = input.sources.map(boundSource);
   // Spooling needs a batch to spool into; there the planner says the same, as the batch's end.
   if (bound.some((source) => source.compressed || !source.seekable)) return;
+  const refuse = (problem: string | undefined): void => {
+    if (problem === undefined) return;
+    throw new SluiceError('BAD_INPUT', problem, { hint: 'Mend the input; nothing was started.' });
+  };
+  if (job.input.lines !== undefined) return refuse(await linesProblem(job.input, bound));
   const { chunk, chunkBytes, maxRecordBytes } = settings;
   const limits = { items: chunk, bytes: chunkBytes, maxRecordBytes };
   const opened = openInput({
@@ -177,8 +184,5 @@ async function preflight(
     objects: home.objects,
     batch: 'preflight',
   });
-  const problem = await opened.prepare();
-  if (problem !== undefined) {
-    throw new SluiceError('BAD_INPUT', problem, { hint: 'Mend the input; nothing was started.' });
-  }
+  refuse(await opened.prepare());
 }

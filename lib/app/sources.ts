@@ -1,10 +1,9 @@
-import { existsSync, statSync } from 'node:fs';
-import { basename, resolve } from 'node:path';
-import { glob, isDynamicPattern } from 'tinyglobby';
+import { basename } from 'node:path';
 import { SluiceError } from '../core/errors.ts';
 import type { SourcePin } from '../core/records.ts';
-import { fileSource, pinFile } from '../io/local-file.ts';
+import { fileSource } from '../io/local-file.ts';
 import { type BoundSource, stdinSource } from '../io/source.ts';
+import { type PinOptions, pinInput } from './input-paths.ts';
 
 /** The input that a person named, pinned. */
 export interface ResolvedInput {
@@ -18,36 +17,21 @@ const STDIN = 'stdin';
 /** The pin of this very process's standard input: no other process or thread can read it. */
 let ownStdin: string | undefined;
 
-/** Files, glob patterns (sorted by path) or `-`; the order given is the order of the items. */
-export async function resolveInputs(inputs: readonly string[]): Promise<ResolvedInput> {
+/** Files, folders, glob patterns (sorted by path), manifests or `-`; the order given is the order of the items. */
+export async function resolveInputs(
+  inputs: readonly string[],
+  options: PinOptions = {},
+): Promise<ResolvedInput> {
   if (inputs.length === 0) {
     throw new SluiceError('USAGE', 'No input was given.', {
       hint: "Name one or more files, a pattern such as 'data/*.csv', or - for standard input.",
     });
   }
   if (inputs.includes('-')) return stdinInput(inputs);
-  const paths: string[] = [];
-  for (const input of inputs) paths.push(...(await pathsOf(input)));
-  const sources = await Promise.all(paths.map((path) => pinFile(resolve(path))));
+  const sources: SourcePin[] = [];
+  for (const input of inputs) for (const pin of await pinInput(input, options)) sources.push(pin);
   const name = inputs.length === 1 ? basename(inputs[0] as string) : `${inputs.length} inputs`;
   return { name, sources };
-}
-
-async function pathsOf(input: string): Promise<string[]> {
-  if (existsSync(input)) {
-    if (!statSync(input).isDirectory()) return [input];
-    throw new SluiceError('BAD_INPUT', `${input} is a folder, not a file.`, {
-      hint: `Name its files with a pattern, such as '${input}/*.csv'.`,
-    });
-  }
-  if (!isDynamicPattern(input)) {
-    throw new SluiceError('NOT_FOUND', `There is no file ${input}.`, { hint: 'Check the path.' });
-  }
-  const found = await glob(input, { onlyFiles: true, expandDirectories: false, dot: false });
-  if (found.length > 0) return found.sort();
-  throw new SluiceError('NOT_FOUND', `No file matches the pattern '${input}'.`, {
-    hint: 'Patterns know *, **, ?, [a-z] and {a,b}; quote them so that the shell leaves them alone.',
-  });
 }
 
 /** What comes through a pipe cannot be known beforehand: each time is a batch of its own. */

@@ -47,5 +47,10 @@ async function stop(home: Home, id: string, stopAs: 'pause' | 'cancel'): Promise
   }
   // A window of 0: this process releases nothing, whatever it sees.
   const ports = { store: home.store, log: home.log, queue: localWorkQueue(home.clock), window: 0 };
-  return stopBatch(ports, id, { stop: stopAs, reason: `by a person (${stopAs})` });
+  return stopBatch(ports, id, { stop: stopAs, reason: byPerson(stopAs) });
 }
+
+const byPerson = (stopAs: 'pause' | 'cancel'): string => `by a person (${stopAs})`;
+
+export const isByPerson = (reason: string | undefined): boolean =>
+  reason === undefined || reason === byPerson('pause');

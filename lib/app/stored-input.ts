@@ -1,13 +1,13 @@
 import { SluiceError } from '../core/errors.ts';
 import type { Job } from '../core/job.ts';
 import { inputKey } from '../core/keys.ts';
-import type { Settings } from '../core/options.ts';
 import type { SourcePin } from '../core/records.ts';
 import type { StoredInput } from '../engine/start-batch.ts';
 import { openInput } from '../io/input.ts';
 import type { BoundSource } from '../io/source.ts';
 import type { Input } from '../ports/input.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
+import { type InputOf, inputOfRound } from './round-of.ts';
 
 export interface StoredInputOptions {
   objects: ObjectStore;
@@ -16,12 +16,14 @@ export interface StoredInputOptions {
   bind(pin: SourcePin): BoundSource;
 }
 
-export type InputOpener = (batch: { id: string; settings: Settings }) => Promise<Input>;
+export type InputOpener = (batch: InputOf) => Promise<Input>;
+
+const OPEN_KEPT = 16;
 
 /** Opens the stored input of batches, each once per thread: layouts and file handles stay open. */
 export function storedInputOpener({ objects, job, bind }: StoredInputOptions): InputOpener {
   const opened = new Map<string, Promise<Input>>();
-  const open = async ({ id, settings }: { id: string; settings: Settings }): Promise<Input> => {
+  const open = async ({ id, settings }: InputOf): Promise<Input> => {
     const bytes = await objects.get(inputKey(id));
     if (bytes === undefined) {
       throw new SluiceError('NOT_FOUND', `The input list of batch ${id} is missing.`, {
@@ -39,13 +41,16 @@ export function storedInputOpener({ objects, job, bind }: StoredInputOptions): I
       batch: id,
     });
   };
-  return (batch) => {
+  const openOnce = (batch: InputOf): Promise<Input> => {
     const known = opened.get(batch.id);
     if (known !== undefined) return known;
     const input = open(batch);
     opened.set(batch.id, input);
+    // An environment lives for days; the pins of 100,000 objects are 30 MB.
+    if (opened.size > OPEN_KEPT) opened.delete(opened.keys().next().value as string);
     // What failed once (a store that did not answer) is asked for again.
     input.catch(() => opened.delete(batch.id));
     return input;
   };
+  return async (batch) => inputOfRound(batch, await openOnce(batch), objects);
 }

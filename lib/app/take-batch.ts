@@ -1,7 +1,7 @@
 import { LEASE_MS } from '../adapters/local/checkpoint-store.ts';
 import { SluiceError } from '../core/errors.ts';
 import type { Job } from '../core/job.ts';
-import { batchKey, jobKey, runnerKey } from '../core/keys.ts';
+import { batchKey, roundJobKey, runnerKey } from '../core/keys.ts';
 import type { Settings } from '../core/options.ts';
 import { clearStop, dropRunner, hasEnded, takeRunner } from '../core/transitions.ts';
 import { type Batch, readBatch } from '../engine/batch.ts';
@@ -139,7 +139,9 @@ async function continueBatch(
     );
   }
   if (sameCode && batch.stop === 'none') return;
-  if (!sameCode) await home.objects.put(jobKey(batch.id), jobFile.bytes);
+  if (!sameCode) {
+    await home.objects.put(roundJobKey({ ...batch, digest: jobFile.digest }), jobFile.bytes);
+  }
   await home.store.change(batchKey(batch.id), clearStop(batch.round, jobFile.digest));
 }
 

@@ -55,9 +55,9 @@ export function openThreadAttempt(seat: ThreadSeat, options: ThreadAttemptOption
       const finish = whole ? partKey(spec.id, spec.epoch) : undefined;
       try {
         const answer = await line.ask({ op: 'work', until, finish }, { hung: watch.hung });
-        const { cursor, state, part } = answer as WorkedByThread;
+        const { part, ...done } = answer as WorkedByThread;
         if (finish !== undefined && part !== undefined) ready = { key: finish, part };
-        return { cursor, state };
+        return done;
       } finally {
         watch.end();
       }

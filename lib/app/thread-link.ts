@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { SluiceError } from '../core/errors.ts';
 import { checkOption, OPTIONS } from '../core/options.ts';
 import type { ControlState } from '../engine/engine.ts';
+import type { Quotas } from '../ports/quotas.ts';
 import {
   SLOT_BEAT,
   SLOT_INDEX,
@@ -12,6 +13,8 @@ import {
   type ThreadAnswer,
   type ThreadAsk,
   type ThreadData,
+  type ThreadMet,
+  type ThreadNeed,
 } from './thread-wire.ts';
 
 const here = createRequire(import.meta.url);
@@ -46,10 +49,12 @@ export interface ThreadLink {
   /** Index of the item that started last. */
   index(): number;
   end(): Promise<void>;
+  /** Ends it after it has closed what it holds open. */
+  shut(): Promise<void>;
   readonly dead: boolean;
 }
 
-export function startThread(data: Omit<ThreadData, 'shared'>): ThreadLink {
+export function startThread(data: Omit<ThreadData, 'shared'>, quotas: Quotas): ThreadLink {
   const shared = new Int32Array(new SharedArrayBuffer(SLOTS * 4));
   const worker = new Worker(here.resolve('#thread'), {
     workerData: { ...data, shared } satisfies ThreadData,
@@ -68,7 +73,11 @@ export function startThread(data: Omit<ThreadData, 'shared'>): ThreadLink {
     }
     waiting.clear();
   };
-  worker.on('message', (answer: ThreadAnswer) => {
+  worker.on('message', (answer: ThreadAnswer | ThreadNeed) => {
+    if ('need' in answer) {
+      void met(quotas, answer).then((value) => worker.postMessage(value));
+      return;
+    }
     const call = waiting.get(answer.id);
     waiting.delete(answer.id);
     if ('fault' in answer) call?.reject(toError(answer.fault));
@@ -77,7 +86,7 @@ export function startThread(data: Omit<ThreadData, 'shared'>): ThreadLink {
   worker.on('error', die);
   worker.on('exit', die);
   worker.unref();
-  return {
+  const link: ThreadLink = {
     call(ask) {
       if (dead) return Promise.reject(new ThreadDied(Atomics.load(shared, SLOT_INDEX), undefined));
       return new Promise((resolve, reject) => {
@@ -92,11 +101,36 @@ export function startThread(data: Omit<ThreadData, 'shared'>): ThreadLink {
     async end() {
       await worker.terminate();
     },
+    async shut() {
+      let cancel: NodeJS.Timeout | undefined;
+      const late = new Promise<void>((resolve) => {
+        cancel = setTimeout(resolve, SHUT_MS);
+      });
+      const shut = link.call({ attempt: 0, call: { op: 'shut' }, opening: undefined });
+      await Promise.race([shut.catch(() => undefined), late]);
+      clearTimeout(cancel);
+      await worker.terminate();
+    },
     get dead() {
       return dead;
     },
   };
+  return link;
 }
+
+/** One quota service a process: a thread asks for its slots here. */
+async function met(quotas: Quotas, { need, of }: ThreadNeed): Promise<ThreadMet> {
+  try {
+    const value =
+      of.op === 'lease' ? await quotas.lease(of.ask) : await quotas.blocked(of.ask, of.waitMs);
+    return { met: need, value: value ?? undefined, error: undefined };
+  } catch (error) {
+    return { met: need, value: undefined, error: (error as Error).message };
+  }
+}
+
+/** A database that does not answer must not hold up the end. */
+const SHUT_MS = 2_000;
 
 function toError({
   message,

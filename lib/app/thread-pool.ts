@@ -1,4 +1,5 @@
 import { newSemaphore } from '../pool/semaphore.ts';
+import type { Quotas } from '../ports/quotas.ts';
 import type { Home } from './home.ts';
 import type { JobFile } from './job-file.ts';
 import type { ThreadPlace, ThreadSeat } from './thread-attempt.ts';
@@ -32,7 +33,7 @@ interface Member {
 }
 
 export function newThreadPool(
-  { home, jobFile }: { home: Home; jobFile: JobFile },
+  { home, jobFile, quotas }: { home: Home; jobFile: JobFile; quotas: Quotas },
   size: number,
 ): ThreadPool {
   const places = size * LANES;
@@ -45,12 +46,8 @@ export function newThreadPool(
   const start = (): Member => {
     started += 1;
     const worker = names.pop() ?? `${home.host.id}#${started}`;
-    const thread = startThread({
-      objects: home.folder,
-      jobFile: jobFile.file,
-      worker,
-      process: home.host.id,
-    });
+    const data = { objects: home.folder, jobFile: jobFile.file, worker, process: home.host.id };
+    const thread = startThread(data, quotas);
     const member = { thread, worker, lanes: new Array<boolean>(LANES).fill(false) };
     members.push(member);
     return member;
@@ -74,7 +71,7 @@ export function newThreadPool(
     members = [];
     for (const { thread, worker } of unused) {
       names.push(worker);
-      void thread.end();
+      void thread.shut();
     }
   };
   const watchIdle = (): void => {
@@ -106,7 +103,7 @@ export function newThreadPool(
     },
     async close() {
       clearTimeout(idle);
-      await Promise.all(members.map(({ thread }) => thread.end()));
+      await Promise.all(members.map(({ thread }) => thread.shut()));
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { ItemError, SluiceErrorCode } from '../core/errors.ts';
-import type { Settings } from '../core/options.ts';
-import type { AttemptSpec, ControlState, PartSummary } from '../engine/engine.ts';
+import type { AttemptSpec, ControlState, PartSummary, Worked } from '../engine/engine.ts';
+import type { SlotAnswer, SlotAsk } from '../ports/quotas.ts';
+import type { InputOf } from './round-of.ts';
 
 /** What a thread is started with. */
 export interface ThreadData {
@@ -33,9 +34,7 @@ export const SLOTS = LANES + 2;
 export const STATES: readonly ControlState[] = ['go', 'pause', 'cancel', 'drain', 'lost'];
 
 /** What an attempt needs beside its spec; plain data, under 4 KB. */
-export interface ThreadBatch {
-  id: string;
-  settings: Settings;
+export interface ThreadBatch extends InputOf {
   options: Record<string, unknown>;
   now: number;
 }
@@ -49,7 +48,8 @@ export interface ThreadOpening {
   verdicts: [number, ItemError][];
 }
 
-export type ThreadCall =
+/** What an attempt in a thread is asked to do. */
+export type AttemptCall =
   /** `finish`: when the chunk's end is reached, the part of that key comes back with the answer. */
   | { op: 'work'; until: number; finish: string | undefined }
   | { op: 'fail'; error: ItemError }
@@ -57,15 +57,16 @@ export type ThreadCall =
   | { op: 'write'; key: string }
   | { op: 'close' };
 
+/** The last call of all, `shut`, closes what the thread holds open. */
+export type ThreadCall = AttemptCall | { op: 'shut' };
+
 /** A part as the thread made it: the main thread stores it. */
 export interface WrittenByThread {
   summary: PartSummary;
   body: Uint8Array<ArrayBuffer>;
 }
 
-export interface WorkedByThread {
-  cursor: number;
-  state: ControlState;
+export interface WorkedByThread extends Worked {
   part: WrittenByThread | undefined;
 }
 
@@ -75,6 +76,17 @@ export interface ThreadAsk {
   attempt: number;
   call: ThreadCall;
   opening: ThreadOpening | undefined;
+}
+
+/** What a thread asks of main's quota service, and its answer. */
+export interface ThreadNeed {
+  need: number;
+  of: { op: 'lease'; ask: SlotAsk } | { op: 'blocked'; ask: SlotAsk; waitMs: number };
+}
+export interface ThreadMet {
+  met: number;
+  value: SlotAnswer | undefined;
+  error: string | undefined;
 }
 
 export type ThreadAnswer =

@@ -7,14 +7,18 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../adapters/local/clock.ts';
 import { localHost } from '../adapters/local/host.ts';
 import { localObjectStore } from '../adapters/local/object-store.ts';
+import { openSqlite } from '../adapters/local/sqlite.ts';
 import type { Job } from '../core/job.ts';
 import { openAttempt } from '../engine/attempt.ts';
 import type { Attempt, ControlState } from '../engine/engine.ts';
+import { newShared } from '../pool/shared.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
+import type { Quotas, SlotAnswer } from '../ports/quotas.ts';
 import { inputOpener } from './input-of.ts';
 import { loadJob } from './load-job.ts';
 import { localSecrets } from './local-secrets.ts';
 import {
+  type AttemptCall,
   SLOT_BEAT,
   SLOT_INDEX,
   SLOT_STATE,
@@ -23,6 +27,8 @@ import {
   type ThreadAsk,
   type ThreadCall,
   type ThreadData,
+  type ThreadMet,
+  type ThreadNeed,
   type ThreadOpening,
   type WorkedByThread,
   type WrittenByThread,
@@ -36,6 +42,7 @@ const controlOf = (lane: number) => ({
   state: (): ControlState => STATES[Atomics.load(shared, SLOT_STATE + lane)] ?? 'lost',
 });
 
+const held = newShared();
 let job: Promise<Job> | undefined;
 let inputOf: ReturnType<typeof inputOpener> | undefined;
 const attempts = new Map<number, Attempt>();
@@ -50,11 +57,37 @@ const keep: ObjectStore['put'] = async (key, body) => {
   puts.set(key, own);
 };
 
+/** What was asked of main's quota service and is not answered yet. */
+const needs = new Map<number, { resolve(value: never): void; reject(error: Error): void }>();
+let lastNeed = 0;
+const ask = <T>(of: ThreadNeed['of']): Promise<T> =>
+  new Promise((resolve, reject) => {
+    lastNeed += 1;
+    needs.set(lastNeed, { resolve, reject });
+    parentPort?.postMessage({ need: lastNeed, of } satisfies ThreadNeed);
+  });
+function arrived({ met, value, error }: ThreadMet): void {
+  const need = needs.get(met);
+  needs.delete(met);
+  if (error === undefined) need?.resolve(value as never);
+  else need?.reject(new Error(error));
+}
+const quotas: Quotas = {
+  lease: (wanted) => ask<SlotAnswer>({ op: 'lease', ask: wanted }),
+  blocked: ({ plan, key }, waitMs) =>
+    ask<void>({ op: 'blocked', ask: { plan, key, calls: 0, withinMs: 0 }, waitMs }),
+};
+
 async function answer({ attempt: name, call, opening }: ThreadAsk): Promise<unknown> {
   Atomics.add(shared, SLOT_BEAT, 1);
+  if (call.op === 'shut') return held.close();
   if (opening !== undefined) attempts.set(name, await open(opening));
   const attempt = attempts.get(name);
   if (attempt === undefined) throw new Error(`Attempt ${name} is not open in this thread.`);
+  return act(name, attempt, call);
+}
+
+async function act(name: number, attempt: Attempt, call: AttemptCall): Promise<unknown> {
   switch (call.op) {
     case 'work':
       return inTurn(() => work(attempt, call));
@@ -83,9 +116,9 @@ async function work(
   attempt: Attempt,
   { until, finish }: Extract<ThreadCall, { op: 'work' }>,
 ): Promise<WorkedByThread> {
-  const { cursor, state } = await attempt.work(until);
-  const ended = finish !== undefined && cursor === until && state === 'go';
-  return { cursor, state, part: ended ? await written(attempt, finish) : undefined };
+  const worked = await attempt.work(until);
+  const ended = finish !== undefined && worked.cursor === until && worked.state === 'go';
+  return { ...worked, part: ended ? await written(attempt, finish) : undefined };
 }
 
 /** The part goes to the main thread, whose event loop is free: here each step of a put would wait for items. */
@@ -115,6 +148,10 @@ async function open({ lane, spec, batch, verdicts }: ThreadOpening): Promise<Att
     worker,
     process: home,
     verdicts: new Map(verdicts),
+    shared: held,
+    sqlite: openSqlite,
+    quotas,
+    waiting: () => void Atomics.add(shared, SLOT_BEAT, 1),
     starting(index: number) {
       Atomics.store(shared, SLOT_INDEX, index);
       Atomics.add(shared, SLOT_BEAT, 1);
@@ -130,7 +167,8 @@ function transfersOf({ op }: ThreadCall, value: unknown): ArrayBuffer[] {
   return part === undefined ? [] : [part.body.buffer];
 }
 
-parentPort?.on('message', (ask: ThreadAsk) => {
+parentPort?.on('message', (ask: ThreadAsk | ThreadMet) => {
+  if ('met' in ask) return arrived(ask);
   const { id, call } = ask;
   void answer(ask).then(
     (value) =>

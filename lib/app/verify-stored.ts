@@ -41,7 +41,9 @@ export async function homeInput(home: Home, batch: Batch): Promise<OpenedInput> 
       return { why: 'it was not read, since the stored job file is not the recorded one' };
     }
     const job = await loadJob(jobFile.file);
-    return { input: await inputOpener(home.objects, job)(batch) };
+    return {
+      input: await inputOpener(home.objects, job)({ ...batch, round: 0, filter: undefined }),
+    };
   } catch (error) {
     return { why: (error as Error).message };
   }

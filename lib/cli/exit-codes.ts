@@ -17,7 +17,8 @@ export function exitOfReport({
   status,
   failed,
   stalled,
-}: Pick<Report, 'status' | 'failed' | 'stalled'>): number {
+  notRun,
+}: Pick<Report, 'status' | 'failed' | 'stalled' | 'notRun'>): number {
   switch (status) {
     case 'stopped':
       return EXIT.threshold;
@@ -25,7 +26,8 @@ export function exitOfReport({
     case 'cancelled':
       return EXIT.error;
     case 'done':
-      return failed + stalled > 0 ? EXIT.failures : EXIT.ok;
+      // Not run: what a round before was cancelled over, and this one did not take.
+      return failed + stalled + notRun > 0 ? EXIT.failures : EXIT.ok;
   }
 }
 

@@ -38,12 +38,15 @@ export function newPace(): Pace {
   };
 }
 
-/** Milliseconds to go at this rate; undefined while it or the total is unknown. */
+/** Milliseconds to go at this rate, and not less than a quota takes; undefined while the rate or the total is unknown. */
 export function etaMs(
-  done: number,
-  total: number | undefined,
+  {
+    done,
+    total,
+    itemMs = 0,
+  }: { done: number; total: number | undefined; itemMs?: number | undefined },
   rate: number | undefined,
 ): number | undefined {
   if (total === undefined || rate === undefined) return undefined;
-  return (Math.max(0, total - done) / rate) * 1000;
+  return Math.max(0, total - done) * Math.max(1000 / rate, itemMs);
 }

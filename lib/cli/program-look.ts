@@ -62,6 +62,7 @@ function addResults(program: Command, act: Act): void {
     .description('summary of a finished batch, and where its files are')
     .option('--details', 'every item with its attempt facts, one JSON line each')
     .option('--save <folder>', "copy the report's files into a folder")
+    .option('--round <n>', 'as it was after an earlier round, from 0 (default: the newest)')
     .action((batch: string, flags: ReportFlags, command: Command) =>
       act(command, async (cli) =>
         (await import('./report.ts')).reportCommand(cli, { batch, flags }),
@@ -77,6 +78,10 @@ function addResults(program: Command, act: Act): void {
     .command('purge [batch]')
     .description('delete all that finished batches left')
     .option('--older-than <time>', "all that ended longer ago, such as '30d'")
+    .option(
+      '--resolved',
+      'only take batches whose failures were all resolved out of the list; parts and reports stay',
+    )
     .option('--yes', 'do not ask')
     .action((batch: string | undefined, flags: PurgeFlags, command: Command) =>
       act(command, async (cli) => (await import('./purge.ts')).purgeCommand(cli, { batch, flags })),

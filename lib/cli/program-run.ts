@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { DELIMITER_NAMES } from './flags.ts';
 import type { Act } from './program.ts';
+import type { RetryFlags } from './retry.ts';
 import type { ResumeFlags, RunFlags } from './run.ts';
 import type { SubmitFlags } from './submit.ts';
 
@@ -9,11 +10,15 @@ Examples:
   sluice run odds seasons/*.csv --option commission=2%
   sluice run ./job.ts items.csv --concurrency 8 --workers 2 --tolerate 1%
   cat items.ndjson | sluice run ./job.ts -
-  sluice run odds .sluice/batches/<batch>/r0/failures.jsonl    failed rows once more
+  sluice run odds .sluice/batches/<batch>/r0/failures.jsonl    failed rows as a batch of their own
 
 The same unchanged input, job and options are the same batch: running it again resumes it, or says that
 it is done. A flag wins over SLUICE_CONCURRENCY and SLUICE_WORKERS, which win over the job's own limits.
 `;
+
+/** After an unknown option: most often it is one of the job's own. */
+const JOB_OPTIONS =
+  '(an option of the job itself is given as --option name=value; --help lists the others)';
 
 // The actions are loaded when they run: --help and --version then need no database and no bundler.
 
@@ -31,6 +36,7 @@ export function addRunCommands(program: Command, act: Act): void {
     .action((batch: string, flags: ResumeFlags, command: Command) =>
       act(command, async (cli) => (await import('./run.ts')).resumeCommand(cli, { batch, flags })),
     );
+  addRetry(program, act);
   program
     .command('pause <batch>')
     .description('stop a batch after a checkpoint; resume goes on')
@@ -49,7 +55,10 @@ export function addRunCommands(program: Command, act: Act): void {
 function addRun(program: Command, act: Act): void {
   const run = program
     .command('run <job> <inputs...>')
-    .description('run a job (built-in name or job file) over files, patterns, or - for stdin');
+    .description(
+      'run a job (built-in name or job file) over files, folders, patterns, manifests, or - for stdin',
+    )
+    .showHelpAfterError(JOB_OPTIONS);
   addWidth(run)
     .option('--chunk <items>', 'items per chunk: the unit of checkpoint and repeat')
     .option('--tolerate <n|p%>', 'failed items that are tolerated; more stop the batch')
@@ -70,10 +79,43 @@ function addRun(program: Command, act: Act): void {
     );
 }
 
+const RETRY_EXAMPLES = `
+Examples:
+  sluice retry <batch> --dry-run            how many would run, and why the others would not
+  sluice retry <batch> --code TIMEOUT --code SERVER_ERROR
+  sluice retry <batch> --first 10           try a few before the rest
+
+A retry is a new round of the batch: nothing of an earlier round is rewritten, and the report shows every
+round. The items see the same record, options, now and random numbers as before.
+`;
+
+function addRetry(program: Command, act: Act): void {
+  const retry = program
+    .command('retry <batch>')
+    .description('run failed items of a batch that has ended once more, as its next round')
+    .option('--code <code>', 'only failures of this code (repeatable)', collect, [])
+    .option('--key <key>', 'only the item of this key (repeatable)', collect, [])
+    .option('--first <n>', 'at most so many, in input order')
+    .option('--stalled', 'stalled items too: the remote may still work on them')
+    .option('--dry-run', 'only say how many would run, and why the others would not');
+  addWidth(retry)
+    .option('--tolerate <n|p%>', 'failed items that the round tolerates (default: all)')
+    .option('--wait', 'with --stack: follow the round to its end')
+    .addOption(acceptCode())
+    .addOption(detailsOption())
+    .addHelpText('after', RETRY_EXAMPLES)
+    .action((batch: string, flags: RetryFlags, command: Command) =>
+      act(command, async (cli) => (await import('./retry.ts')).retryCommand(cli, { batch, flags })),
+    );
+}
+
 function addSubmit(program: Command, act: Act): void {
   program
     .command('submit <job> <files...>')
-    .description('upload files to a stack (--stack): each becomes a batch of the job')
+    .description(
+      'upload files to a stack (--stack): each becomes a batch, s3://bucket/data/... is one',
+    )
+    .showHelpAfterError(JOB_OPTIONS)
     .option('--wait', 'follow each batch to its end; the exit code is then its own')
     .option('--chunk <items>', 'items per chunk')
     .option('--concurrency <n>', "items in flight per worker, at most the job's own")

@@ -15,6 +15,7 @@ Examples:
   sluice run odds season-*.csv              the built-in odds job over some files
   sluice run ./job.ts items.ndjson --workers 4
   sluice items <batch> --status failed      what failed, and why
+  sluice retry <batch>                      run what failed once more
   sluice resume <batch>                     go on after a pause, Ctrl-C or a crash
 
 Exit codes:

@@ -43,7 +43,7 @@ export function plainLine({ progress, rate, elsewhere }: Shown): string {
 function speed({ state }: Progress, rate: number | undefined): string[] {
   const { doneItems: done, totalItems: total } = state;
   if (total !== undefined && done >= total) return ['writing the report'];
-  const eta = etaMs(done, total, rate);
+  const eta = etaMs({ done, total, itemMs: state.batch.settings.quota?.itemMs }, rate);
   return [
     ...(rate === undefined ? [] : [formatRate(rate, ' ')]),
     ...(eta === undefined ? [] : [`ETA ${formatDuration(eta)}`]),

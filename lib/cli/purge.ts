@@ -1,16 +1,19 @@
 import { createInterface } from 'node:readline/promises';
 import type { Home } from '../app/home.ts';
 import { placeOfHome, requireBatch } from '../app/place.ts';
-import { finishedBefore, type Purged, purgeBatch } from '../app/purge.ts';
+import { finishedBefore, forgetResolved, type Purged, purgeBatch } from '../app/purge.ts';
 import { parseDuration } from '../core/duration.ts';
 import { SluiceError } from '../core/errors.ts';
 import { formatBytes } from '../core/format.ts';
 import { hasEnded } from '../core/transitions.ts';
+import { listBatches } from '../engine/batch.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Cli } from './terminal.ts';
 import { inHome } from './with-home.ts';
+import { inPlace } from './with-place.ts';
 
 export interface PurgeFlags {
+  resolved?: boolean;
   olderThan?: string;
   yes?: boolean;
 }
@@ -19,6 +22,7 @@ export async function purgeCommand(
   cli: Cli,
   { batch, flags }: { batch: string | undefined; flags: PurgeFlags },
 ): Promise<number> {
+  if (flags.resolved === true) return purgeResolved(cli, batch, flags);
   // Also where the environment names it: what is deleted must be where the person thinks it is.
   if (cli.stack !== undefined) {
     throw new SluiceError('USAGE', `purge works on a home only, not on stack ${cli.stack}.`, {
@@ -40,6 +44,35 @@ export async function purgeCommand(
     const bytes = purged.reduce((sum, one) => sum + one.bytes, 0);
     if (cli.json) await cli.out(`${JSON.stringify({ purged, bytes })}\n`);
     else await cli.out(purgedText(purged, bytes));
+    return EXIT.ok;
+  });
+}
+
+/** Nothing is deleted that could be missed, so nobody is asked; a stack can do it by itself (-c purgeResolved=30d). */
+async function purgeResolved(
+  cli: Cli,
+  batch: string | undefined,
+  { olderThan }: PurgeFlags,
+): Promise<number> {
+  if (batch !== undefined || olderThan === undefined) {
+    throw new SluiceError(
+      'USAGE',
+      'purge --resolved takes --older-than with an age, and no batch.',
+      {
+        hint: `Such as: ${cli.command('purge --resolved --older-than 30d')}`,
+      },
+    );
+  }
+  const age = parseDuration('--older-than', olderThan);
+  return inPlace(cli, async (place) => {
+    const entries = await listBatches(place.store);
+    const forgotten = await forgetResolved(place, entries, place.clock.now() - age);
+    if (cli.json) await cli.out(`${JSON.stringify({ forgotten })}\n`);
+    else if (forgotten.length === 0) await cli.out('No batch was resolved that long ago.\n');
+    else {
+      const lines = forgotten.map((id) => `forgot    ${id}, its parts and reports stay`);
+      await cli.out(`${lines.join('\n')}\n`);
+    }
     return EXIT.ok;
   });
 }

@@ -4,7 +4,9 @@ import { saveReport } from '../app/save-report.ts';
 import { SluiceError } from '../core/errors.ts';
 import type { Batch } from '../engine/batch.ts';
 import { items } from '../engine/items.ts';
+import { batchInRound } from '../engine/rounds.ts';
 import { EXIT } from './exit-codes.ts';
+import { wholeNumber } from './flags.ts';
 import { newLines } from './lines.ts';
 import { showReport } from './show-end.ts';
 import { type Cli, shortPath } from './terminal.ts';
@@ -14,6 +16,8 @@ export interface ReportFlags {
   details?: boolean;
   /** Folder into which the report's files are copied. */
   save?: string;
+  /** Of an earlier round. */
+  round?: string;
 }
 
 export async function reportCommand(
@@ -21,11 +25,16 @@ export async function reportCommand(
   { batch: id, flags }: { batch: string; flags: ReportFlags },
 ): Promise<number> {
   const { details, save } = flags;
+  const round =
+    flags.round === undefined
+      ? undefined
+      : wholeNumber('--round', flags.round, { min: 0, unit: 'round, from 0' });
   if (details && save !== undefined) {
     throw new SluiceError('USAGE', '--details and --save cannot be used together.');
   }
   return inPlace(cli, async (place) => {
-    const batch = await requireBatch(place, id);
+    const newest = await requireBatch(place, id);
+    const batch = round === undefined ? newest : await inRound(place, newest, round);
     if (details) {
       await streamDetails(cli, place, batch);
       return EXIT.ok;
@@ -40,6 +49,13 @@ export async function reportCommand(
     else if (cli.json) await cli.out(Buffer.from(bytes).toString());
     else await showReport(cli, place, { batch, report });
     return EXIT.ok;
+  });
+}
+
+async function inRound(place: Place, newest: Batch, round: number): Promise<Batch> {
+  if (round <= newest.round) return batchInRound(place.store, newest, round);
+  throw new SluiceError('NOT_FOUND', `Batch ${newest.id} has no round ${round}.`, {
+    hint: `Its newest is round ${newest.round}.`,
   });
 }
 

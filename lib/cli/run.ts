@@ -6,6 +6,7 @@ import { type RunRequest, resumeBatchById, runBatch } from '../app/run-batch.ts'
 import { standing } from '../app/runner.ts';
 import type { Taken } from '../app/take-batch.ts';
 import { SluiceError } from '../core/errors.ts';
+import { shareWords } from '../core/quota-settings.ts';
 import { hasEnded } from '../core/transitions.ts';
 import type { Batch } from '../engine/batch.ts';
 import { EXIT } from './exit-codes.ts';
@@ -64,7 +65,7 @@ export async function resumeCommand(
   cli: Cli,
   { batch, flags }: { batch: string; flags: ResumeFlags },
 ): Promise<number> {
-  if (cli.stack !== undefined) refuseWidth(flags);
+  if (cli.stack !== undefined) refuseWidth('resume', flags);
   const { concurrency, workers } = limitsOf(flags, process.env);
   const request = {
     batch,
@@ -85,12 +86,12 @@ export async function resumeCommand(
 }
 
 /** The functions of a stack have the limits that they were deployed with. */
-function refuseWidth(flags: ResumeFlags): void {
+export function refuseWidth(command: string, flags: ResumeFlags): void {
   const given = (['concurrency', 'workers', 'parallel', 'details'] as const).find(
     (name) => flags[name] !== undefined,
   );
   if (given === undefined) return;
-  throw new SluiceError('USAGE', `resume on a stack does not take --${given}.`, {
+  throw new SluiceError('USAGE', `${command} on a stack does not take --${given}.`, {
     hint: 'A stack works with the limits that its jobs were deployed with.',
   });
 }
@@ -142,6 +143,8 @@ export async function driveBatch(
 }
 
 function sayBatch(cli: Cli, batch: Batch, how: 'new' | 'resumed' | 'ended'): void {
+  const share = how === 'ended' ? undefined : shareWords(batch.settings);
+  if (share !== undefined) cli.say(share);
   if (how === 'new') cli.say(`Batch ${batch.id}`);
   else if (how === 'resumed') cli.say(`Batch ${batch.id} goes on where it was.`);
   else {

@@ -1,5 +1,7 @@
 import { readReport } from '../app/read-report.ts';
+import { isByPerson } from '../app/stop.ts';
 import type { Taken } from '../app/take-batch.ts';
+import { visible } from '../core/format.ts';
 import { isoTime } from '../core/iso-time.ts';
 import { type ReportFile, reportKey } from '../core/keys.ts';
 import type { Report } from '../core/report.ts';
@@ -34,12 +36,16 @@ export async function showEnd(
   const resume = cli.command(`resume ${batch.id}`);
   const amount = total === undefined ? `${done} items` : `${done} of ${total} items`;
   cli.say(`Batch ${batch.id} is ${standing}: ${amount} done, all of it kept.`);
+  // Paused by a person: they know why. By the engine: what is to be mended first.
+  const reason = driven === 'paused' && !isByPerson(batch.reason) ? batch.reason : undefined;
+  if (reason !== undefined) cli.say(`Why: ${visible(reason)}`);
   cli.say(`Go on with: ${resume}`);
   if (cli.json) {
     await cli.out(
-      `${JSON.stringify({ batch: batch.id, job: batch.job, status: standing, startedAt: isoTime(batch.startedAt), doneItems: done, totalItems: total ?? null, resume })}\n`,
+      `${JSON.stringify({ batch: batch.id, job: batch.job, status: standing, startedAt: isoTime(batch.startedAt), doneItems: done, totalItems: total ?? null, ...(reason === undefined ? {} : { reason }), resume })}\n`,
     );
   }
+  if (reason !== undefined) return EXIT.error;
   return driven === 'paused' ? EXIT.ok : EXIT.interrupted;
 }
 
@@ -77,11 +83,7 @@ function nextSteps(cli: Cli, place: AnyPlace, { batch, report }: ShownReport): s
   if (place.kind === 'stack') lines.push(`save      ${cli.command(save)}`);
   if (report.failed + report.stalled > 0) {
     const status = report.failed > 0 ? 'failed' : 'stalled';
-    const reference = word(batch.jobRef.includes('/') ? shortPath(batch.jobRef) : batch.jobRef);
-    const again =
-      place.kind === 'home'
-        ? `run ${reference} ${path('failures.jsonl')}`
-        : `submit ${reference} ${batch.id}/failures.jsonl`;
+    const again = `retry ${batch.id}${report.failed > 0 ? '' : ' --stalled'}`;
     lines.push(
       `look      ${cli.command(`items ${batch.id} --status ${status}`)}`,
       `again     ${cli.command(again)}`,

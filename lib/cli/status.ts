@@ -43,6 +43,8 @@ interface StatusFacts {
   status: string;
   reason?: string;
   round: number;
+  /** Failed and stalled items of the whole batch, as its rounds so far left them. */
+  open: BatchState['open'];
   startedAt: string;
   input: string;
   doneItems: number;
@@ -59,13 +61,15 @@ function statusFacts(state: BatchState, runner: boolean, now: number): StatusFac
   const { batch, counts, doneItems, totalItems } = state;
   const status = standing(batch, runner);
   const running = status === 'running' && doneItems > 0;
-  const rate = running ? (doneItems * 1000) / Math.max(1, now - batch.startedAt) : undefined;
+  const itemMs = batch.settings.quota?.itemMs;
+  const rate = running ? (doneItems * 1000) / Math.max(1, now - batch.roundAt) : undefined;
   return {
     batch: batch.id,
     job: batch.job,
     status,
     ...(batch.reason === undefined ? {} : { reason: batch.reason }),
     round: batch.round,
+    open: state.open,
     startedAt: isoTime(batch.startedAt),
     input: batch.input.name,
     doneItems,
@@ -74,7 +78,7 @@ function statusFacts(state: BatchState, runner: boolean, now: number): StatusFac
     totalChunks: state.totalChunks ?? null,
     counts,
     rate: rate === undefined ? null : Math.round(rate * 1000) / 1000,
-    etaMs: rate === undefined ? null : orNull(etaMs(doneItems, totalItems, rate)),
+    etaMs: orNull(etaMs({ done: doneItems, total: totalItems, itemMs }, rate)),
   };
 }
 
@@ -90,15 +94,28 @@ function statusText(cli: Cli, { batch, counts }: BatchState, facts: StatusFacts)
     ...(facts.reason === undefined ? [] : [['reason', visible(facts.reason)] as [string, string]]),
     ['input', visible(facts.input)],
     ['started', formatInstant(facts.startedAt)],
+    ...(batch.round === 0 ? [] : [['round', roundText(batch)] as [string, string]]),
     ['items', `${amountOf(facts.doneItems, facts.totalItems)}, ${countsText(counts)}`],
     ['chunks', amountOf(facts.doneChunks, facts.totalChunks)],
   ];
+  if (batch.round > 0) {
+    lines.push([
+      'open',
+      `${count(facts.open.failed)} failed, ${count(facts.open.stalled)} stalled`,
+    ]);
+  }
   if (facts.rate !== null) lines.push(['rate', `${formatRate(facts.rate, ' ')} since the start`]);
   if (facts.etaMs !== null) lines.push(['ETA', formatDuration(facts.etaMs)]);
   const rest = hasEnded(batch.status) ? `report ${batch.id}` : nextFor(facts);
   if (rest !== undefined) lines.push(['next', cli.command(rest)]);
   return lines.map(([label, text]) => `${label.padEnd(10)}${text}`).join('\n');
 }
+
+/** The figures of items below it are those of the round. */
+const roundText = ({ round, roundAt, filter }: BatchState['batch']): string => {
+  const items = (filter?.failed ?? 0) + (filter?.stalled ?? 0);
+  return `${round}, ${count(items)} items once more, since ${formatInstant(isoTime(roundAt))}`;
+};
 
 const nextFor = ({ status, batch }: StatusFacts): string | undefined =>
   status === 'paused' || status === 'interrupted' ? `resume ${batch}` : `watch ${batch}`;
@@ -129,7 +146,7 @@ export async function listCommand(cli: Cli): Promise<number> {
   const cells = rows.map((row) => [
     row.id,
     row.job,
-    row.status,
+    row.round === 0 ? row.status : `${row.status}, round ${row.round}`,
     formatInstant(row.startedAt),
     `${count(row.doneItems)}/${row.totalItems === null ? '?' : count(row.totalItems)}`,
     count(row.failed),
@@ -169,7 +186,8 @@ async function listRow(place: AnyPlace, { id, job, input, startedAt, status }: L
     input,
     doneItems: state?.doneItems ?? 0,
     totalItems: state?.totalItems ?? null,
-    failed: state?.counts.failed ?? 0,
+    failed: state?.open.failed ?? 0,
+    round: state?.batch.round ?? 0,
   };
 }
 

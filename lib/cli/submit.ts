@@ -44,7 +44,11 @@ export async function submitCommand(
         cli.say(`${shortPath(planned.file)} was not uploaded.`);
         return EXIT.interrupted;
       }
-      cli.say(`Uploaded ${shortPath(stored.file)} to ${stored.url}`);
+      const what =
+        stored.objects === undefined
+          ? shortPath(stored.file)
+          : `a manifest of ${stored.objects} objects below ${stored.file}`;
+      cli.say(`Uploaded ${what} to ${stored.url}`);
       uploads.push(stored);
     }
     if (flags.wait) return followAll(cli, place, uploads);

@@ -23,7 +23,7 @@ export interface Change {
 /** A clause on one attribute, or several of which one must hold. A comparison with a missing attribute is false. */
 export type Clause =
   | readonly ['absent' | 'present', string]
-  | readonly ['=' | '<' | '<=' | '>', string, Value]
+  | readonly ['=' | '<' | '<=', string, Value]
   | readonly ['any', ...Clause[]];
 
 export function holds(record: StoredRecord | undefined, clause: Clause): boolean {
@@ -39,7 +39,7 @@ export function holds(record: StoredRecord | undefined, clause: Clause): boolean
   }
 }
 
-function compare(value: Value, operator: '=' | '<' | '<=' | '>', bound: Value): boolean {
+function compare(value: Value, operator: '=' | '<' | '<=', bound: Value): boolean {
   if (typeof value !== typeof bound) return false;
   switch (operator) {
     case '=':
@@ -48,8 +48,6 @@ function compare(value: Value, operator: '=' | '<' | '<=' | '>', bound: Value): 
       return value < bound;
     case '<=':
       return value <= bound;
-    case '>':
-      return value > bound;
   }
 }
 

@@ -35,10 +35,20 @@ class KindError extends Error {
   }
 }
 
-/** Throw it for a passing fault: the item is tried again with full-jitter back-off. */
+export interface RetryableErrorOptions extends ItemErrorOptions {
+  /** Milliseconds that the remote asks to be left alone, its Retry-After: no try begins before. */
+  retryAfterMs?: number | undefined;
+}
+
+/**
+ * Throw it for a passing fault: the item is tried again with full-jitter back-off. It fails at once when
+ * `retryAfterMs` is longer than what is left of its itemTimeout.
+ */
 export class RetryableError extends KindError {
-  constructor(message: string, options: ItemErrorOptions = {}) {
+  readonly retryAfterMs: number | undefined;
+  constructor(message: string, options: RetryableErrorOptions = {}) {
     super('retryable', message, { code: 'RETRYABLE', ...options });
+    this.retryAfterMs = options.retryAfterMs;
   }
 }
 
@@ -53,6 +63,37 @@ export class PermanentError extends KindError {
 export class StalledError extends KindError {
   constructor(message: string, options: ItemErrorOptions = {}) {
     super('stalled', message, { code: 'STALLED', ...options });
+  }
+}
+
+export interface UnavailableErrorOptions extends ItemErrorOptions {
+  /** False where only a person can mend it (a missing right, a full disk): no other try. Default true. */
+  retry?: boolean;
+}
+
+/**
+ * Throw it from `inBatches` when what the step writes to is there for no row at all. The call is tried again
+ * as the step's retry policy says; then the batch is paused with this message as its reason, and no row is
+ * blamed. A resume goes on with the same rows.
+ */
+export class UnavailableError extends Error {
+  readonly kind = 'unavailable';
+  readonly code: string;
+  readonly retry: boolean;
+  constructor(message: string, options: UnavailableErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'UnavailableError';
+    this.code = options.code ?? 'UNAVAILABLE';
+    this.retry = options.retry ?? true;
+  }
+}
+
+/** Recognised by kind, as all errors that may come from another bundle. Never throws. */
+export function isUnavailable(thrown: unknown): thrown is UnavailableError {
+  try {
+    return (thrown as { kind?: unknown } | undefined)?.kind === 'unavailable';
+  } catch {
+    return false;
   }
 }
 
@@ -75,6 +116,16 @@ export function toItemError(thrown: unknown): ItemError {
   } catch {
     // A getter that throws, a revoked proxy, an object without toString: no fault of the batch.
     return { kind: 'unexpected', code: 'ERROR', message: 'What was thrown cannot be read.' };
+  }
+}
+
+/** The wait that an error asks for, in milliseconds; 0 for none, and for what is no number. Never throws. */
+export function retryAfterOf(thrown: unknown): number {
+  try {
+    const ms = (thrown as { retryAfterMs?: unknown }).retryAfterMs;
+    return typeof ms === 'number' && ms > 0 ? ms : 0;
+  } catch {
+    return 0;
   }
 }
 

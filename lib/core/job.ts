@@ -1,7 +1,9 @@
 import { SluiceError } from './errors.ts';
 import type { Result } from './outcome.ts';
+import type { Quotas } from './quota.ts';
 import type { Reader } from './reader.ts';
 import type { StandardSchema } from './standard-schema.ts';
+import { type EachStep, isGroup, type Step } from './step.ts';
 
 /** Logger of one item: its lines go to the part's log member, never to the console. */
 export interface ItemLogger {
@@ -28,6 +30,25 @@ export interface JobContext<O = Record<string, unknown>> {
   readonly options: O;
   /** The value of a secret that the job names in `secrets`. */
   secret(name: string): string;
+  /**
+   * A quota that the job declares; without a name all of them at once. Every call of the remote goes through its
+   * `call`. `key` is the item's own where it is left out.
+   *
+   * @example
+   * const answer = await ctx.quota('api').call(() => fetch(url, { signal: ctx.signal }));
+   */
+  quota(name?: string, key?: string): Quota;
+}
+
+/** A remote's quota, as one item uses it. */
+export interface Quota {
+  /**
+   * Waits for a slot, then makes the call at once. Where none comes within the item's time-out, the item is put
+   * back and runs again later: what is thrown then is for the engine.
+   */
+  call<T>(make: () => T | Promise<T>): Promise<T>;
+  /** The remote asks to be left alone for `waitMs` from now on: every worker stops within one call each. */
+  blocked(waitMs: number): Promise<void>;
 }
 
 export interface Limits {
@@ -35,6 +56,8 @@ export interface Limits {
   concurrency?: number;
   /** Workers at once. 1 to 1000, default 10; locally a `cpu: true` job uses at most one per core. */
   workers?: number;
+  /** Calls of an item for which slots of each quota are leased before it starts; default 1, and 0 with `inBatches`. By quota, where they differ. */
+  callsPerItem?: number | Readonly<Record<string, number>>;
   /** Items per chunk, 1 to 100,000; default 1000 (or 4 MiB of input, whichever comes first). */
   chunk?: number;
   /** Bounds one item with all its tries and back-off: '30s' by default. */
@@ -60,7 +83,7 @@ export interface Retry {
   when?(error: unknown): boolean;
 }
 
-export interface JobDefinition<R, V, O> {
+interface JobParts<R, O> {
   /** Lower-case letters, digits and dashes; at most 40 characters. */
   name: string;
   input: Reader<R>;
@@ -74,17 +97,37 @@ export interface JobDefinition<R, V, O> {
    */
   secrets?: readonly string[];
   limits?: Limits;
+  /** What remotes allow, by a name that all jobs of a home or stack share; calls go through `ctx.quota`. */
+  quotas?: Quotas<R, O>;
   retry?: Retry;
   /** CPU-bound: may run in worker threads that read their own byte ranges. */
   cpu?: boolean;
+}
+
+export interface JobDefinition<R, V, O> extends JobParts<R, O> {
   process(row: R, context: JobContext<O>): Result<V> | Promise<Result<V>>;
 }
 
-/** A job as `defineJob` returns it: recognised by `sluice`, since bundles do not share classes. */
-export interface Job<R = unknown, V = unknown, O = Record<string, unknown>>
-  extends JobDefinition<R, V, O> {
-  readonly sluice: 'job/1';
+/**
+ * A job of several steps: functions of one row, and groups (`inBatches`). What a step gives as ok is the
+ * next one's row; what it skips or fails is done. The last one's value is the outcome's.
+ */
+export interface SteppedDefinition<R, S extends readonly unknown[], O> extends JobParts<R, O> {
+  steps: S;
 }
+
+/** A job as `defineJob` returns it: recognised by `sluice`, since bundles do not share classes. */
+export interface Job<R = unknown, V = unknown, O = Record<string, unknown>> extends JobParts<R, O> {
+  readonly sluice: 'job/1';
+  /** One of the two is there. */
+  process?(row: R, context: JobContext<O>): Result<V> | Promise<Result<V>>;
+  readonly steps?: readonly Step[];
+}
+
+type AnyDefinition = Pick<Job, 'name' | 'input' | 'process' | 'steps'>;
+
+/** A job of one step. */
+export type ProcessJob<R, V, O> = Job<R, V, O> & Pick<JobDefinition<R, V, O>, 'process'>;
 
 const JOB_NAME = /^[a-z][a-z0-9-]{0,39}$/;
 
@@ -101,15 +144,38 @@ const JOB_NAME = /^[a-z][a-z0-9-]{0,39}$/;
  */
 export function defineJob<R, V, O = Record<string, unknown>>(
   definition: JobDefinition<R, V, O>,
-): Job<R, V, O> {
-  const { name, input, process } = definition;
+): ProcessJob<R, V, O>;
+export function defineJob<R, V, O = Record<string, unknown>>(
+  definition: SteppedDefinition<R, readonly [Step<NoInfer<R>, V, NoInfer<O>>], O>,
+): Job<R, V, O>;
+export function defineJob<R, A, V, O = Record<string, unknown>>(
+  definition: SteppedDefinition<
+    R,
+    readonly [Step<NoInfer<R>, A, NoInfer<O>>, Step<NoInfer<A>, V, NoInfer<O>>],
+    O
+  >,
+): Job<R, V, O>;
+export function defineJob<R, A, B, V, O = Record<string, unknown>>(
+  definition: SteppedDefinition<
+    R,
+    readonly [
+      Step<NoInfer<R>, A, NoInfer<O>>,
+      Step<NoInfer<A>, B, NoInfer<O>>,
+      Step<NoInfer<B>, V, NoInfer<O>>,
+    ],
+    O
+  >,
+): Job<R, V, O>;
+export function defineJob(definition: AnyDefinition): unknown {
+  const { name, input, process, steps } = definition;
   if (typeof name !== 'string' || !JOB_NAME.test(name)) {
     throw new SluiceError(
       'BAD_JOB',
       `A job's name must be lower-case letters, digits and dashes, at most 40 characters; got ${JSON.stringify(name)}.`,
     );
   }
-  if (typeof process !== 'function') {
+  if (steps !== undefined) checkSteps(name, { process, steps });
+  else if (typeof process !== 'function') {
     throw new SluiceError('BAD_JOB', `Job ${name} has no process(row, ctx) function.`);
   }
   if (typeof input !== 'object' || input === null || typeof input.format !== 'string') {
@@ -120,3 +186,27 @@ export function defineJob<R, V, O = Record<string, unknown>>(
   }
   return { ...definition, sluice: 'job/1' };
 }
+
+const MAX_STEPS = 10;
+
+function checkSteps(name: string, { process, steps }: { process: unknown; steps: unknown }): void {
+  if (process !== undefined) {
+    throw new SluiceError('BAD_JOB', `Job ${name} has both process and steps: keep one of them.`);
+  }
+  if (!Array.isArray(steps) || steps.length < 1 || steps.length > MAX_STEPS) {
+    throw new SluiceError(
+      'BAD_JOB',
+      `Job ${name} needs a list of 1 to ${MAX_STEPS} steps; got ${Array.isArray(steps) ? steps.length : typeof steps}.`,
+    );
+  }
+  const wrong = steps.findIndex((step: Step) => typeof step !== 'function' && !isGroup(step));
+  if (wrong < 0) return;
+  throw new SluiceError(
+    'BAD_JOB',
+    `Step ${wrong + 1} of job ${name} is neither a function (row, ctx) nor inBatches(...).`,
+  );
+}
+
+/** A job's steps: `process` is a single one. */
+export const stepsOf = (job: Pick<Job, 'process' | 'steps'>): readonly Step[] =>
+  job.steps ?? [job.process?.bind(job) as EachStep];

@@ -22,6 +22,11 @@ const stagePath = ({ round, stage }: StageId): string => `${pad(round, 4)}/${pad
 
 export const batchKey = (batch: string): RecordKey => ({ batch, sort: 'B' });
 export const liveKey = (batch: string): RecordKey => ({ batch: LIVE, sort: batch });
+/** How a round ended, kept when the next one begins. */
+export const endedRoundKey = (batch: string, round: number): RecordKey => ({
+  batch,
+  sort: `E${pad(round, 4)}`,
+});
 /** Which local process runs the batch; the others follow it. */
 export const runnerKey = (batch: string): RecordKey => ({ batch, sort: 'R' });
 export const stageKey = (id: StageId): RecordKey => ({
@@ -55,6 +60,16 @@ export const savedKey = (id: ChunkId, epoch: number, save: number): string =>
   `${savedPrefix(id)}${pad(id.chunk, 6)}-${epoch}-${save}.gz`;
 /** The bundled job file that the batch was started with. */
 export const jobKey = (batch: string): string => `batches/${batch}/job.mjs`;
+/** The one that a round runs; of a later round named by content, as its list is. */
+export const roundJobKey = (batch: { id: string; round: number; digest: string }): string =>
+  batch.round === 0
+    ? jobKey(batch.id)
+    : `${roundPath(batch.id, batch.round)}/job-${batch.digest.slice(0, 16)}.mjs`;
+/** What a later round runs again. Named by content: two retries that race never write one object. */
+export const retryListPrefix = (batch: string, round: number): string =>
+  `${roundPath(batch, round)}/retry-`;
+export const retryListKey = (batch: string, round: number, sha256: string): string =>
+  `${retryListPrefix(batch, round)}${sha256.slice(0, 16)}.jsonl`;
 export const REPORT_FILES = [
   'report.json',
   'report.html',

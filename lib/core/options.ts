@@ -1,6 +1,7 @@
 import { parseDuration } from './duration.ts';
 import { SluiceError } from './errors.ts';
 import type { Job, Limits } from './job.ts';
+import type { QuotaSettings } from './quota.ts';
 
 /** One option that bounds a batch: everything a message about it needs. */
 interface OptionRow {
@@ -153,6 +154,8 @@ export interface Settings {
   retryBaseMs: number;
   retryMaxMs: number;
   tolerate?: Tolerance;
+  /** Of a job with quotas. */
+  quota?: QuotaSettings;
   /** In the cloud without reserved concurrency: the cap is held by the event source and the window alone. */
   unreserved?: boolean;
 }
@@ -170,13 +173,8 @@ export const memoryMbOf = ({ limits, cpu }: Pick<Job, 'limits' | 'cpu'>): number
 /** The job's limits with the person's own on top. `label` names a flag in messages. */
 export function settingsOf(job: Job, own: Limits & { prefetch?: number } = {}): Settings {
   const limits = { ...job.limits, ...definedOnly(own) };
-  const pick = (
-    name: 'concurrency' | 'workers' | 'chunk' | 'maxRecordBytes',
-    fallback?: number,
-  ) => {
-    const value = limits[name] ?? fallback ?? OPTIONS[name].default;
-    return checkOption(OPTIONS[name], value);
-  };
+  const pick = (name: 'concurrency' | 'workers' | 'chunk' | 'maxRecordBytes', fallback?: number) =>
+    checkOption(OPTIONS[name], limits[name] ?? fallback ?? OPTIONS[name].default);
   const duration = (option: OptionRow, text: string | undefined): number =>
     text === undefined ? option.default : inBounds(option, parseDuration(option.name, text), text);
   const workers = pick('workers');

@@ -6,7 +6,7 @@ import type { StandardSchema } from './standard-schema.ts';
  * planning finds are the records that a worker reads.
  */
 export interface Reader<R = unknown> {
-  readonly format: 'csv' | 'ndjson' | 'json';
+  readonly format: 'csv' | 'ndjson' | 'json' | 'parquet';
   /** Validates and types each row; undefined takes every row as it is. */
   readonly schema: StandardSchema<unknown, R> | undefined;
   readonly options: ReaderOptions;
@@ -15,6 +15,21 @@ export interface Reader<R = unknown> {
    * @param head its first bytes (all of it, or at least 1 MiB)
    */
   open(head: Uint8Array, options: ReaderOptions): Layout;
+  /** Of a format that cannot be cut by byte: what is stored, cut and read in a source's place. */
+  readonly lines?: LineMaker;
+}
+
+export interface LineMaker {
+  /** Why a source as a whole cannot be read, to go on after its name (`is cut: ...`); looks at no row. */
+  problem(source: RandomSource): Promise<string | undefined>;
+  /** The source as NDJSON; `open` then gets that. Returns why it ended early, after all rows that are good. */
+  read(source: RandomSource): AsyncGenerator<Uint8Array, string | undefined>;
+}
+
+/** A source that can be read at any offset. */
+export interface RandomSource {
+  bytes: number;
+  read: ReadBytes;
 }
 
 export interface ReaderOptions {
@@ -43,6 +58,8 @@ export interface CutLimits {
 export interface Layout {
   /** First byte of the first record (after a BOM and a CSV header line). */
   readonly dataStart: number;
+  /** Line ends before it. */
+  readonly linesBefore: number;
   /** CSV column names; undefined for other formats. */
   readonly columns: readonly string[] | undefined;
   /** Why this source as a whole cannot be read (empty, no header ...); undefined when it can. */
@@ -51,17 +68,27 @@ export interface Layout {
    * Chunks of [start, end), in order and without gaps: the first begins at `start`, the last ends at
    * `end`. Blank lines belong to no record. A chunk always holds at least one record.
    */
-  cuts(
-    read: ReadBytes,
-    range: ByteRange,
-    limits: CutLimits,
-  ): AsyncIterable<ByteRange & { count: number }>;
+  cuts(read: ReadBytes, range: ByteRange, limits: CutLimits): AsyncIterable<CutRange>;
   /** The records of a range that `cuts` gave, in order; their indexes begin at `first`. */
   records(
     read: ReadBytes,
-    range: ByteRange & { first: number },
+    range: RecordRange,
     limits: { maxRecordBytes: number },
   ): AsyncIterable<RecordBlock>;
+}
+
+export interface CutRange extends ByteRange {
+  count: number;
+  /** Line ends (LF) in the range. */
+  lines: number;
+}
+
+export interface RecordRange extends ByteRange {
+  first: number;
+  /** Line ends before `start` in the source; where it is undefined no record is told by its line. */
+  line?: number | undefined;
+  /** Name of the source, where there are several. */
+  name?: string | undefined;
 }
 
 export interface ByteRange {

@@ -5,26 +5,34 @@ import type { ItemError } from './errors.ts';
  * object per record would cost more than parsing it.
  */
 export interface RecordBlock {
-  /** Index in the whole input of the block's first record. */
+  /** Index in the whole input of the block's first record; in a later round its place among the round's items. */
   first: number;
+  /** Index in the whole input of each record, where that is not `first` and on: in a later round. */
+  indexes?: readonly number[];
   /** Parsed rows; undefined where `errors` has an entry for the position. */
   rows: unknown[];
   /** The records' own text, without the line end; `''` where the record was too large to keep. */
   raws: string[];
   /** Position in the block -> why the record cannot be read. */
   errors: Map<number, ItemError> | undefined;
+  /** Where a record stands, as a person finds it: `line 3`, `row 7 of b.parquet`. Counted only when asked. */
+  where?: ((position: number) => string | undefined) | undefined;
 }
 
 /** A contiguous piece of one source: the unit that is dispatched, the same in a message and in a thread. */
 export interface ChunkRange {
   /** Number of the source in the input's list. */
   source: number;
-  /** First byte, and the byte after the last. */
+  /** First byte, and the byte after the last: in `last`, where there is one. */
   start: number;
   end: number;
   /** Index of the first item, and how many there are. */
   first: number;
   count: number;
+  /** Line ends before `start` in its source; undefined in records of a version that did not count them. */
+  line?: number;
+  /** The source it ends in, where that is another one: small sources share a chunk, each as a whole. */
+  last?: number;
 }
 
 /** One border found by planning: the chunk before it, and the cursor from which planning goes on. */

@@ -1,11 +1,16 @@
 import type { ItemError } from './errors.ts';
 import type { Outcome } from './outcome.ts';
+import type { RoundChoice } from './retry.ts';
 import type { End } from './transitions.ts';
 
 /** Items that report.json itself details; above that `report --details` streams them. */
 export const DETAILS_LIMIT = 10_000;
 
-/** What a batch leaves, as report.json. A pure function of stored state: the finaliser has no clock. */
+/**
+ * What a batch leaves, as report.json. A pure function of stored state: the finaliser has no clock.
+ * After a later round the counts and failures are those of the batch, each item by its highest round; times,
+ * rates, workers, chunks, and the digests of job, outcomes and manifest are those of that round.
+ */
 export interface Report {
   /** Version of this shape. */
   schema: 1;
@@ -34,6 +39,10 @@ export interface Report {
   failed: number;
   stalled: number;
   notRun: number;
+  /** Failures that a later round gave ok or skipped; absent in round 0. */
+  resolved?: number;
+  /** Every round so far, from 0 on; absent in round 0. */
+  rounds?: RoundSummary[];
   chunks: number;
   /** Items tried more than once. */
   retried: number;
@@ -72,6 +81,26 @@ export interface Report {
   details?: Detail[];
 }
 
+/** One round by itself. */
+export interface RoundSummary {
+  round: number;
+  status: End;
+  reason?: string;
+  /** What a later round was asked to run again. */
+  choice?: Pick<RoundChoice, 'codes' | 'keys' | 'first'> & { stalled: boolean };
+  startedAt: string;
+  finishedAt: string;
+  /** Items of the round, and how they ended in it. */
+  total: number;
+  ok: number;
+  skipped: number;
+  failed: number;
+  stalled: number;
+  notRun: number;
+  /** Of the input (in a later round: of its list), the job file, its outcomes, and its manifest.jsonl. */
+  digests: { input: string; job: string; outcomes: string; manifest: string };
+}
+
 export interface HistogramBar {
   /** Milliseconds, from (inclusive) and to (exclusive). */
   fromMs: number;
@@ -95,6 +124,8 @@ export interface AttemptFacts {
   startedAt: number;
   durationMs: number;
   worker: string;
+  /** The round in which it was worked; absent for round 0. */
+  round?: number;
 }
 
 export type Detail = Outcome & AttemptFacts;

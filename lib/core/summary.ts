@@ -17,6 +17,7 @@ const NARROWEST = 24;
 /** Labels stand in a column of this width, values after it. */
 const LABEL = 10;
 const CODES_SHOWN = 5;
+const ROUNDS_SHOWN = 5;
 /** Code points of a reason: about six lines. */
 const REASON_LIMIT = 400;
 
@@ -60,9 +61,22 @@ function heading(report: Report, columns: number): string[] {
     `${visible(report.job)}: ${END_WORDS[report.status]}`,
     ...(report.reason ? wrapped('reason', words, { columns, glue: ' ' }) : []),
     labelled('batch', `${visible(report.batch)}${round}`),
+    ...roundLines(report, columns),
     labelled('input', visible(report.input.name)),
     labelled('started', formatInstant(report.startedAt)),
   ];
+}
+
+/** What each round ran, where there are several; the figures of time below are those of the newest. */
+function roundLines({ rounds = [], resolved = 0 }: Report, columns: number): string[] {
+  const shown = rounds
+    .slice(-ROUNDS_SHOWN)
+    .map(({ round, total, ok, skipped, failed, stalled }) => {
+      const open = failed + stalled > 0 ? ` and ${count(failed + stalled)} failed` : '';
+      return `${round}: ${count(total)} items, ${count(ok + skipped)} ok or skipped${open}`;
+    });
+  if (shown.length === 0) return [];
+  return wrapped('rounds', [...shown, `${count(resolved)} resolved`], { columns, glue: ', ' });
 }
 
 /** One row per outcome that can occur; a bar where there is room for one. */

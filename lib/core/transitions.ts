@@ -1,4 +1,4 @@
-/** Every conditional change of the protocol, each clause named: the only place where a condition is spelled. */
+/** Every conditional change of the protocol, each clause named: conditions are spelled here, and those of rounds beside it. */
 import {
   type Change,
   type Clause,
@@ -210,14 +210,15 @@ export const beginEnd = (round: number, ver: number, end: End): Change => ({
   set: { status: 'ending', end },
 });
 
-export const endBatch = (round: number, end: End): Change => ({
+/** `resolvedAt`: a later round left no failure; milliseconds since 1970. */
+export const endBatch = (round: number, end: End, resolvedAt?: number): Change => ({
   when: [...statusIs('ending', round)],
-  set: { status: end },
+  set: { status: end, ...(resolvedAt === undefined ? {} : { resolvedAt }) },
 });
 
-export const endLive = (round: number, end: End): Change => ({
+export const endLive = (round: number, end: End, resolvedAt?: number): Change => ({
   when: [['=', 'round', round]],
-  set: { status: end },
+  set: { status: end, ...(resolvedAt === undefined ? {} : { resolvedAt }) },
 });
 
 /** Local: one process runs a batch, so that its caps hold across processes; the others follow it. */

@@ -10,6 +10,7 @@ import {
 } from '../core/keys.ts';
 import type { Settings } from '../core/options.ts';
 import { type Counts, noCounts, STATUSES } from '../core/outcome.ts';
+import type { RoundChoice } from '../core/retry.ts';
 import type { BatchStatus, End, Stop } from '../core/transitions.ts';
 import type { CheckpointStore } from '../ports/checkpoint-store.ts';
 
@@ -22,6 +23,10 @@ export interface Batch {
   status: BatchStatus;
   end: End | undefined;
   round: number;
+  /** What a later round runs again; undefined in round 0. */
+  filter: RoundChoice | undefined;
+  /** When the present round began, milliseconds since 1970. */
+  roundAt: number;
   /** SHA-256 of the job file that may work this batch. */
   digest: string;
   stop: Stop | 'none';
@@ -52,6 +57,12 @@ export async function readBatch(store: CheckpointStore, id: string): Promise<Bat
 }
 
 export function toBatch(record: StoredRecord): Batch {
+  const settings = JSON.parse(record['settings'] as string) as Settings;
+  const { tolerate: _ofRound0, ...rest } = settings;
+  const filter =
+    record['filter'] === undefined
+      ? undefined
+      : (JSON.parse(record['filter'] as string) as RoundChoice);
   return {
     id: record['id'] as string,
     job: record['job'] as string,
@@ -59,6 +70,8 @@ export function toBatch(record: StoredRecord): Batch {
     status: record['status'] as BatchStatus,
     end: record['end'] as End | undefined,
     round: record['round'] as number,
+    filter,
+    roundAt: (record['roundAt'] as number | undefined) ?? (record['startedAt'] as number),
     digest: record['digest'] as string,
     stop: record['stop'] as Stop | 'none',
     reason: record['reason'] as string | undefined,
@@ -66,10 +79,13 @@ export function toBatch(record: StoredRecord): Batch {
     startedAt: record['startedAt'] as number,
     now: record['now'] as number,
     options: JSON.parse(record['options'] as string) as Record<string, unknown>,
-    settings: JSON.parse(record['settings'] as string) as Settings,
+    settings: filter === undefined ? settings : { ...rest, ...toleranceIn(filter) },
     input: JSON.parse(record['input'] as string) as Batch['input'],
   };
 }
+
+const toleranceIn = ({ tolerate }: RoundChoice): Pick<Settings, 'tolerate'> =>
+  tolerate === undefined ? {} : { tolerate };
 
 /** One line of the list of batches. */
 export interface LiveEntry {
@@ -82,12 +98,20 @@ export interface LiveEntry {
   /** `s3://bucket/key` of the upload that started it, and its ETag (and version). */
   source?: string;
   version?: string;
+  /** When a later round had resolved its last failure, milliseconds since 1970. */
+  resolvedAt?: number;
+  /** `purge --resolved` took it out of the list. */
+  forgotten?: number;
 }
 
-/** All batches of a home, oldest id first; one query. */
-export async function listBatches(store: CheckpointStore): Promise<LiveEntry[]> {
+/** The batches of a home, oldest id first; one query. `all` also gives those that were taken out of the list. */
+export async function listBatches(
+  store: CheckpointStore,
+  { all = false }: { all?: boolean } = {},
+): Promise<LiveEntry[]> {
   const found = await store.query(LIVE, '', '\uffff');
-  return found.map(({ record }) => record as unknown as LiveEntry);
+  const entries = found.map(({ record }) => record as unknown as LiveEntry);
+  return all ? entries : entries.filter(({ forgotten }) => forgotten === undefined);
 }
 
 /** The stage record, read; `halt` undefined = not halted. */
@@ -147,8 +171,8 @@ export async function readSums(store: CheckpointStore, id: StageId, stage: Stage
 }
 
 /**
- * Stage and sums in one round trip: both are asked for at once, with the lowest open tally of an
- * earlier reading. Full tallies never change, so an old `low` only reads more than is needed.
+ * Stage and sums in one round trip: both are asked for at once, the tallies from an earlier reading of the
+ * stage's `low` on. It only grows, so an old one only reads more than is needed.
  */
 export async function readStageAndSums(
   store: CheckpointStore,
@@ -159,6 +183,7 @@ export async function readStageAndSums(
     requireStage(store, id),
     openTallies(store, id, knownLow),
   ]);
+  // Lower than remembered: the batch was purged and started anew.
   const needed = stage.low < knownLow ? await openTallies(store, id, stage.low) : tallies;
   const lowest = tallyKey(id, stage.low).sort;
   return {
@@ -209,7 +234,7 @@ function add(sums: Record<string, number>, name: string, amount: number): void {
 }
 
 /** The stages of a job: one until pipelines join. */
-export const stagesOf = (batch: Batch): StageId[] => [
+export const stagesOf = (batch: Pick<Batch, 'id' | 'round'>): StageId[] => [
   { batch: batch.id, round: batch.round, stage: 0 },
 ];
 

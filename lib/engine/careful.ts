@@ -2,7 +2,7 @@ import type { StoredRecord } from '../core/change.ts';
 import type { ItemError } from '../core/errors.ts';
 import { chunkKey, savedKey } from '../core/keys.ts';
 import { name, save } from '../core/transitions.ts';
-import type { Attempt, Control, ControlState, Engine } from './engine.ts';
+import type { Attempt, Control, Engine, Worked } from './engine.ts';
 import type { Claimed } from './work-chunk.ts';
 
 /** An item that was named when this many attempts died fails alone: one death would let a kill -9 fail a good one. */
@@ -38,7 +38,7 @@ interface CarefulWork {
 export async function workCarefully(
   engine: Engine,
   work: CarefulWork,
-): Promise<{ state: ControlState }> {
+): Promise<Pick<Worked, 'state' | 'blocked' | 'resumeAt'>> {
   const { claimed, attempt, control } = work;
   const { id, epoch, record, range } = claimed;
   const strict = (record['attempts'] as number) > STRICT_AFTER;
@@ -50,7 +50,7 @@ export async function workCarefully(
 
   if (suspect !== undefined && suspect >= at && !(strict && suspect > at)) {
     const again = await attempt.work(suspect);
-    if (again.state !== 'go') return { state: again.state };
+    if (again.state !== 'go') return again;
     at = suspect;
     starts = record['starts'] as number;
     if (starts >= MAX_STARTS) {
@@ -73,7 +73,7 @@ export async function workCarefully(
       if (!answer.applied) return { state: 'lost' };
     }
     const worked = await attempt.work(at + 1);
-    if (worked.state !== 'go') return { state: worked.state };
+    if (worked.state !== 'go') return worked;
     at = worked.cursor;
     starts = 0;
     const due = strict || engine.clock.monotonic() - savedAt >= SAVE_MS;

@@ -62,6 +62,8 @@ export const sha256 = (bytes: Uint8Array): string =>
 
 /** What a failed item's attempts line keeps beside its facts. */
 export interface Kept {
+  /** Where the record stands in its source. */
+  where?: string;
   record?: unknown;
   raw?: string;
   cut?: boolean;

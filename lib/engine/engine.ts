@@ -34,6 +34,8 @@ export interface Engine {
   remainingMs(): number;
   /** True once the process was asked to stop (SIGTERM, Ctrl-C) or its budget is used up: no new item starts. */
   draining(): boolean;
+  /** Most that clocks of two workers differ, ms; undefined = they share one. */
+  skewMs?: number | undefined;
   /** How long after its end the records of a batch are kept; undefined = for ever. */
   keepMs?: number | undefined;
 }
@@ -81,7 +83,7 @@ export interface AttemptSpec {
 /** The rows of one attempt: worked in order, kept in memory, written as one object. */
 export interface Attempt {
   /** Works items up to `until` (a count from the chunk's start), or until control says otherwise. */
-  work(until: number): Promise<{ cursor: number; state: ControlState }>;
+  work(until: number): Promise<Worked>;
   /** Records the item at the cursor as failed without running it. */
   fail(error: ItemError): Promise<void>;
   /** Records everything from the cursor on as not run. */
@@ -90,6 +92,15 @@ export interface Attempt {
   write(key: string): Promise<PartSummary>;
   /** Frees what the attempt holds (a slot, a thread, the input); twice is harmless. */
   close(): void;
+}
+
+export interface Worked {
+  cursor: number;
+  state: ControlState;
+  /** Why a step is there for no row: the state is `pause`, and the batch is to be paused for this. */
+  blocked?: string;
+  /** No slot of a quota is free before, ms since 1970: the state is `drain`, and the chunk is to be deferred. */
+  resumeAt?: number;
 }
 
 /** What the checkpoint store and the progress display need to know of a written part. */

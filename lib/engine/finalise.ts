@@ -1,14 +1,11 @@
-import type { RecordKey } from '../core/change.ts';
 import {
   batchKey,
-  CHUNKS_PER_TALLY,
-  chunkKey,
   liveKey,
   partsPrefix,
   reportKey,
+  retryListKey,
+  retryListPrefix,
   savedPrefix,
-  stageKey,
-  tallyKey,
 } from '../core/keys.ts';
 import {
   beginEnd,
@@ -31,7 +28,9 @@ import {
   reportHtml,
   reportJson,
 } from './report-files.ts';
+import { roundReport } from './round-report.ts';
 import { isComplete } from './settle.ts';
+import { recordsOf } from './start-round.ts';
 
 /** Lost races for the end before this call gives up; the next settle or sweep sends another. */
 const MAX_RACES = 5;
@@ -42,12 +41,12 @@ export async function finalise(
   { batch: name, round }: { batch: string; round: number },
 ): Promise<End | undefined> {
   const batch = await decideEnd(engine, name, round);
-  if (batch?.end === undefined || hasEnded(batch.status)) return undefined;
+  if (batch?.round !== round || batch.end === undefined || hasEnded(batch.status)) return undefined;
   const state = await reportState(engine, batch, batch.end);
   if (state === undefined) return undefined;
-  await writeReport(engine, state);
-  await engine.store.change(batchKey(name), endBatch(round, batch.end));
-  await engine.store.change(liveKey(name), endLive(round, batch.end));
+  const resolvedAt = await writeReport(engine, state);
+  await engine.store.change(batchKey(name), endBatch(round, batch.end, resolvedAt));
+  await engine.store.change(liveKey(name), endLive(round, batch.end, resolvedAt));
   await removeLeftovers(engine, state);
   if (engine.keepMs !== undefined) await expireRecords(engine, state, engine.keepMs);
   return batch.end;
@@ -71,7 +70,7 @@ async function decideEnd(engine: Engine, name: string, round: number): Promise<B
 
 /** The state a report is made of, undefined while not all chunks are committed. */
 export async function reportState(
-  engine: Pick<Engine, 'store'>,
+  engine: Pick<Engine, 'store' | 'objects'>,
   batch: Batch,
   end: End,
 ): Promise<ReportState | undefined> {
@@ -80,12 +79,14 @@ export async function reportState(
   const stage = await requireStage(engine.store, id);
   const sums = await readSums(engine.store, id, stage);
   const chunks = isCancel(batch.stop) ? stage.rel : stage.sealed;
-  return chunks === undefined || sums.done !== chunks
-    ? undefined
-    : { batch, end, id, stage, sums, chunks };
+  if (chunks === undefined || sums.done !== chunks) return undefined;
+  const earlier =
+    id.round === 0 ? undefined : await roundReport(engine.objects, batch.id, id.round - 1);
+  return { batch, end, id, stage, sums, chunks, earlier };
 }
 
-async function writeReport(engine: Engine, state: ReportState): Promise<void> {
+/** Returns when a later round had resolved the last failure, milliseconds since 1970; undefined while one is left. */
+async function writeReport(engine: Engine, state: ReportState): Promise<number | undefined> {
   const { id: name } = state.batch;
   const key = (file: Parameters<typeof reportKey>[2]): string =>
     reportKey(name, state.id.round, file);
@@ -95,10 +96,14 @@ async function writeReport(engine: Engine, state: ReportState): Promise<void> {
     engine.objects.put(key('failures.jsonl'), pass.failures),
     engine.objects.put(key('log.jsonl.gz'), pass.log),
   ]);
-  const report = buildReport(state, pass.totals());
+  const totals = pass.totals();
+  const report = buildReport(state, totals);
   const page = reportHtml(report);
   await engine.objects.put(key('report.html'), page);
   await engine.objects.put(key('report.json'), reportJson(report, sha256(page)));
+  const { resolved = 0, failed, stalled } = report;
+  const all = resolved > 0 && failed + stalled === 0;
+  return all ? Math.max(totals.lastAt, state.batch.roundAt) : undefined;
 }
 
 /** Records changed at once when a batch's records are marked to expire. */
@@ -107,25 +112,26 @@ const EXPIRE_WIDTH = 25;
 /** One more write a record, only where the records of finished batches are not kept for ever. */
 async function expireRecords(
   engine: Engine,
-  { batch: { id: name }, id, end, stage: { planned } }: ReportState,
+  { batch: { id: name }, id, end }: ReportState,
   keepMs: number,
 ): Promise<void> {
   const at = Math.ceil((engine.clock.now() + keepMs) / 1000);
-  const ended = await engine.store.change(batchKey(name), expire(at, { round: id.round, end }));
-  if (!ended.applied) return;
-  const keys = function* (): Generator<RecordKey> {
-    yield liveKey(name);
-    yield stageKey(id);
-    for (let tally = 0; tally * CHUNKS_PER_TALLY < planned; tally += 1) yield tallyKey(id, tally);
-    for (let chunk = 0; chunk < planned; chunk += 1) yield chunkKey({ ...id, chunk });
-  };
-  await runBounded(keys(), EXPIRE_WIDTH, async (key) => {
+  // Of these two only while no retry has begun: what runs must not expire.
+  const ended = expire(at, { round: id.round, end });
+  if (!(await engine.store.change(batchKey(name), ended)).applied) return;
+  await engine.store.change(liveKey(name), ended);
+  const keys = recordsOf(engine.store, { id: name, round: id.round });
+  await runBounded(keys, EXPIRE_WIDTH, async (key) => {
     await engine.store.change(key, expire(at));
   });
 }
 
-/** Saved prefixes and losers' parts, only after the end: until then somebody may still read them. */
-async function removeLeftovers(engine: Engine, { id, chunks }: ReportState): Promise<void> {
+/** Saved prefixes, losers' parts, and lists of retries that lost, only after the end: until then somebody may still read them. */
+async function removeLeftovers(engine: Engine, { batch, id, chunks }: ReportState): Promise<void> {
+  const list = retryListKey(id.batch, id.round, batch.filter?.sha256 ?? '');
+  for await (const key of engine.objects.list(retryListPrefix(id.batch, id.round))) {
+    if (key !== list) await engine.objects.delete(key);
+  }
   for await (const key of engine.objects.list(savedPrefix(id))) await engine.objects.delete(key);
   const names = committedParts(engine.store, id, chunks);
   let committed = await names.next();

@@ -1,11 +1,9 @@
 import { createHash } from 'node:crypto';
-import { DETAILS_LIMIT, type Detail, type FailureGroup } from '../core/report.ts';
-import { joinedRows, type LoadedPart } from './committed-parts.ts';
+import { DETAILS_LIMIT, type Detail } from '../core/report.ts';
+import { type JoinedRow, joinedRows, type LoadedPart } from './committed-parts.ts';
 import { newBlockDigest } from './digest-blocks.ts';
+import { addExample } from './failure-groups.ts';
 import { addTrailer, noSums, type TrailerSums } from './trailer-sums.ts';
-
-/** Examples that the report shows of each code. */
-const EXAMPLES = 5;
 
 /** What a report is built from: the sums of all trailers, the digests, and the items when they are few. */
 export interface Totals extends TrailerSums {
@@ -21,19 +19,25 @@ export interface Gathering {
   totals(): Totals;
 }
 
-/** One pass over all parts. `total` decides whether the report details every item. */
-export function newGathering(total: number): Gathering {
+/**
+ * One pass over all parts. `total` decides whether the report details every item; in a later round each row goes
+ * to `onRow` instead, since failures and details are then those of the batch.
+ */
+export function newGathering(total: number, onRow?: (row: JoinedRow) => Promise<void>): Gathering {
   const outcomes = newBlockDigest();
   const manifest = createHash('sha256');
   const sums = noSums();
-  const details: Detail[] | undefined = total <= DETAILS_LIMIT ? [] : undefined;
+  const details: Detail[] | undefined =
+    total <= DETAILS_LIMIT && onRow === undefined ? [] : undefined;
   return {
     async add(loaded) {
       outcomes.update(loaded.outcomes);
       addTrailer(sums, loaded.trailer);
       let failures = '';
       const failedOnly = details === undefined;
-      if (!failedOnly || Object.keys(loaded.trailer.codes).length > 0) {
+      if (onRow !== undefined) {
+        for await (const row of joinedRows(loaded)) await onRow(row);
+      } else if (!failedOnly || Object.keys(loaded.trailer.codes).length > 0) {
         for await (const { outcome, facts, kept } of joinedRows(loaded, { failedOnly })) {
           details?.push({ ...outcome, ...facts });
           if (!('error' in outcome)) continue;
@@ -57,17 +61,4 @@ export function newGathering(total: number): Gathering {
       manifestDigest: manifest.digest('hex'),
     }),
   };
-}
-
-interface FailedItem {
-  index: number;
-  key: string | null;
-  error: { code: string; message: string };
-}
-
-function addExample(groups: Map<string, FailureGroup>, { index, key, error }: FailedItem): void {
-  const group = groups.get(error.code) ?? groups.get('OTHER');
-  if (group !== undefined && group.examples.length < EXAMPLES) {
-    group.examples.push({ index, key, message: error.message });
-  }
 }

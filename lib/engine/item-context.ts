@@ -1,6 +1,7 @@
-import type { ItemLogger, JobContext } from '../core/job.ts';
+import type { ItemLogger, JobContext, Quota } from '../core/job.ts';
 import { seededRandom } from '../core/rng.ts';
 import type { Clock } from '../ports/clock.ts';
+import { itemQuota, type Lent, type QuotaEnv, type QuotaItem } from './item-quota.ts';
 
 /** What all items of one attempt share. */
 export interface SharedContext {
@@ -9,6 +10,8 @@ export interface SharedContext {
   options: Record<string, unknown>;
   secrets: Readonly<Record<string, string>>;
   clock: Clock;
+  /** Absent where the job declares no quota. */
+  quotas?: QuotaEnv | undefined;
 }
 
 /** Lines an item may log, and characters of each: what goes beyond is counted, not kept. */
@@ -16,9 +19,13 @@ const MAX_LINES = 100;
 const MAX_LINE = 4096;
 
 /** The context of one item; its signal, log and rng are made on first use, since most items need none. */
-export class ItemContext implements JobContext {
+export class ItemContext implements JobContext, QuotaItem {
   readonly index: number;
   attempt = 1;
+  lent: Lent | undefined;
+  startedAt = 0;
+  calls = 0;
+  putBackUntil: number | undefined;
   readonly #shared: SharedContext;
   readonly #raw: string;
   #key: string | null = null;
@@ -26,11 +33,14 @@ export class ItemContext implements JobContext {
   #rng: (() => number) | undefined;
   #lines: string[] | undefined;
   #dropped = 0;
+  #step = 0;
+  #tries = 0;
 
   constructor(shared: SharedContext, index: number, raw: string) {
     this.index = index;
     this.#shared = shared;
     this.#raw = raw;
+    if (shared.quotas !== undefined) this.startedAt = shared.clock.monotonic();
   }
 
   get now(): number {
@@ -63,9 +73,19 @@ export class ItemContext implements JobContext {
     throw new Error(`The job does not name the secret '${name}': add it to its secrets.`);
   }
 
+  quota(name?: string, key?: string): Quota {
+    const { quotas } = this.#shared;
+    if (quotas !== undefined) return itemQuota(quotas, this, { name, key });
+    throw new Error(
+      `The job declares no quota${name === undefined ? '' : ` '${name}'`}: add it to its quotas.`,
+    );
+  }
+
   rng(): number {
     // A new try draws the same numbers: a retried item must not depend on how often it failed.
-    this.#rng ??= seededRandom(`${this.#shared.job}\0${this.index}\0${this.#raw}`);
+    // Each step draws its own, or a step that is repeated would shift those of the next.
+    const step = this.#step === 0 ? '' : `\0${this.#step}`;
+    this.#rng ??= seededRandom(`${this.#shared.job}\0${this.index}\0${this.#raw}${step}`);
     return this.#rng();
   }
 
@@ -74,9 +94,29 @@ export class ItemContext implements JobContext {
     this.#key = key;
   }
 
-  nextTry(): void {
-    this.attempt += 1;
+  get key(): string | null {
+    return this.#key;
+  }
+
+  /** @param same nothing was tried: the same try begins again */
+  nextTry(same = false): void {
+    if (!same) this.attempt += 1;
     this.#rng = undefined;
+  }
+
+  /** The next step counts its own tries, and its time is not over. */
+  enterStep(step: number): void {
+    this.#tries = this.tries;
+    this.#step = step;
+    this.attempt = 1;
+    this.#rng = undefined;
+    this.#controller = undefined;
+    if (this.#shared.quotas !== undefined) this.startedAt = this.#shared.clock.monotonic();
+  }
+
+  /** The most that one step needed. */
+  get tries(): number {
+    return Math.max(this.#tries, this.attempt);
   }
 
   abort(reason: Error): void {

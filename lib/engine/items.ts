@@ -14,21 +14,69 @@ export interface ItemFilter {
   index?: number;
 }
 
-/** The items that are recorded so far and fit the filter, in input order; opens only parts that can have them. */
+interface Stores {
+  store: CheckpointStore;
+  objects: ObjectStore;
+}
+
+/**
+ * The items that are recorded so far and fit the filter, in input order, each as the highest round left it; of round 0
+ * opens only parts that can have them.
+ */
 export async function* items(
-  stores: { store: CheckpointStore; objects: ObjectStore },
+  stores: Stores,
   batch: Batch,
   filter: ItemFilter,
 ): AsyncGenerator<JoinedRow> {
-  const { status, code } = filter;
-  const failedOnly = status === 'failed' || status === 'stalled' || code !== undefined;
-  for await (const loaded of loadParts(stores.objects, marked(stores.store, batch))) {
-    const { trailer } = loaded;
-    if (filter.status !== undefined && trailer.counts[filter.status] === 0) continue;
-    if (filter.code !== undefined && !mayHave(trailer.codes, filter.code)) continue;
-    if (filter.index !== undefined && !within(trailer, filter.index)) continue;
-    for await (const row of joinedRows(loaded, { failedOnly })) if (fits(row, filter)) yield row;
+  let rows = rowsOfRound0(stores, batch, filter);
+  for (let round = 1; round <= batch.round; round += 1) {
+    rows = overlaid(rows, rowsThatRan(stores, { id: batch.id, round }));
   }
+  for await (const row of rows) if (fits(row, filter)) yield row;
+}
+
+async function* rowsOfRound0(
+  { store, objects }: Stores,
+  { id }: Batch,
+  { status, code, index }: ItemFilter,
+): AsyncGenerator<JoinedRow> {
+  const failedOnly = status === 'failed' || status === 'stalled' || code !== undefined;
+  for await (const loaded of loadParts(objects, marked(store, { id, round: 0 }))) {
+    const { trailer } = loaded;
+    if (status !== undefined && trailer.counts[status] === 0) continue;
+    if (code !== undefined && !mayHave(trailer.codes, code)) continue;
+    if (index !== undefined && !within(trailer, index)) continue;
+    yield* joinedRows(loaded, { failedOnly });
+  }
+}
+
+/** All rows of a later round: each of its items has failed before, so one that was not run says nothing. */
+async function* rowsThatRan(
+  { store, objects }: Stores,
+  round: Pick<Batch, 'id' | 'round'>,
+): AsyncGenerator<JoinedRow> {
+  for await (const loaded of loadParts(objects, marked(store, round))) {
+    for await (const row of joinedRows(loaded)) {
+      if (row.outcome.status === 'notRun') continue;
+      yield { ...row, facts: { ...row.facts, round: round.round } };
+    }
+  }
+}
+
+/** Both come in input order; where both have an item, the later round's row is the one. */
+async function* overlaid(
+  rows: AsyncGenerator<JoinedRow>,
+  later: AsyncGenerator<JoinedRow>,
+): AsyncGenerator<JoinedRow> {
+  let next = await later.next();
+  for await (const row of rows) {
+    const { index } = row.outcome;
+    for (; !next.done && next.value.outcome.index < index; next = await later.next()) {
+      yield next.value;
+    }
+    if (next.done || next.value.outcome.index > index) yield row;
+  }
+  for (; !next.done; next = await later.next()) yield next.value;
 }
 
 const mayHave = (codes: object, code: string): boolean =>
@@ -46,8 +94,11 @@ function fits({ outcome }: JoinedRow, { status, code, key, index }: ItemFilter):
   return code === undefined || ('error' in outcome && outcome.error.code === code);
 }
 
-/** Committed parts of a batch that may still be running. */
-async function* marked(store: CheckpointStore, batch: Batch): AsyncGenerator<PartName> {
+/** Committed parts of a round that may still be running. */
+async function* marked(
+  store: CheckpointStore,
+  batch: Pick<Batch, 'id' | 'round'>,
+): AsyncGenerator<PartName> {
   for (const id of stagesOf(batch)) {
     const { rel } = await requireStage(store, id);
     let marks: Awaited<ReturnType<CheckpointStore['read']>>;

@@ -3,12 +3,15 @@ import { SluiceError } from '../core/errors.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { FOOT_BYTES, SECTIONS, type Section, type Trailer } from './part.ts';
 
+/** Of the parts that this code writes, and the newest that it reads. */
+const PART_VERSION = 1;
+
 /** Where the sections of a part lie, [start, end) by name. */
 export type Sections = Record<Section, { start: number; end: number }>;
 
-/** The lengths in a part's foot. Throws `DAMAGED` when there is none or they do not add up. */
+/** The lengths in a part's foot. Throws `DAMAGED` when there is none or they do not add up, `NEWER` for a newer one. */
 export function sectionsOf(name: string, foot: Uint8Array, size: number): Sections {
-  const lengths = footLengths(foot);
+  const lengths = footLengths(name, foot);
   const total = lengths?.reduce((sum, length) => sum + length, FOOT_BYTES);
   if (lengths === undefined || total !== size) {
     throw new SluiceError(
@@ -26,16 +29,26 @@ export function sectionsOf(name: string, foot: Uint8Array, size: number): Sectio
   return sections;
 }
 
-function footLengths(foot: Uint8Array): number[] | undefined {
+function footLengths(name: string, foot: Uint8Array): number[] | undefined {
+  const { sluice, bytes } = footFacts(foot);
+  const version = Number(/^part\/(\d+)$/.exec(String(sluice))?.[1]);
+  if (version > PART_VERSION) {
+    throw new SluiceError(
+      'NEWER',
+      `Part ${name} was written by a newer version of Sluice (part version ${version}, known: ${PART_VERSION}).`,
+      { hint: 'Update this installation; nothing was changed.' },
+    );
+  }
+  const whole = Array.isArray(bytes) && bytes.length === SECTIONS.length;
+  return version === PART_VERSION && whole && bytes.every(Number.isSafeInteger) ? bytes : undefined;
+}
+
+/** What a foot says, nothing when it is none. */
+function footFacts(foot: Uint8Array): { sluice?: unknown; bytes?: unknown } {
   try {
-    const { sluice, bytes } = JSON.parse(gunzipSync(foot).toString()) as {
-      sluice?: string;
-      bytes?: number[];
-    };
-    const whole = Array.isArray(bytes) && bytes.length === SECTIONS.length;
-    return sluice === 'part/1' && whole && bytes.every(Number.isSafeInteger) ? bytes : undefined;
+    return (JSON.parse(gunzipSync(foot).toString()) ?? {}) as ReturnType<typeof footFacts>;
   } catch {
-    return undefined;
+    return {};
   }
 }
 

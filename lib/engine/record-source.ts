@@ -2,18 +2,28 @@ import { SluiceError } from '../core/errors.ts';
 import type { ChunkRange, RecordBlock } from '../core/records.ts';
 import type { Pull } from '../pool/run-bounded.ts';
 import type { Input } from '../ports/input.ts';
+import type { Lent } from './item-quota.ts';
 
 /** One record of a chunk. */
 export interface Taken {
   /** Position in the chunk, from 0. */
   position: number;
+  /** Its index in the whole input. */
+  index: number;
   row: unknown;
   raw: string;
   error: RecordBlock['errors'] extends Map<number, infer E> | undefined ? E | undefined : never;
+  /** Its block, and its place in that: what its line is counted from when it fails. */
+  block?: RecordBlock;
+  at?: number;
+  /** Slots that were leased for it. */
+  lent?: Lent;
 }
 
 /** A chunk's records, taken one by one from a cursor on; read lazily, so that a chunk of notRun reads nothing. */
 export interface RecordSource {
+  /** Position of the next record. */
+  readonly position: number;
   /** Records up to position `until` (exclusive) while `go` says so. */
   pull(until: number, go: () => boolean): Pull<Taken>;
   close(): void;
@@ -47,15 +57,21 @@ export function newRecordSource(input: Input, range: ChunkRange, cursor: number)
     if (block === undefined || at < 0 || at >= block.rows.length) return undefined;
     const taken = {
       position,
+      index: block.indexes?.[at] ?? range.first + position,
       row: block.rows[at],
       raw: block.raws[at] as string,
       error: block.errors?.get(at),
+      block,
+      at,
     };
     position += 1;
     return taken;
   };
 
   return {
+    get position() {
+      return position;
+    },
     pull(until, go) {
       const next = (): IteratorResult<Taken> | Promise<IteratorResult<Taken>> => {
         if (position >= until || !go()) return DONE;

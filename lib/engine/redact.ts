@@ -8,20 +8,8 @@ const MIN_LENGTH = 6;
  * in, so that outcomes are the same wherever the value differs.
  */
 export function withoutSecrets(rows: Rows, secrets: Readonly<Record<string, string>>): Rows {
-  const pairs: [string, string][] = [];
-  for (const [name, value] of Object.entries(secrets)) {
-    if (value.length < MIN_LENGTH) continue;
-    const inJson = JSON.stringify(value).slice(1, -1);
-    for (const form of new Set([value, inJson])) pairs.push([form, `[secret ${name}]`]);
-  }
-  if (pairs.length === 0) return rows;
-  // The longest first: a secret may be part of another one.
-  pairs.sort(([a], [b]) => b.length - a.length);
-  const clean = <T extends string | undefined>(text: T): T => {
-    let out: string | undefined = text;
-    for (const [form, name] of pairs) out = out?.replaceAll(form, () => name);
-    return out as T;
-  };
+  const clean = secretCleaner(secrets);
+  if (clean === undefined) return rows;
   const cleaned = (row: Row): Row => ({
     ...row,
     outcome: clean(row.outcome),
@@ -37,7 +25,28 @@ export function withoutSecrets(rows: Rows, secrets: Readonly<Record<string, stri
     get cursor() {
       return rows.cursor;
     },
+    has: rows.has,
     put: (position, row) => rows.put(position, cleaned(row)),
     toPart: rows.toPart,
+  };
+}
+
+/** Takes the values of secrets out of a text; undefined where there are none. */
+export function secretCleaner(
+  secrets: Readonly<Record<string, string>>,
+): (<T extends string | undefined>(text: T) => T) | undefined {
+  const pairs: [string, string][] = [];
+  for (const [name, value] of Object.entries(secrets)) {
+    if (value.length < MIN_LENGTH) continue;
+    const inJson = JSON.stringify(value).slice(1, -1);
+    for (const form of new Set([value, inJson])) pairs.push([form, `[secret ${name}]`]);
+  }
+  if (pairs.length === 0) return undefined;
+  // The longest first: a secret may be part of another one.
+  pairs.sort(([a], [b]) => b.length - a.length);
+  return <T extends string | undefined>(text: T): T => {
+    let out: string | undefined = text;
+    for (const [form, name] of pairs) out = out?.replaceAll(form, () => name);
+    return out as T;
   };
 }

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { quantile, toBars } from '../core/histogram.ts';
 import { isoTime } from '../core/iso-time.ts';
-import type { StageId } from '../core/keys.ts';
+import { reportKey, type StageId } from '../core/keys.ts';
 import type { Report } from '../core/report.ts';
 import { renderReportHtml } from '../core/report-html/page.ts';
 import type { End } from '../core/transitions.ts';
@@ -9,8 +9,12 @@ import { newChannel } from '../pool/channel.ts';
 import type { Batch, Stage, Sums } from './batch.ts';
 import { committedParts, loadParts } from './committed-parts.ts';
 import type { Engine } from './engine.ts';
+import { listFailures } from './failure-groups.ts';
 import { newGathering, type Totals } from './gather.ts';
+import { type BatchAfter, newRoundMerge, type RoundMerge } from './merge-round.ts';
 import { rawSection } from './read-part.ts';
+import { withRounds } from './round-report.ts';
+import { storedLines } from './stored-lines.ts';
 
 /** The state that a report is a pure function of. */
 export interface ReportState {
@@ -21,6 +25,8 @@ export interface ReportState {
   sums: Sums;
   /** Committed chunks that belong to the report. */
   chunks: number;
+  /** The report of the round before, in a later round. */
+  earlier: Report | undefined;
 }
 
 type Stores = Pick<Engine, 'store' | 'objects'>;
@@ -51,7 +57,12 @@ export interface PartsPass {
   /** log.jsonl.gz: the parts' log sections as they are, since gzip members follow one another. */
   log: AsyncIterable<Buffer>;
   /** To be asked for once all three were read to their end. */
-  totals(): Totals;
+  totals(): RoundTotals;
+}
+
+/** The round's own totals, and in a later round the batch as it leaves it. */
+export interface RoundTotals extends Totals {
+  after: BatchAfter | undefined;
 }
 
 /** Parts whose failures and log lines wait for their files. */
@@ -59,8 +70,9 @@ const WAITING_PARTS = 4;
 
 export function passOverParts(stores: Stores, state: ReportState): PartsPass {
   const total = Object.values(state.sums.counts).reduce((sum, items) => sum + items, 0);
-  const gathering = newGathering(total);
   const failures = newChannel<string>(WAITING_PARTS);
+  const merge = mergeOf(stores, state, failures.push);
+  const gathering = newGathering(total, merge?.add);
   const log = newChannel<Buffer>(WAITING_PARTS);
   let [complete, broken]: [boolean, unknown] = [false, undefined];
   const lines = async function* () {
@@ -73,6 +85,7 @@ export function passOverParts(stores: Stores, state: ReportState): PartsPass {
         await log.push(Buffer.from(rawSection(loaded.part, 'log')));
         yield added.manifest;
       }
+      await merge?.end();
       complete = true;
     } catch (error) {
       broken = error;
@@ -91,15 +104,31 @@ export function passOverParts(stores: Stores, state: ReportState): PartsPass {
     manifest: pieces(lines()),
     failures: pieces(whole(failures)),
     log: whole(log),
-    totals: gathering.totals,
+    totals: () => ({ ...gathering.totals(), after: merge?.after() }),
   };
 }
 
-export function buildReport({ batch, end, stage, id }: ReportState, totals: Totals): Report {
+/** In a later round: what it changes of the failures that the round before it left. */
+function mergeOf(
+  { objects }: Stores,
+  { batch, id, earlier }: ReportState,
+  push: (text: string) => Promise<void>,
+): RoundMerge | undefined {
+  if (earlier === undefined) return undefined;
+  const failures = storedLines(objects, reportKey(batch.id, id.round - 1, 'failures.jsonl'));
+  return newRoundMerge({ round: id.round, earlier, failures, push });
+}
+
+/** The report of a round by itself; `withRounds` makes it one of the batch. */
+export function buildReport(state: ReportState, totals: RoundTotals): Report {
+  return withRounds(state, ownReport(state, totals), totals.after);
+}
+
+function ownReport({ batch, end, stage, id }: ReportState, totals: Totals): Report {
   const { counts, durations } = totals;
-  const finishedAt = Math.max(totals.lastAt, batch.startedAt);
+  const finishedAt = Math.max(totals.lastAt, batch.roundAt);
   const total = Object.values(counts).reduce((sum, items) => sum + items, 0);
-  const seconds = Math.max(finishedAt - batch.startedAt, 1) / 1000;
+  const seconds = Math.max(finishedAt - batch.roundAt, 1) / 1000;
   const at = (q: number): number => round(quantile(durations, q));
   const reason = batch.reason ?? stage.fault;
   return {
@@ -109,7 +138,7 @@ export function buildReport({ batch, end, stage, id }: ReportState, totals: Tota
     job: batch.job,
     status: end,
     ...(reason === undefined ? {} : { reason }),
-    startedAt: isoTime(batch.startedAt),
+    startedAt: isoTime(batch.roundAt),
     finishedAt: isoTime(finishedAt),
     now: isoTime(batch.now),
     options: batch.options,
@@ -130,7 +159,7 @@ export function buildReport({ batch, end, stage, id }: ReportState, totals: Tota
       histogram: toBars(durations, 24),
     },
     throughput: round(total / seconds),
-    timeline: timelineOf(totals.ended, batch.startedAt, finishedAt),
+    timeline: timelineOf(totals.ended, batch.roundAt, finishedAt),
     cpuSeconds: round(
       [...totals.processes.values()].reduce((sum, { cpuMs }) => sum + cpuMs, 0) / 1000,
     ),
@@ -140,9 +169,7 @@ export function buildReport({ batch, end, stage, id }: ReportState, totals: Tota
     perWorker: [...totals.workers.values()]
       .map((worker) => ({ ...worker, busyMs: round(worker.busyMs) }))
       .sort((a, b) => (a.worker < b.worker ? -1 : 1)),
-    failures: [...totals.groups.values()].sort(
-      (a, b) => b.items - a.items || (a.code < b.code ? -1 : 1),
-    ),
+    failures: listFailures(totals.groups),
     digests: {
       input: stage.inputDigest ?? '',
       job: batch.digest,

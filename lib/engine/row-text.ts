@@ -18,18 +18,33 @@ interface RowFacts {
 
 /** The lines of one ended item. A value that JSON cannot hold makes it a failed one. */
 export function toRow({ taken, context, finished, times }: RowFacts): Row {
-  const { ended, text } = outcomeText(context.index, finished);
+  const { ended, text } = outcomeText(context.index, withPlace(taken, finished));
   const error = 'error' in ended ? ended.error : undefined;
   return {
     status: ended.status,
     outcome: text,
     error,
-    tries: times === undefined ? 0 : context.attempt,
+    tries: times === undefined ? 0 : context.tries,
     at: times?.at ?? 0,
     endedAt: times?.endedAt ?? 0,
     extra: 'error' in ended ? keptOfFailure(taken, ended) : undefined,
     log: context.lines(),
   };
+}
+
+const placeOf = ({ block, at }: Taken): string | undefined =>
+  at === undefined ? undefined : block?.where?.(at);
+
+/** A record that does not fit its schema is told by its line: here, since the schema sees the row alone. */
+function withPlace(taken: Taken, finished: Finished): Finished {
+  const { ended } = finished;
+  if (ended.status !== 'failed' || ended.thrown !== undefined || ended.error.code !== 'SCHEMA') {
+    return finished;
+  }
+  const where = placeOf(taken);
+  if (where === undefined) return finished;
+  const error = { ...ended.error, message: cutMessage(`${where}, ${ended.error.message}`) };
+  return { ...finished, ended: { ...ended, error } };
 }
 
 /** Built by hand: stringify of a whole outcome object costs a third more than of its value alone. */
@@ -92,8 +107,10 @@ function keptOfFailure(taken: Taken, { thrown }: { thrown: unknown }): string {
           raw: taken.raw.slice(0, RAW_LIMIT),
           ...(taken.raw.length > RAW_LIMIT ? { cut: true } : {}),
         };
+  const where = placeOf(taken);
   const { stack, cause } = factsOf(thrown);
   return JSON.stringify({
+    ...(where === undefined ? {} : { where }),
     ...kept,
     ...(typeof stack === 'string' ? { stack: stack.split('\n').slice(0, 6).join('\n') } : {}),
     ...(cause === undefined ? {} : { cause: toItemError(cause).message }),

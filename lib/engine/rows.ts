@@ -29,6 +29,8 @@ export interface Rows {
   /** Rows without a gap from the chunk's start. */
   readonly cursor: number;
   put(position: number, row: Row): void;
+  /** Whether there is a row already, be it behind a gap. */
+  has(position: number): boolean;
   /** The whole prefix as a part. */
   toPart(usage: { cpuMs: number; rssBytes: number }): WrittenPart;
 }
@@ -107,6 +109,7 @@ export function newRows({ first, worker, process, startedAt, saved }: RowsOption
     get cursor() {
       return facts.items + contiguous;
     },
+    has: (position) => position < facts.items || open[position - facts.items] !== undefined,
     put(position, row) {
       open[position - facts.items] = row;
       for (let next = open[contiguous]; next !== undefined; next = open[contiguous]) {

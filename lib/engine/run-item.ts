@@ -1,14 +1,17 @@
 import { backoffMs } from '../core/backoff.ts';
-import { type ItemError, toItemError } from '../core/errors.ts';
+import { type ItemError, retryAfterOf, toItemError } from '../core/errors.ts';
 import type { Job } from '../core/job.ts';
 import type { Settings } from '../core/options.ts';
 import type { Result } from '../core/outcome.ts';
 import type { SchemaIssue, SchemaResult } from '../core/standard-schema.ts';
+import type { EachStep } from '../core/step.ts';
 import type { ItemContext } from './item-context.ts';
 
 /** What running one item needs beside the item. */
 export interface ItemRunner {
-  job: Job;
+  job: Pick<Job, 'input' | 'key' | 'retry'>;
+  /** What one row is given to. */
+  process: EachStep;
   settings: Settings;
   clock: {
     monotonic(): number;
@@ -108,17 +111,26 @@ function processRow(
     return { key: null, ended: failed(error) };
   }
   context.named(key);
+  const ended = runStep(runner, row, context);
+  return ended instanceof Promise ? ended.then((late) => ({ key, ended: late })) : { key, ended };
+}
+
+/** Gives a row that is valid and named to the runner's function, with its tries. */
+export function runStep(
+  runner: ItemRunner,
+  row: unknown,
+  context: ItemContext,
+): Ended | Promise<Ended> {
   let pending: Promise<Result>;
   try {
-    const result = runner.job.process(row, context);
-    if (!isPromise(result)) return { key, ended: checkedResult(result) };
+    const result = runner.process(row, context);
+    if (!isPromise(result)) return checkedResult(result);
     pending = Promise.resolve(result);
   } catch (error) {
-    if (!isRetryable(runner, error) || runner.settings.tries === 1)
-      return { key, ended: failed(error) };
+    if (!isRetryable(runner, error) || runner.settings.tries === 1) return failed(error);
     pending = Promise.reject(error);
   }
-  return finishAsync(runner, { row, context }, pending).then((ended) => ({ key, ended }));
+  return finishAsync(runner, { row, context }, pending);
 }
 
 /** The asynchronous rest: time-out over all tries, and full-jitter back-off between them. */
@@ -143,7 +155,8 @@ async function finishAsync(
         return checkedResult(await result);
       } catch (error) {
         const backoff = { baseMs: settings.retryBaseMs, maxMs: settings.retryMaxMs };
-        const waitMs = backoffMs(context.attempt, backoff, runner.random());
+        // On top of what the remote asks for: items that it sent away together do not come back together.
+        const waitMs = retryAfterOf(error) + backoffMs(context.attempt, backoff, runner.random());
         const over = context.attempt >= settings.tries || !isRetryable(runner, error);
         if (over || clock.monotonic() + waitMs >= deadline || context.signal.aborted)
           return failed(error);
@@ -161,15 +174,15 @@ async function finishAsync(
 }
 
 const again = async (runner: ItemRunner, row: unknown, context: ItemContext): Promise<Result> =>
-  runner.job.process(row, context);
+  runner.process(row, context);
 
-const timeoutError = (ms: number): ItemError => ({
+export const timeoutError = (ms: number): ItemError => ({
   kind: 'timeout',
   code: 'ITEM_TIMEOUT',
   message: `The item did not end within its itemTimeout of ${ms} ms.`,
 });
 
-function isRetryable({ job }: ItemRunner, error: unknown): boolean {
+export function isRetryable({ job }: Pick<ItemRunner, 'job'>, error: unknown): boolean {
   const { kind } = toItemError(error);
   if (kind === 'stalled' || kind === 'permanent') return false;
   if (job.retry?.when === undefined) return kind === 'retryable';
@@ -181,7 +194,7 @@ function isRetryable({ job }: ItemRunner, error: unknown): boolean {
 }
 
 /** A job written in plain JavaScript may return anything. */
-function checkedResult(result: Result): Ended {
+export function checkedResult(result: Result): Ended {
   if (result?.status === 'ok') return result;
   if (result?.status === 'skipped') return { status: 'skipped', reason: String(result.reason) };
   const error: ItemError = {
@@ -192,7 +205,7 @@ function checkedResult(result: Result): Ended {
   return { status: 'failed', error, thrown: undefined };
 }
 
-function failed(thrown: unknown): Ended {
+export function failed(thrown: unknown): Ended {
   const error = toItemError(thrown);
   return { status: error.kind === 'stalled' ? 'stalled' : 'failed', error, thrown };
 }

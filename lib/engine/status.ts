@@ -1,4 +1,5 @@
 import type { Counts } from '../core/outcome.ts';
+import type { RoundChoice } from '../core/retry.ts';
 import type { CheckpointStore } from '../ports/checkpoint-store.ts';
 import { type Batch, readBatch, readSums, requireStage, stagesOf } from './batch.ts';
 
@@ -11,9 +12,11 @@ export interface BatchState {
   releasedChunks: number;
   doneChunks: number;
   counts: Counts;
-  /** Items done; the total is known once the input is cut to its end. */
+  /** Items done; the total is known once the input is cut to its end. In a later round: of its own items. */
   doneItems: number;
   totalItems: number | undefined;
+  /** Failed and stalled items of the whole batch, as its rounds so far left them. */
+  open: { failed: number; stalled: number };
 }
 
 export async function batchState(
@@ -34,8 +37,26 @@ export async function batchState(
     counts: sums.counts,
     doneItems: Object.values(sums.counts).reduce((sum, items) => sum + items, 0),
     totalItems: stage.sealed === undefined ? undefined : itemsOf(stage.cur),
+    open: openFailures(sums.counts, batch.filter),
   };
 }
 
-/** A plan cursor is `<source>:<byte>:<items so far>`. */
-const itemsOf = (cursor: string): number => Number(cursor.split(':')[2] ?? 0);
+/**
+ * A later round takes items from the failures that were there before it. One that was also asked for stalled items, and
+ * has not run them all, does not tell how many of each it took so far: then it is counted as if stalled items came last.
+ */
+function openFailures(
+  { ok, skipped, failed, stalled }: Counts,
+  round: RoundChoice | undefined,
+): BatchState['open'] {
+  if (round === undefined) return { failed, stalled };
+  const ran = ok + skipped + failed + stalled;
+  const ofFailed = Math.min(ran, round.failed);
+  return {
+    failed: round.before.failed - ofFailed + failed,
+    stalled: round.before.stalled - (ran - ofFailed) + stalled,
+  };
+}
+
+/** A plan cursor is `<source>:<byte>:<items so far>`, and what the input adds to it. */
+const itemsOf = (cursor: string): number => Number.parseInt(cursor.split(':')[2] ?? '0', 10);

@@ -1,13 +1,14 @@
 import { fromSparse, type Histogram, merge, newHistogram } from '../core/histogram.ts';
 import { type Counts, noCounts, STATUSES } from '../core/outcome.ts';
-import type { FailureGroup, Report } from '../core/report.ts';
+import type { Report } from '../core/report.ts';
+import { addFailures, type FailureGroups } from './failure-groups.ts';
 import type { Trailer } from './part.ts';
 
 /** What the trailers of a batch's parts add up to. */
 export interface TrailerSums {
   chunks: number;
   counts: Counts;
-  groups: Map<string, FailureGroup>;
+  groups: FailureGroups;
   workers: Map<string, Report['perWorker'][number]>;
   processes: Map<string, { cpuMs: number; rssBytes: number }>;
   durations: Histogram;
@@ -32,9 +33,7 @@ export const noSums = (): TrailerSums => ({
 export function addTrailer(sums: TrailerSums, trailer: Trailer): void {
   for (const status of STATUSES) sums.counts[status] += trailer.counts[status];
   for (const [code, { kind, items }] of Object.entries(trailer.codes)) {
-    const group = sums.groups.get(code) ?? { code, kind, items: 0, examples: [] };
-    group.items += items;
-    sums.groups.set(code, group);
+    addFailures(sums.groups, { code, kind, items });
   }
   for (const [worker, share] of Object.entries(trailer.workers)) {
     const sum = sums.workers.get(worker) ?? { worker, chunks: 0, items: 0, failed: 0, busyMs: 0 };

@@ -1,7 +1,15 @@
 import { createHash } from 'node:crypto';
 import { SluiceError } from '../core/errors.ts';
-import { inputKey, jobKey, REPORT_FILES, type ReportFile, reportKey } from '../core/keys.ts';
+import {
+  inputKey,
+  REPORT_FILES,
+  type ReportFile,
+  reportKey,
+  retryListKey,
+  roundJobKey,
+} from '../core/keys.ts';
 import type { Report } from '../core/report.ts';
+import type { End } from '../core/transitions.ts';
 import type { Input } from '../ports/input.ts';
 import type { Batch } from './batch.ts';
 import { committedParts, sha256 } from './committed-parts.ts';
@@ -9,6 +17,7 @@ import type { Engine } from './engine.ts';
 import { reportState } from './finalise.ts';
 import { getPart } from './read-part.ts';
 import { buildReport, passOverParts, type ReportState, reportJson } from './report-files.ts';
+import { batchInRound } from './rounds.ts';
 
 export interface Verdict {
   /** What was compared, for people. */
@@ -31,8 +40,7 @@ export async function verifyBatch(
   input: Input | undefined,
 ): Promise<Verdict> {
   const verdict: Verdict = { checked: [], problems: [], skipped: [] };
-  const state = batch.end && (await reportState(stores, batch, batch.end));
-  if (state === undefined || batch.status === 'ending') {
+  if (batch.end === undefined || batch.status === 'ending') {
     throw new SluiceError(
       'STATE',
       `Batch ${batch.id} has not ended; it can be verified when it has.`,
@@ -41,18 +49,49 @@ export async function verifyBatch(
       },
     );
   }
-  await checkStored(stores, batch, verdict);
-  await checkParts(stores, state, verdict);
-  await checkReport(stores, state, verdict);
-  await checkInput(state, input, verdict);
+  let first: ReportState | undefined;
+  for (let round = 0; round <= batch.round; round += 1) {
+    // Each round's report is made from the one before it, which was compared by then.
+    const own = { checked: [], problems: verdict.problems, skipped: verdict.skipped };
+    const state = await checkRound(stores, await batchInRound(stores.store, batch, round), own);
+    first ??= state;
+    const of = batch.round === 0 ? '' : `round ${round}: `;
+    verdict.checked.push(...own.checked.map((what) => `${of}${what}`));
+  }
+  await checkInput(first, input, verdict);
   return verdict;
 }
 
+async function checkRound(
+  stores: Stores,
+  batch: Batch,
+  verdict: Verdict,
+): Promise<ReportState | undefined> {
+  await checkStored(stores, batch, verdict);
+  const state = await reportState(stores, batch, batch.end as End).catch((error: Error) => {
+    verdict.problems.push(error.message);
+    return undefined;
+  });
+  if (state === undefined) {
+    verdict.problems.push(`round ${batch.round}: not all of its chunks are committed`);
+    return undefined;
+  }
+  await checkParts(stores, state, verdict);
+  await checkReport(stores, state, verdict);
+  return state;
+}
+
 async function checkStored({ objects }: Stores, batch: Batch, verdict: Verdict): Promise<void> {
-  const files = [
-    { key: jobKey(batch.id), what: 'job file', digest: batch.digest },
-    { key: inputKey(batch.id), what: 'input list', digest: batch.input.sha256 },
-  ];
+  const { id, round, filter } = batch;
+  const list =
+    filter === undefined
+      ? { key: inputKey(id), what: 'input list', digest: batch.input.sha256 }
+      : {
+          key: retryListKey(id, round, filter.sha256),
+          what: 'list of its items',
+          digest: filter.sha256,
+        };
+  const files = [{ key: roundJobKey(batch), what: 'job file', digest: batch.digest }, list];
   for (const { key, what, digest } of files) {
     if (digest === '') {
       verdict.skipped.push(`${what}: the batch was started for a job that is not deployed`);
@@ -174,11 +213,12 @@ async function streamDigest(body: AsyncIterable<Uint8Array>): Promise<string> {
 }
 
 async function checkInput(
-  { stage }: ReportState,
+  state: ReportState | undefined,
   input: Input | undefined,
   verdict: Verdict,
 ): Promise<void> {
-  if (input === undefined || stage.inputDigest === undefined) {
+  const inputDigest = state?.stage.inputDigest;
+  if (input === undefined || inputDigest === undefined) {
     verdict.skipped.push(
       'input: its digest was never recorded, since the batch ended before it was read to its end',
     );
@@ -186,7 +226,7 @@ async function checkInput(
   }
   try {
     await input.prepare();
-    if ((await input.digest()) === stage.inputDigest) verdict.checked.push('input digest');
+    if ((await input.digest()) === inputDigest) verdict.checked.push('input digest');
     else verdict.problems.push('input: its digest is not the recorded one');
   } catch (error) {
     verdict.skipped.push(`input: ${(error as Error).message}`);

@@ -33,7 +33,7 @@ export interface Claimed {
 /** What became of a message, for logs and progress. */
 export type WorkAnswer =
   | { did: 'nothing'; why: string }
-  | { did: 'handed back'; why: ControlState }
+  | { did: 'handed back'; why: ControlState | 'quota' }
   | { did: 'committed'; part: PartSummary; epoch: number };
 
 /** PROTOCOL work: one message, one chunk. The message may always be acknowledged afterwards. */
@@ -99,8 +99,16 @@ async function claimChunk(
       return undefined;
     }
   }
-  const { source, start, end, first, count } = record as unknown as ChunkRange;
-  return { id, epoch, owner, record, range: { source, start, end, first, count }, lease };
+  return { id, epoch, owner, record, range: rangeOf(record as unknown as ChunkRange), lease };
+}
+
+function rangeOf({ source, start, end, first, count, line, last }: ChunkRange): ChunkRange {
+  const range = { source, start, end, first, count };
+  return {
+    ...range,
+    ...(line === undefined ? {} : { line }),
+    ...(last === undefined ? {} : { last }),
+  };
 }
 
 /** Who holds the chunk is looked up only when a claim was refused: few are, and most of those by living owners. */
@@ -134,12 +142,16 @@ async function workClaimed(
   try {
     const spec = { id, epoch, range, cursor, saved, careful, alone: lastChance(record) };
     attempt = await engine.openAttempt(spec, control);
-    const { state } = careful
+    const { state, blocked, resumeAt } = careful
       ? await workCarefully(engine, { claimed, attempt, control })
       : await attempt.work(range.count);
     if (state === 'lost') return { did: 'nothing', why: 'lease lost' };
+    if (blocked !== undefined) {
+      engine.log.error('batch paused', { chunk: id.chunk, reason: blocked });
+      await stopBatch(engine, batch.id, { stop: 'pause', reason: blocked });
+    }
     if (state === 'pause' || state === 'drain')
-      return await handBack(engine, { claimed, attempt, state });
+      return await handBack(engine, { claimed, attempt, state, resumeAt });
     if (state === 'cancel') await attempt.notRun();
     return await commitPart(engine, claimed, attempt);
   } catch (error) {
@@ -174,19 +186,34 @@ async function commitPart(
 /** Step 5: what is done is saved, the lease given up, and the chunk sent again (a pause's resume sends). */
 async function handBack(
   engine: Engine,
-  { claimed, attempt, state }: { claimed: Claimed; attempt: Attempt; state: ControlState },
+  {
+    claimed,
+    attempt,
+    state,
+    resumeAt: until = 0,
+  }: {
+    claimed: Claimed;
+    attempt: Attempt;
+    state: ControlState;
+    resumeAt: number | undefined;
+  },
 ): Promise<WorkAnswer> {
   const { id, epoch } = claimed;
   const { cursor } = await attempt.work(0);
+  // A quota's slot is far away: saved until then, without counting an attempt.
+  const resumeAt = Math.ceil(until);
   const key = savedKey(id, epoch, 0);
   await attempt.write(key);
   claimed.lease.drop();
-  const change = save({ epoch, cursor, part: key, progress: true, handBack: { resumeAt: 0 } });
+  const change = save({ epoch, cursor, part: key, progress: true, handBack: { resumeAt } });
   const answer = await engine.store.change(chunkKey(id), change);
   if (answer.applied && state === 'drain') {
-    await sendChunks(engine, id, { from: id.chunk, to: id.chunk + 1 });
+    // Whoever takes it may have a clock that is behind: sent too early, it would be refused and wait for the sweep.
+    const delayMs =
+      resumeAt === 0 ? 0 : Math.max(0, resumeAt - engine.clock.now()) + 2 * (engine.skewMs ?? 0);
+    await sendChunks(engine, id, { from: id.chunk, to: id.chunk + 1, delayMs });
   }
-  return { did: 'handed back', why: state };
+  return { did: 'handed back', why: resumeAt === 0 ? state : 'quota' };
 }
 
 /** The input is broken: the chunk is given back as it was, to be committed as not run. */

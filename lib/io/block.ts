@@ -1,12 +1,13 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import type { ItemError } from '../core/errors.ts';
 import type { RecordBlock } from '../core/records.ts';
+import type { Places, PlaceWords } from './place.ts';
 import { CR, createScanner, QUOTE } from './scan.ts';
 import type { Grammar } from './scan-state.ts';
 import { blankBytes } from './scan-state.ts';
 import { firstInvalid } from './utf8.ts';
 
-/** Why one record cannot be read; `text` goes on after 'The record at byte 12 '. */
+/** Why one record cannot be read; `text` goes on after 'The record at line 3 (byte 12) '. */
 export class Refusal {
   readonly code: string;
   readonly text: string;
@@ -17,7 +18,7 @@ export class Refusal {
 }
 
 /** How the text of one record becomes a row. */
-export interface RecordParser {
+export interface RecordParser extends PlaceWords {
   readonly grammar: Grammar;
   readonly latin1: boolean;
   /** The row of a text without quotes, or a Refusal. */
@@ -33,6 +34,7 @@ export interface BlockBytes {
   at: number;
   /** Index in the input of the first record. */
   first: number;
+  places: Places;
 }
 
 export const BROKEN_QUOTE = new Refusal(
@@ -40,8 +42,8 @@ export const BROKEN_QUOTE = new Refusal(
   'opens a quote that is not closed before a delimiter or the line end. Double the quotes inside a quoted cell ("") or remove them.',
 );
 
-export function refusalError(refusal: Refusal, at: number): ItemError {
-  const message = `The record at byte ${at} ${refusal.text}`;
+function refusalError(refusal: Refusal, place: string): ItemError {
+  const message = `The record ${place} ${refusal.text}`;
   return { kind: 'invalid', code: refusal.code, message };
 }
 
@@ -81,31 +83,41 @@ function parseLines(parser: RecordParser, piece: BlockBytes, facts: BlockFacts):
   const { oneByte, maxRecordBytes } = facts;
   const lines = decode(piece.bytes, oneByte).split('\n');
   const block = emptyBlock(piece.first);
+  const { places } = piece;
   const blank = blankBytes(parser.grammar.delimiter);
   const size = (line: string): number => (oneByte ? line.length : Buffer.byteLength(line));
-  // Positions are needed for refused records only; counting on from the last one keeps it linear.
+  // Positions are needed for failed records only; counting on from the last one keeps it linear.
   let counted = 0;
   let at = piece.at;
   const positionOf = (index: number): number => {
+    if (index < counted) [counted, at] = [0, piece.at];
     for (; counted < index; counted++) at += size(lines[counted] as string) + 1;
     return at;
   };
+  /** Lines of the records; undefined as long as each line was one. */
+  let lineOf: number[] | undefined;
+  block.where = (position) => places.of(positionOf(lineOf?.[position] ?? position));
   for (let index = 0; index < lines.length; index++) {
     const line = lines[index] as string;
-    if (isBlank(line, blank)) continue;
+    if (isBlank(line, blank)) {
+      if (index < lines.length - 1) lineOf ??= [...block.rows.keys()];
+      continue;
+    }
+    lineOf?.push(index);
     // A character is at most 3 bytes of UTF-8 per UTF-16 unit: the exact size is rarely needed.
     if (line.length * 3 > maxRecordBytes && size(line) > maxRecordBytes) {
       refuse(block, {
         raw: '',
         refusal: tooLong(size(line), maxRecordBytes),
-        at: positionOf(index),
+        place: places.inWords(positionOf(index)),
       });
       continue;
     }
     const raw = line.charCodeAt(line.length - 1) === CR ? line.slice(0, -1) : line;
     const row = parser.plain(raw);
-    if (row instanceof Refusal) refuse(block, { raw, refusal: row, at: positionOf(index) });
-    else keep(block, row, raw);
+    if (row instanceof Refusal) {
+      refuse(block, { raw, refusal: row, place: places.inWords(positionOf(index)) });
+    } else keep(block, row, raw);
   }
   return block;
 }
@@ -119,17 +131,19 @@ function isBlank(line: string, blank: Uint8Array): boolean {
 
 /** The careful way: the scanner finds the records, each is judged by itself. */
 function parseSpans(parser: RecordParser, piece: BlockBytes, facts: BlockFacts): RecordBlock {
-  const { bytes } = piece;
+  const { bytes, places } = piece;
   const { clean, oneByte, maxRecordBytes } = facts;
   const block = emptyBlock(piece.first);
   const whole = clean && oneByte ? decode(bytes, true) : undefined;
   const spans = spansOf(parser.grammar, bytes);
+  block.where = (position) => places.of(piece.at + (spans[position * 3] as number));
   for (let i = 0; i < spans.length; i += 3) {
     const start = spans[i] as number;
     const lineEnd = spans[i + 1] as number;
     const at = piece.at + start;
     if (lineEnd - start > maxRecordBytes) {
-      refuse(block, { raw: '', refusal: tooLong(lineEnd - start, maxRecordBytes), at });
+      const refusal = tooLong(lineEnd - start, maxRecordBytes);
+      refuse(block, { raw: '', refusal, place: places.inWords(at) });
       continue;
     }
     const end = bytes[lineEnd - 1] === CR ? lineEnd - 1 : lineEnd;
@@ -137,7 +151,7 @@ function parseSpans(parser: RecordParser, piece: BlockBytes, facts: BlockFacts):
     let row: unknown = spans[i + 2] === 1 ? BROKEN_QUOTE : undefined;
     if (!clean) row ??= badBytes(bytes.subarray(start, end), at, parser.latin1);
     if (row === undefined) row = parser.quoted(raw);
-    if (row instanceof Refusal) refuse(block, { raw, refusal: row, at });
+    if (row instanceof Refusal) refuse(block, { raw, refusal: row, place: places.inWords(at) });
     else keep(block, row, raw);
   }
   return block;
@@ -187,9 +201,9 @@ function keep(block: RecordBlock, row: unknown, raw: string): void {
 
 export function refuse(
   block: RecordBlock,
-  record: { raw: string; refusal: Refusal; at: number },
+  record: { raw: string; refusal: Refusal; place: string },
 ): void {
   block.errors ??= new Map();
-  block.errors.set(block.rows.length, refusalError(record.refusal, record.at));
+  block.errors.set(block.rows.length, refusalError(record.refusal, record.place));
   keep(block, undefined, record.raw);
 }

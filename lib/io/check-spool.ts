@@ -18,9 +18,18 @@ export async function checkSpool(
   { batch, sources }: { batch: string; sources: number },
 ): Promise<SpoolCheck> {
   const check: SpoolCheck = { spooled: 0, problems: [] };
+  // Listed, since few of 10,000 sources are spooled, and asking for each would be a request.
+  const first = spoolIndexKey(batch, 0);
+  const stored = new Set<string>();
+  for await (const key of objects.list(
+    first.slice(0, first.lastIndexOf('/', first.lastIndexOf('/') - 1) + 1),
+  )) {
+    if (key.endsWith('/index.json')) stored.add(key);
+  }
   for (let source = 0; source < sources; source += 1) {
     const place = { objects, batch, source };
     const key = spoolIndexKey(batch, source);
+    if (!stored.has(key)) continue;
     let index: SpoolIndex | undefined;
     try {
       index = await readIndex(place);

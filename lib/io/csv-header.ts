@@ -1,5 +1,4 @@
 import type { ReaderOptions } from '../core/reader.ts';
-import type { BlockBytes } from './block.ts';
 import { badBytes } from './block.ts';
 import { splitCells } from './csv-row.ts';
 import { CR, createScanner, LF, QUOTE } from './scan.ts';
@@ -36,10 +35,10 @@ export function readHeader(head: Buffer, from: number, options: ReaderOptions): 
   }
   const latin1 = options.encoding === 'latin1';
   const textEnd = bytes[line.lineEnd - 1] === CR ? line.lineEnd - 1 : line.lineEnd;
-  const own: BlockBytes = { bytes: bytes.subarray(start, textEnd), at: start, first: 0 };
-  const bad = badBytes(own.bytes, own.at, latin1);
+  const own = bytes.subarray(start, textEnd);
+  const bad = badBytes(own, start, latin1);
   if (bad !== undefined) return { problem: `the header line at byte ${start} ${bad.text}` };
-  const text = own.bytes.toString(latin1 ? 'latin1' : 'utf8');
+  const text = own.toString(latin1 ? 'latin1' : 'utf8');
   const cells = splitCells(text, delimiter).map((cell) => cell.trim());
   const problem = nameProblem(cells);
   return problem === undefined ? { delimiter, cells, dataStart: line.end } : { problem };

@@ -3,6 +3,7 @@ import type { StandardSchema } from '../core/standard-schema.ts';
 import { readHeader } from './csv-header.ts';
 import { rowBuilder, splitCells } from './csv-row.ts';
 import { buffer, byteOrderMark, makeLayout, problemLayout } from './layout.ts';
+import { countLines } from './place.ts';
 import { checkOptions, mergeOptions } from './reader-options.ts';
 
 /**
@@ -42,11 +43,13 @@ export function openCsv(head: Uint8Array, options: ReaderOptions, windowBytes?: 
   const build = rowBuilder(cells);
   return makeLayout({
     dataStart,
+    linesBefore: countLines(bytes, 0, dataStart),
     columns: cells.filter((name) => name !== ''),
     windowBytes,
     parser: {
       grammar: { delimiter: delimiter.charCodeAt(0), quotes: true },
       latin1: options.encoding === 'latin1',
+      word: 'line',
       plain: (text) => build(text.split(delimiter)),
       quoted: (text) => build(splitCells(text, delimiter)),
     },

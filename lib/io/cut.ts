@@ -1,7 +1,8 @@
 import { SluiceError } from '../core/errors.ts';
-import type { ByteRange, CutLimits, ReadBytes } from '../core/reader.ts';
+import type { ByteRange, CutLimits, CutRange, ReadBytes } from '../core/reader.ts';
+import type { Scanner } from './scan.ts';
 import { createScanner } from './scan.ts';
-import type { Grammar, RecordSink } from './scan-state.ts';
+import type { Grammar } from './scan-state.ts';
 
 /** Large enough that a read's fixed cost (about 50 us) is below a tenth of its scan. */
 export const WINDOW_BYTES = 1024 * 1024;
@@ -17,74 +18,96 @@ export interface ScanJob {
 }
 
 /** Chunks as `Layout.cuts` promises them. */
-export async function* cutRange(
-  job: ScanJob,
-  limits: CutLimits,
-): AsyncGenerator<ByteRange & { count: number }> {
+export async function* cutRange(job: ScanJob, limits: CutLimits): AsyncGenerator<CutRange> {
   const { range } = job;
   let start = range.start;
   let count = 0;
-  const found: (ByteRange & { count: number })[] = [];
-  const scan = scanRange(job, (_start, lineEnd) => {
+  /** Line ends before `start`. */
+  let before = 0;
+  const found: CutRange[] = [];
+  const scan = scanRange(job, (_start, lineEnd, { lines }) => {
     count++;
     const end = Math.min(lineEnd + 1, range.end);
     if (count < limits.items && end - start < limits.bytes) return;
-    found.push({ start, end, count });
+    found.push({ start, end, count, lines: lines - before });
     start = end;
     count = 0;
+    before = lines;
   });
-  for await (const _window of scan) {
+  let lines = 0;
+  for await (const counted of scan) {
+    lines = counted;
     // The last one is kept back: blank lines at the range's end belong to it.
     if (found.length > 1) yield* found.splice(0, found.length - 1);
   }
   if (count > 0) {
-    found.push({ start, end: range.end, count });
+    found.push({ start, end: range.end, count, lines: lines - before });
   } else {
     const last = found.at(-1);
-    if (last !== undefined) last.end = range.end;
+    if (last !== undefined) {
+      last.end = range.end;
+      last.lines += lines - before;
+    }
   }
   yield* found;
 }
 
 /** A part of a range that fits into memory, or a record that is too long to be read. */
-export type Piece = ByteRange & { count: number; tooLong: boolean };
+export type Piece = ByteRange & {
+  count: number;
+  tooLong: boolean;
+  /** Line ends from the range's start to the piece's. */
+  lines: number;
+};
 
 /** Cuts a large range so that no piece holds more than half a block and one record of allowed length. */
 export async function* piecesOf(job: ScanJob, maxRecordBytes: number): AsyncGenerator<Piece> {
   let start = job.range.start;
   let count = 0;
   let found: Piece[] = [];
-  const close = (end: number): void => {
-    if (count > 0) found.push({ start, end, count, tooLong: false });
+  /** Line ends before the piece. */
+  let before = 0;
+  const close = (end: number, lines: number): void => {
+    if (count > 0) found.push({ start, end, count, tooLong: false, lines: before });
     start = end;
     count = 0;
+    before = lines;
   };
-  const scan = scanRange(job, (from, lineEnd) => {
+  const scan = scanRange(job, (from, lineEnd, { lines, linesBefore }) => {
     const end = Math.min(lineEnd + 1, job.range.end);
     if (lineEnd - from > maxRecordBytes) {
-      close(from);
-      found.push({ start: from, end: lineEnd, count: 1, tooLong: true });
+      close(from, linesBefore);
+      found.push({ start: from, end: lineEnd, count: 1, tooLong: true, lines: linesBefore });
       start = end;
+      before = lines;
       return;
     }
     count++;
-    if (end - start >= BLOCK_BYTES / 2) close(end);
+    if (end - start >= BLOCK_BYTES / 2) close(end, lines);
   });
   for await (const _window of scan) {
     yield* found;
     found = [];
   }
-  close(job.range.end);
+  close(job.range.end, 0);
   yield* found;
 }
 
-async function* scanRange(job: ScanJob, sink: RecordSink): AsyncGenerator<void> {
+type RangeSink = (
+  start: number,
+  lineEnd: number,
+  scanned: Pick<Scanner, 'lines' | 'linesBefore'>,
+) => void;
+
+/** Yields after each window the line ends up to the last record found. */
+async function* scanRange(job: ScanJob, sink: RangeSink): AsyncGenerator<number> {
   const { range, windowBytes = WINDOW_BYTES } = job;
   const scanner = createScanner(job.grammar, range);
+  const found = (start: number, lineEnd: number): void => sink(start, lineEnd, scanner);
   while (scanner.position < range.end) {
     const start = scanner.position;
-    scanner.feed(await readAll(job.read, start, Math.min(start + windowBytes, range.end)), sink);
-    yield;
+    scanner.feed(await readAll(job.read, start, Math.min(start + windowBytes, range.end)), found);
+    yield scanner.lines;
   }
 }
 

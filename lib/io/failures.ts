@@ -12,14 +12,19 @@ const FIRST_LINE = /^(?:\xef\xbb\xbf)?\s*\{\s*"sluice"\s*:\s*"failure\/1"/;
 interface FailureLine {
   sluice: typeof FAILURE_TAG;
   error?: Partial<ItemError>;
+  /** Where the record stood in the first input. */
+  where?: string;
   record?: unknown;
   raw?: string;
 }
 
+/** Whether these first bytes of a source (200 do) are those of a failures file. */
+export const isFailures = (head: Uint8Array): boolean =>
+  FIRST_LINE.test(Buffer.from(head.subarray(0, 200)).toString('latin1'));
+
 /** The layout of a source: the job's own format, or a failures file that is fed back in. */
 export function openSource(reader: Reader, head: Uint8Array, options: ReaderOptions): Layout {
-  const start = Buffer.from(head.subarray(0, 200)).toString('latin1');
-  if (!FIRST_LINE.test(start)) return reader.open(head, options);
+  if (!isFailures(head)) return reader.open(head, options);
   const lines = openNdjson(head, {});
   return {
     ...lines,
@@ -33,7 +38,6 @@ export function openSource(reader: Reader, head: Uint8Array, options: ReaderOpti
 
 /** Rows are what the failed batch had read; the raw text is the record's own, so that a second failure shows it. */
 function unwrap(block: RecordBlock, format: Reader['format']): RecordBlock {
-  const { first } = block;
   const errors = new Map(block.errors);
   const raws = [...block.raws];
   const rows = block.rows.map((line, i) => {
@@ -55,7 +59,17 @@ function unwrap(block: RecordBlock, format: Reader['format']): RecordBlock {
     errors.set(i, again(line));
     return undefined;
   });
-  return { first, rows, raws, errors: errors.size > 0 ? errors : undefined };
+  return {
+    ...block,
+    rows,
+    raws,
+    errors: errors.size > 0 ? errors : undefined,
+    // That of the first input: it is there that a person mends it.
+    where: (position) => {
+      const line = block.rows[position];
+      return isFailureLine(line) && typeof line.where === 'string' ? line.where : undefined;
+    },
+  };
 }
 
 function isFailureLine(line: unknown): line is FailureLine {

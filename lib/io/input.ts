@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { SluiceError } from '../core/errors.ts';
-import type { Reader, ReaderOptions } from '../core/reader.ts';
-import type { Cut } from '../core/records.ts';
+import type { ReadBytes, Reader, ReaderOptions } from '../core/reader.ts';
+import type { ChunkRange, RecordBlock } from '../core/records.ts';
+import { mapOrdered } from '../pool/map-ordered.ts';
 import type { Input } from '../ports/input.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
-import { HEAD_BYTES } from './csv-header.ts';
-import { readAll } from './cut.ts';
-import { openSource } from './failures.ts';
 import { missingColumn } from './first-record.ts';
-import type { BoundSource, SourceView } from './source.ts';
-import type { SpoolPlace } from './spool.ts';
-import { PIECE_BYTES, readIndex, spool, spooledBytes, spoolReader } from './spool.ts';
+import { inputCuts } from './input-cuts.ts';
+import type { BoundSource } from './source.ts';
+import { namesOf } from './source-names.ts';
+import { PIECE_BYTES, readIndex } from './spool.ts';
+import { openViews, placeOf, SMALL_BYTES, type Views } from './views.ts';
 
 export interface InputOptions {
   reader: Reader;
@@ -24,159 +24,127 @@ export interface InputOptions {
   batch: string;
 }
 
-/** Headers of 10,000 small files need not stay in memory at once. */
-const VIEWS_KEPT = 1024;
+/** Small sources that are looked at or hashed side by side: 10,000 objects are minutes one after the other. */
+const AT_ONCE = 16;
 
 /** The input of a batch: sources in order, cut and read as one. */
 export function openInput(options: InputOptions): Input {
   const { sources, limits } = options;
-  const view = viewCache(options);
+  const views = openViews(options);
+  // What the planner kept of remote sources is not for workers: each proves anew that they are the pinned ones.
+  const ownViews = sources.some(({ remote }) => remote) ? openViews(options) : views;
+  const names = sources.length > 1 ? namesOf(sources) : undefined;
   let fault: string | undefined;
   return {
     async prepare() {
-      for (const [number, source] of sources.entries()) {
-        if (isSpooled(source)) await spool(place(options, number), source);
-        const found = await view(number);
-        fault ??= found.fault;
-        const problem =
-          (found.end === 0 ? found.fault : undefined) ??
-          found.layout.problem ??
-          (await missingColumn(found, options.reader.schema, limits.maxRecordBytes));
-        if (problem !== undefined) return `${basename(source.pin.name)}: ${problem}`;
+      for (const group of groupsOf(sources)) {
+        const found = await Promise.all(group.map((number) => look(options, views, number)));
+        for (const [at, { problem, fault: own }] of found.entries()) {
+          fault ??= own;
+          const number = group[at] as number;
+          const name = names?.[number] ?? basename(sources[number]?.pin.name ?? '');
+          if (problem !== undefined) return `${name}: ${problem}`;
+        }
       }
       return undefined;
     },
     cuts: (cursor) =>
-      cuts(options, view, {
+      inputCuts(options, views, {
         cursor,
         tell: (why) => {
           fault ??= why;
         },
       }),
     fault: () => fault,
-    digest: () => digest(options),
+    digest: () => digest(options, views),
     async *records(range) {
-      const { read, layout } = await view(range.source);
       let count = 0;
-      for await (const block of layout.records(read, range, limits)) {
-        count += block.rows.length;
-        yield block;
+      for (const piece of piecesOf(range)) {
+        ownViews.ahead(piece.source, range.last ?? 0);
+        const { read, layout, end } = await ownViews.open(piece.source);
+        const own = {
+          start: piece.start ?? layout.dataStart,
+          end: piece.end ?? end,
+          first: range.first + count,
+          line: piece.start === undefined ? layout.linesBefore : range.line,
+          name: names?.[piece.source],
+        };
+        for await (const block of layout.records(read, own, limits)) {
+          count += block.rows.length;
+          yield block satisfies RecordBlock;
+        }
       }
       if (count !== range.count) throw miscounted(count, range.count, range.start);
     },
   };
 }
 
-type Views = (source: number) => Promise<SourceView>;
-
-function viewCache(options: InputOptions): Views {
-  const views = new Map<number, Promise<SourceView>>();
-  return (source) => {
-    const known = views.get(source);
-    if (known !== undefined) return known;
-    const opened = openView(options, source);
-    views.set(source, opened);
-    opened.catch(() => views.delete(source));
-    if (views.size > VIEWS_KEPT) views.delete(views.keys().next().value as number);
-    return opened;
-  };
-}
-
-const isSpooled = (source: BoundSource): boolean => !source.seekable || source.compressed;
-
-function place({ objects, batch }: InputOptions, source: number): SpoolPlace {
-  return { objects, batch, source };
-}
-
-async function openView(options: InputOptions, number: number): Promise<SourceView> {
-  const source = options.sources[number];
-  if (source === undefined) {
-    throw new SluiceError(
-      'STATE',
-      `The input has ${options.sources.length} sources; number ${number} was asked for.`,
-    );
+/** Small sources side by side; each other one alone: spooling holds a piece of 8 MiB. */
+function* groupsOf(sources: readonly BoundSource[]): Generator<number[]> {
+  let group: number[] = [];
+  for (const [number, { pin, seekable }] of sources.entries()) {
+    const small = seekable && pin.bytes <= SMALL_BYTES;
+    if (group.length > 0 && (!small || group.length >= AT_ONCE)) {
+      yield group;
+      group = [];
+    }
+    if (small) group.push(number);
+    else yield [number];
   }
-  const { read, end, fault } = await content(options, number, source);
-  const head = await readAll(read, 0, Math.min(end, HEAD_BYTES));
-  return { read, end, fault, layout: openSource(options.reader, head, options.readerOptions) };
+  if (group.length > 0) yield group;
 }
 
-async function content(
-  options: InputOptions,
+/** Makes one source readable and says what is wrong with it as a whole. */
+async function look(
+  { reader, limits }: InputOptions,
+  views: Views,
   number: number,
-  source: BoundSource,
-): Promise<Omit<SourceView, 'layout'>> {
-  if (!isSpooled(source)) return { read: source.read, end: source.pin.bytes, fault: undefined };
-  const at = place(options, number);
-  const index = await readIndex(at);
-  if (index === undefined) {
-    throw new SluiceError('STATE', `Source ${source.pin.name} was not prepared for reading.`, {
-      hint: 'Resume the batch, or start it again.',
-    });
-  }
-  // Lines are kept whole; of a cut array the scan itself finds the whole records, and it may be one line.
-  const whole = index.fault !== undefined && options.reader.format === 'json';
-  const end = whole ? await spooledBytes(at, index) : index.bytes;
-  return { read: spoolReader(at), end, fault: index.fault };
+): Promise<{ problem: string | undefined; fault: string | undefined }> {
+  await views.prepare(number);
+  const view = await views.open(number);
+  const { fault } = view;
+  const problem =
+    (view.end === 0 ? fault : undefined) ??
+    view.layout.problem ??
+    (await missingColumn(view, reader.schema, limits.maxRecordBytes));
+  return { problem, fault };
 }
 
-const CURSOR = /^(\d+):(\d+):(\d+)(?::(.+))?$/s;
-
-/**
- * A cursor is `<source>:<byte>:<index>`: where the next chunk begins, and the index of its first item. Behind
- * a source that was found to be faulty at its end the fault follows, since a planner that goes on there
- * does not scan that source again.
- */
-async function* cuts(
-  options: InputOptions,
-  view: Views,
-  { cursor, tell }: { cursor: string; tell: (why: string) => void },
-): AsyncGenerator<Cut> {
-  const found = CURSOR.exec(cursor);
-  if (cursor !== '' && found === null) {
-    throw new SluiceError('STATE', `${JSON.stringify(cursor)} is no cursor of this input.`);
-  }
-  let source = Number(found?.[1] ?? 0);
-  let start = found === null ? undefined : Number(found[2]);
-  let first = Number(found?.[3] ?? 0);
-  let fault = found?.[4];
-  if (fault !== undefined) tell(fault);
-  for (; source < options.sources.length; source++) {
-    const { read, layout, end } = await view(source);
-    const name = basename(options.sources[source]?.pin.name ?? '');
-    if (layout.problem !== undefined) {
-      throw new SluiceError('BAD_INPUT', `${name}: ${layout.problem}.`);
-    }
-    const range = { start: start ?? layout.dataStart, end };
-    start = undefined;
-    const { items, bytes } = options.limits;
-    const told = (why: string): void => {
-      fault ??= `source ${name}: ${why}`;
-      tell(fault);
+/** The sources of a chunk: the first from its start, those behind it as a whole. */
+function* piecesOf({
+  source,
+  last = source,
+  start,
+  end,
+}: ChunkRange): Generator<{ source: number; start?: number; end?: number }> {
+  for (let at = source; at <= last; at++) {
+    yield {
+      source: at,
+      ...(at === source ? { start } : {}),
+      ...(at === last ? { end } : {}),
     };
-    for await (const cut of layout.cuts(read, range, { items, bytes, fault: told })) {
-      const next = first + cut.count;
-      const after = `${source}:${cut.end}:${next}`;
-      yield {
-        range: { source, ...cut, first },
-        cursor: fault === undefined ? after : `${after}:${fault}`,
-      };
-      first = next;
-    }
   }
 }
 
 /** Over the bytes as stored; of a stream, over what was spooled. */
-async function digest(options: InputOptions): Promise<string> {
+async function digest(options: InputOptions, views: Views): Promise<string> {
   const whole = createHash('sha256');
-  for (const [number, source] of options.sources.entries()) {
+  const blocks = mapOrdered(options.sources.entries(), AT_ONCE, async ([number, source]) => {
     if (!source.seekable) {
-      const index = await readIndex(place(options, number));
-      for (const hex of index?.sha256 ?? []) whole.update(Buffer.from(hex, 'hex'));
-      continue;
+      const index = await readIndex(placeOf(options, number));
+      return { hashes: (index?.sha256 ?? []).map((hex) => Buffer.from(hex, 'hex')) };
     }
-    for (let at = 0; at < source.pin.bytes; at += PIECE_BYTES) {
-      whole.update(await blockDigest(source, at, Math.min(at + PIECE_BYTES, source.pin.bytes)));
+    if (source.pin.bytes > PIECE_BYTES) return { large: source };
+    // What is already in memory needs no second request.
+    const plain = source.remote && !source.compressed && options.reader.lines === undefined;
+    const { read } = (plain ? await views.known(number) : undefined) ?? source;
+    return { hashes: source.pin.bytes === 0 ? [] : [await blockDigest(read, 0, source.pin.bytes)] };
+  });
+  for await (const { hashes = [], large } of blocks) {
+    for (const hash of hashes) whole.update(hash);
+    const bytes = large?.pin.bytes ?? 0;
+    for (let at = 0; large !== undefined && at < bytes; at += PIECE_BYTES) {
+      whole.update(await blockDigest(large.read, at, Math.min(at + PIECE_BYTES, bytes)));
     }
   }
   return whole.digest('hex');
@@ -185,10 +153,10 @@ async function digest(options: InputOptions): Promise<string> {
 /** In small reads: whole blocks, hashed off the main thread while the next is read, held 40 MB. */
 const DIGEST_READ_BYTES = 1024 * 1024;
 
-async function blockDigest(source: BoundSource, start: number, end: number): Promise<Buffer> {
+async function blockDigest(read: ReadBytes, start: number, end: number): Promise<Buffer> {
   const block = createHash('sha256');
   for (let at = start; at < end; at += DIGEST_READ_BYTES) {
-    block.update(await source.read(at, Math.min(at + DIGEST_READ_BYTES, end)));
+    block.update(await read(at, Math.min(at + DIGEST_READ_BYTES, end)));
   }
   return block.digest();
 }

@@ -1,4 +1,4 @@
-import type { Layout, Reader, ReaderOptions } from '../core/reader.ts';
+import type { Layout, Reader, ReaderOptions, RecordRange } from '../core/reader.ts';
 import type { StandardSchema } from '../core/standard-schema.ts';
 import { emptyBlock, refuse } from './block.ts';
 import { BLOCK_BYTES, readAll } from './cut.ts';
@@ -6,7 +6,9 @@ import type { ArrayJob } from './json-cut.ts';
 import { arrayPieces, cutArray } from './json-cut.ts';
 import { longElement, parseElements } from './json-record.ts';
 import { BLANK, OPEN_BRACKET } from './json-scan.ts';
-import { buffer, byteOrderMark, problemLayout } from './layout.ts';
+import { buffer, byteOrderMark, lineAfter, problemLayout } from './layout.ts';
+import type { Places } from './place.ts';
+import { countLines, places } from './place.ts';
 import { checkOptions, mergeOptions } from './reader-options.ts';
 
 /**
@@ -55,40 +57,46 @@ export function openJsonArray(
   const dataStart = at + 1;
   return {
     dataStart,
+    linesBefore: countLines(bytes, 0, dataStart),
     columns: undefined,
     problem: undefined,
     cuts: (read, range, limits) => cutArray({ read, range, dataStart, windowBytes }, limits),
     records: (read, range, { maxRecordBytes }) =>
-      elements(
-        { read, range, dataStart, windowBytes },
-        { first: range.first, maxRecordBytes, latin1 },
-      ),
+      elements({ read, range, dataStart, windowBytes }, { range, maxRecordBytes, latin1 }),
   };
 }
 
 async function* elements(
   job: ArrayJob,
-  given: { first: number; maxRecordBytes: number; latin1: boolean },
+  given: { range: RecordRange; maxRecordBytes: number; latin1: boolean },
 ): ReturnType<Layout['records']> {
-  const { read, range, dataStart } = job;
-  const { maxRecordBytes, latin1 } = given;
-  let { first } = given;
+  const { read, dataStart } = job;
+  const { range, maxRecordBytes, latin1 } = given;
+  let { first } = range;
+  const placesIn = (bytes: Buffer, at: number, lines: number): Places => {
+    const line = lineAfter(range, lines);
+    return places({ bytes, at, line, name: range.name, word: 'line', withByte: true });
+  };
   const small = range.end - range.start <= BLOCK_BYTES;
-  const whole = { ...range, count: 0, tooLong: false };
+  const whole = { start: range.start, end: range.end, count: 0, tooLong: false, lines: 0 };
   for await (const piece of small ? [whole] : arrayPieces(job, maxRecordBytes)) {
     const { start, end, count } = piece;
+    const bytes = piece.tooLong ? NOTHING : buffer(await readAll(read, start, end));
+    const told = placesIn(bytes, start, piece.lines);
     if (piece.tooLong) {
       const block = emptyBlock(first);
-      refuse(block, { raw: '', refusal: longElement(end - start, maxRecordBytes), at: start });
+      const refusal = longElement(end - start, maxRecordBytes);
+      refuse(block, { raw: '', refusal, place: told.inWords(start) });
       yield block;
     } else {
-      const bytes = buffer(await readAll(read, start, end));
       const rules = { latin1, maxRecordBytes, fresh: start === dataStart };
-      yield* parseElements({ bytes, at: start, first }, rules);
+      yield* parseElements({ bytes, at: start, first, places: told }, rules);
     }
     first += count;
   }
 }
+
+const NOTHING = Buffer.alloc(0);
 
 const KINDS: readonly (readonly [RegExp, string])[] = [
   [/^\{/, 'an object'],

@@ -1,8 +1,10 @@
-import type { ByteRange, CutLimits, ReadBytes } from '../core/reader.ts';
+import type { ByteRange, CutLimits, CutRange, ReadBytes } from '../core/reader.ts';
 import type { Piece } from './cut.ts';
 import { BLOCK_BYTES, readAll, WINDOW_BYTES } from './cut.ts';
 import { createElementScanner } from './json-scan.ts';
-import type { ArrayEnd, ElementSink } from './json-scan-state.ts';
+import type { ArrayEnd } from './json-scan-state.ts';
+import { buffer } from './layout.ts';
+import { countLines } from './place.ts';
 
 export interface ArrayJob {
   read: ReadBytes;
@@ -14,26 +16,28 @@ export interface ArrayJob {
 }
 
 /** Chunks as `Layout.cuts` promises them; the array's end is judged before the last one is given. */
-export async function* cutArray(
-  job: ArrayJob,
-  limits: CutLimits,
-): AsyncGenerator<ByteRange & { count: number }> {
+export async function* cutArray(job: ArrayJob, limits: CutLimits): AsyncGenerator<CutRange> {
   const { range } = job;
   let { start } = range;
   let count = 0;
-  const found: (ByteRange & { count: number })[] = [];
-  const scan = scanArray(job, (_start, _end, next) => {
+  /** Line ends before `start`. */
+  let before = 0;
+  const found: CutRange[] = [];
+  const scan = scanArray(job, (_start, { next, linesTo }) => {
     count++;
     if (count < limits.items && next - start < limits.bytes) return;
-    found.push({ start, end: next, count });
+    const lines = linesTo(next);
+    found.push({ start, end: next, count, lines: lines - before });
     start = next;
     count = 0;
+    before = lines;
   });
   let step = await scan.next();
   for (; !step.done; step = await scan.next()) {
     if (found.length > 1) yield* found.splice(0, found.length - 1);
   }
-  if (count > 0) found.push({ start, end: range.end, count });
+  const lines = step.value?.lines ?? 0;
+  if (count > 0) found.push({ start, end: range.end, count, lines: lines - before });
   const last = found.pop();
   yield* found;
   // Where the range is what an earlier call left (nothing), that call has judged the end.
@@ -54,14 +58,14 @@ export async function* arrayPieces(job: ArrayJob, maxRecordBytes: number): Async
     if (open !== undefined) found.push(open);
     open = undefined;
   };
-  const scan = scanArray(job, (start, end, next) => {
+  const scan = scanArray(job, (start, { end, next, linesBefore }) => {
     const tooLong = end - start > maxRecordBytes;
     if (tooLong || (open !== undefined && next - open.start > BLOCK_BYTES / 2)) close();
     if (tooLong) {
-      found.push({ start, end, count: 1, tooLong });
+      found.push({ start, end, count: 1, tooLong, lines: linesBefore() });
       return;
     }
-    open ??= { start, end: next, count: 0, tooLong };
+    open ??= { start, end: next, count: 0, tooLong, lines: linesBefore() };
     open.end = next;
     open.count++;
   });
@@ -73,15 +77,46 @@ export async function* arrayPieces(job: ArrayJob, maxRecordBytes: number): Async
   yield* found;
 }
 
-async function* scanArray(job: ArrayJob, sink: ElementSink): AsyncGenerator<void, ArrayEnd> {
+/** A record that a scan found: see ElementSink. */
+interface Found {
+  end: number;
+  next: number;
+  /** Line ends from the range's start to a position, which may not lie before the last one asked for. */
+  linesTo(position: number): number;
+  /** The same to the record's own start. */
+  linesBefore(): number;
+}
+
+async function* scanArray(
+  job: ArrayJob,
+  sink: (start: number, found: Found) => void,
+): AsyncGenerator<void, ArrayEnd & { lines: number }> {
   const { range, windowBytes = WINDOW_BYTES } = job;
   const scanner = createElementScanner(range, range.start === job.dataStart);
+  let window: { start: number; bytes: Buffer } = { start: range.start, bytes: Buffer.alloc(0) };
+  let counted = range.start;
+  let lines = 0;
+  /** At the start of a record that began in an earlier window. */
+  let linesAtOpen = 0;
+  const linesTo = (position: number): number => {
+    lines += countLines(window.bytes, counted - window.start, position - window.start);
+    counted = position;
+    return lines;
+  };
+  const found = (start: number, end: number, next: number): void => {
+    const linesBefore = (): number => (start < window.start ? linesAtOpen : linesTo(start));
+    sink(start, { end, next, linesTo, linesBefore });
+  };
   while (scanner.position < range.end) {
     const start = scanner.position;
-    scanner.feed(await readAll(job.read, start, Math.min(start + windowBytes, range.end)), sink);
+    const end = Math.min(start + windowBytes, range.end);
+    window = { start, bytes: buffer(await readAll(job.read, start, end)) };
+    scanner.feed(window.bytes, found);
+    if (scanner.end.openAt >= counted) linesAtOpen = linesTo(scanner.end.openAt);
+    linesTo(end);
     yield;
   }
-  return scanner.end;
+  return { ...scanner.end, lines };
 }
 
 /** Why an array is not whole though its records can be read. */

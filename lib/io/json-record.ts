@@ -45,12 +45,15 @@ function parseGroup(piece: BlockBytes, spans: number[], rules: ElementRules): Re
   // A character is a byte there: one text for all records, of which each is a slice.
   const whole = clean && oneByte ? group.toString('latin1') : undefined;
   const block = emptyBlock(piece.first);
+  const { places } = piece;
+  block.where = (position) => places.of(piece.at + (spans[position * 3] as number));
   for (let k = 0; k < spans.length; k += 3) {
     const start = spans[k] as number;
     const end = spans[k + 1] as number;
     const at = piece.at + start;
     if (end - start > maxRecordBytes) {
-      refuse(block, { raw: '', refusal: longElement(end - start, maxRecordBytes), at });
+      const refusal = longElement(end - start, maxRecordBytes);
+      refuse(block, { raw: '', refusal, place: places.inWords(at) });
       continue;
     }
     const bytes = piece.bytes.subarray(start, end);
@@ -58,7 +61,7 @@ function parseGroup(piece: BlockBytes, spans: number[], rules: ElementRules): Re
     const bad = clean ? undefined : badBytes(bytes, at, latin1);
     const row = bad ?? parseElement(raw, { at, latin1, ending: endingOf(piece.bytes, spans, k) });
     if (row instanceof Refusal) {
-      refuse(block, { raw, refusal: row, at });
+      refuse(block, { raw, refusal: row, place: places.inWords(at) });
     } else {
       block.rows.push(row);
       block.raws.push(raw);

@@ -1,12 +1,16 @@
-import type { Layout } from '../core/reader.ts';
+import type { Layout, RecordRange } from '../core/reader.ts';
 import type { RecordParser } from './block.ts';
 import { emptyBlock, parseBlock, refuse, tooLong } from './block.ts';
 import type { ScanJob } from './cut.ts';
 import { BLOCK_BYTES, cutRange, piecesOf, readAll } from './cut.ts';
+import type { Places } from './place.ts';
+import { places } from './place.ts';
 import { LF, QUOTE } from './scan.ts';
 
 export interface LayoutParts {
   dataStart: number;
+  /** Line ends before `dataStart`. */
+  linesBefore: number;
   columns?: readonly string[];
   parser: RecordParser;
   /** For tests: bytes per read while scanning. */
@@ -19,19 +23,24 @@ export function makeLayout(parts: LayoutParts): Layout {
   const { grammar } = parser;
   return {
     dataStart: parts.dataStart,
+    linesBefore: parts.linesBefore,
     columns: parts.columns,
     problem: undefined,
     cuts: (read, range, limits) => cutRange({ read, range, grammar, windowBytes }, limits),
     async *records(read, range, { maxRecordBytes }) {
       if (range.end <= range.start) return;
+      const placesIn = (bytes: Buffer, at: number, lines: number): Places =>
+        places({ ...parser, bytes, at, name: range.name, line: lineAfter(range, lines) });
       if (range.end - range.start <= BLOCK_BYTES) {
         const bytes = buffer(await readAll(read, range.start, range.end));
         const lines = !(grammar.quotes && bytes.includes(QUOTE));
+        const told = placesIn(bytes, range.start, 0);
         let { first } = range;
         for (const { start, end } of lines
           ? lineBlocks(bytes)
           : [{ start: 0, end: bytes.length }]) {
-          const piece = { bytes: bytes.subarray(start, end), at: range.start + start, first };
+          const at = range.start + start;
+          const piece = { bytes: bytes.subarray(start, end), at, first, places: told };
           const block = parseBlock(parser, piece, maxRecordBytes);
           first += block.rows.length;
           yield block;
@@ -40,20 +49,29 @@ export function makeLayout(parts: LayoutParts): Layout {
       }
       const job: ScanJob = { read, range, grammar, windowBytes };
       let { first } = range;
-      for await (const { start, end, count, tooLong: long } of piecesOf(job, maxRecordBytes)) {
-        if (long) {
+      for await (const piece of piecesOf(job, maxRecordBytes)) {
+        const { start, end, count } = piece;
+        const bytes = piece.tooLong ? NOTHING : buffer(await readAll(read, start, end));
+        const told = placesIn(bytes, start, piece.lines);
+        if (piece.tooLong) {
           const block = emptyBlock(first);
-          refuse(block, { raw: '', refusal: tooLong(end - start, maxRecordBytes), at: start });
+          const refusal = tooLong(end - start, maxRecordBytes);
+          refuse(block, { raw: '', refusal, place: told.inWords(start) });
           yield block;
         } else {
-          const bytes = buffer(await readAll(read, start, end));
-          yield parseBlock(parser, { bytes, at: start, first }, maxRecordBytes);
+          yield parseBlock(parser, { bytes, at: start, first, places: told }, maxRecordBytes);
         }
         first += count;
       }
     },
   };
 }
+
+const NOTHING = Buffer.alloc(0);
+
+/** Line ends before a place that is so many of them behind the range's start. */
+export const lineAfter = ({ line }: RecordRange, lines: number): number | undefined =>
+  line === undefined ? undefined : line + lines;
 
 /** Rows are parsed this many bytes at a time, so that they die young: whole chunks of them were copied by every collection. */
 const LINES_BYTES = 64 * 1024;
@@ -72,6 +90,7 @@ function* lineBlocks(bytes: Buffer): Generator<{ start: number; end: number }> {
 export function problemLayout(problem: string): Layout {
   return {
     dataStart: 0,
+    linesBefore: 0,
     columns: undefined,
     problem,
     async *cuts() {},

@@ -38,10 +38,12 @@ export function openNdjson(head: Uint8Array, options: ReaderOptions, windowBytes
   if (bytes.length === mark) return problemLayout('the file is empty: it holds no record');
   return makeLayout({
     dataStart: mark,
+    linesBefore: 0,
     windowBytes,
     parser: {
       grammar: { delimiter: -1, quotes: false },
       latin1: options.encoding === 'latin1',
+      word: 'line',
       plain: parseJson,
       quoted: parseJson,
     },

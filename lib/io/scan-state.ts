@@ -1,3 +1,5 @@
+import type { ByteRange } from '../core/reader.ts';
+
 /** What separates records, in bytes. */
 export interface Grammar {
   /** Byte between the cells of a line; -1 where lines have no cells. */
@@ -38,6 +40,10 @@ export interface ScanState {
   nextLf: number;
   /** Where the last broken record was found to be broken. */
   faultAt: number;
+  /** Line ends up to the end of the last record, up to its start, and inside the quotes of the current one. */
+  lines: number;
+  linesBefore: number;
+  inner: number;
 }
 
 /** Bytes that a line may hold and still be blank. */
@@ -46,4 +52,29 @@ export function blankBytes(delimiter: number): Uint8Array {
   for (const byte of [0x20, 0x09, 0x0d]) blank[byte] = 1;
   if (delimiter >= 0) blank[delimiter] = 1;
   return blank;
+}
+
+/** Before the first byte of a range. */
+export function newScanState(grammar: Grammar, range: ByteRange): ScanState {
+  return {
+    grammar,
+    blank: blankBytes(grammar.delimiter),
+    end: range.end,
+    sink: () => {},
+    mode: 'start',
+    bytes: Buffer.alloc(0),
+    base: range.start,
+    i: 0,
+    last: false,
+    waiting: false,
+    recordStart: range.start,
+    firstLf: -1,
+    atCell: true,
+    nextQuote: -1,
+    nextLf: -1,
+    faultAt: -1,
+    lines: 0,
+    linesBefore: 0,
+    inner: 0,
+  };
 }

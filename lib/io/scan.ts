@@ -1,6 +1,6 @@
 import type { ByteRange } from '../core/reader.ts';
 import type { Grammar, RecordSink, ScanState } from './scan-state.ts';
-import { blankBytes } from './scan-state.ts';
+import { newScanState } from './scan-state.ts';
 
 export const LF = 10;
 export const CR = 13;
@@ -13,6 +13,9 @@ const NEAR = 64;
 export interface Scanner {
   /** Where the next window must begin; the range's end once all is scanned. It may go back. */
   readonly position: number;
+  /** Line ends from the range's start: to the end of the record that was found last, and to its start. */
+  readonly lines: number;
+  readonly linesBefore: number;
   /** @param window bytes from `position` on: at least 4, unless the range ends before */
   feed(window: Uint8Array, sink: RecordSink): void;
 }
@@ -23,27 +26,16 @@ export interface Scanner {
  * and scanning goes on there, so that it never swallows good lines.
  */
 export function createScanner(grammar: Grammar, range: ByteRange): Scanner {
-  const state: ScanState = {
-    grammar,
-    blank: blankBytes(grammar.delimiter),
-    end: range.end,
-    sink: () => {},
-    mode: 'start',
-    bytes: Buffer.alloc(0),
-    base: range.start,
-    i: 0,
-    last: false,
-    waiting: false,
-    recordStart: range.start,
-    firstLf: -1,
-    atCell: true,
-    nextQuote: -1,
-    nextLf: -1,
-    faultAt: -1,
-  };
+  const state = newScanState(grammar, range);
   return {
     get position() {
       return state.base + state.i;
+    },
+    get lines() {
+      return state.lines;
+    },
+    get linesBefore() {
+      return state.linesBefore;
     },
     feed(window, sink) {
       state.base += state.i;
@@ -88,6 +80,7 @@ function start(s: ScanState): void {
   for (; i < length; i++) {
     const byte = bytes[i] as number;
     if (byte === LF) {
+      s.lines++;
       s.recordStart = s.base + i + 1;
       s.atCell = true;
     } else if (blank[byte] === 1) {
@@ -175,6 +168,7 @@ function quoted(s: ScanState): void {
   let { i } = s;
   for (; i < length; i++) {
     const byte = bytes[i] as number;
+    if (byte === LF) s.inner++;
     if (byte === LF && s.firstLf < 0) {
       s.firstLf = s.base + i;
       // An earlier record was inside quotes here too, and its quote proved broken further on: the
@@ -231,6 +225,10 @@ function skip(s: ScanState): void {
 }
 
 function emit(s: ScanState, lineEnd: number, broken: boolean): void {
+  // A broken record ends at its first line end: what was counted in its quotes is scanned once more.
+  s.linesBefore = s.lines;
+  s.lines += (broken ? 0 : s.inner) + (lineEnd < s.end ? 1 : 0);
+  s.inner = 0;
   s.sink(s.recordStart, lineEnd, broken);
   s.mode = 'start';
   s.i = Math.min(lineEnd + 1, s.end) - s.base;

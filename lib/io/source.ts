@@ -13,6 +13,8 @@ export interface BoundSource {
   readonly compressed: boolean;
   /** It can be read at any offset, any number of times. */
   readonly seekable: boolean;
+  /** Each read is a request to another machine: small ones are read once. */
+  readonly remote?: boolean;
 }
 
 /** A source as it is planned and worked: its content at any offset. */

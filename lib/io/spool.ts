@@ -2,7 +2,7 @@ import { webcrypto } from 'node:crypto';
 import { basename } from 'node:path';
 import { SluiceError } from '../core/errors.ts';
 import { spoolIndexKey, spoolKey } from '../core/keys.ts';
-import type { ReadBytes } from '../core/reader.ts';
+import type { LineMaker, ReadBytes } from '../core/reader.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { gunzip } from './gunzip.ts';
 import { LF } from './scan.ts';
@@ -37,24 +37,31 @@ export async function readIndex(place: SpoolPlace): Promise<SpoolIndex | undefin
     : (JSON.parse(Buffer.from(bytes).toString()) as SpoolIndex);
 }
 
-/** Streams a source into the object store, decompressed; answers at once when that was done before. */
-export async function spool(place: SpoolPlace, source: BoundSource): Promise<SpoolIndex> {
+/**
+ * Streams a source into the object store, decompressed or as the lines that its reader makes of it; answers
+ * at once when that was done before.
+ */
+export async function spool(
+  place: SpoolPlace,
+  source: BoundSource,
+  lines?: LineMaker,
+): Promise<SpoolIndex> {
   const before = await readIndex(place);
   if (before !== undefined) return before;
-  const content = decompressed(source);
+  const content =
+    lines?.read({ bytes: source.pin.bytes, read: source.read }) ?? decompressed(source);
   const pieces = pieceWriter(place, await storedPieces(place, source));
   let step = await content.next();
   for (; !step.done; step = await content.next()) await pieces.add(step.value);
   const why = step.value;
-  const fault =
-    why === undefined ? undefined : `source ${basename(source.pin.name)} is cut: ${why}`;
+  const fault = why === undefined ? undefined : `source ${basename(source.pin.name)} ${why}`;
   const index = await pieces.finish(fault);
   const body = Buffer.from(JSON.stringify(index));
   await place.objects.put(spoolIndexKey(place.batch, place.source), body);
   return index;
 }
 
-/** The source's content; returns why it ended early. gzip is known by its first two bytes alone. */
+/** The source's content; returns why it ended early (`is cut: ...`). gzip is known by its first two bytes alone. */
 async function* decompressed(source: BoundSource): AsyncGenerator<Uint8Array, string | undefined> {
   const rest = source.stream()[Symbol.asyncIterator]();
   let head = Buffer.alloc(0);
@@ -65,7 +72,8 @@ async function* decompressed(source: BoundSource): AsyncGenerator<Uint8Array, st
   }
   const chunks = prepend(head, rest);
   if (head[0] === 0x1f && head[1] === 0x8b) {
-    return yield* gunzip(chunks, source.seekable ? () => source.stream() : undefined);
+    const why = yield* gunzip(chunks, source.seekable ? () => source.stream() : undefined);
+    return why === undefined ? undefined : `is cut: ${why}`;
   }
   yield* chunks;
   return undefined;

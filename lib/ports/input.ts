@@ -15,4 +15,6 @@ export interface Input {
   digest(): Promise<string>;
   /** The records of a chunk. Throws a SluiceError `INPUT_CHANGED` when a source is not the pinned one. */
   records(range: ChunkRange): AsyncIterable<RecordBlock>;
+  /** Index of each item of a chunk, where that is not `range.first` and on: in a later round. Reads no record. */
+  indexes?(range: ChunkRange): Promise<readonly number[]>;
 }

@@ -8,7 +8,8 @@ import { newFolder } from '../support/cli.ts';
 async function withPool(size: number, act: (pool: ThreadPool) => Promise<void>): Promise<void> {
   const home = await openHome(join(newFolder(), 'home'));
   // The job is loaded by the first attempt: here none is opened.
-  const pool = newThreadPool({ home, jobFile: { file: 'none.mjs', digest: '' } as never }, size);
+  const jobFile = { file: 'none.mjs', digest: '' } as never;
+  const pool = newThreadPool({ home, jobFile, quotas: undefined as never }, size);
   try {
     await act(pool);
   } finally {

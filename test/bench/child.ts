@@ -11,6 +11,9 @@ const TASKS: Readonly<Record<string, () => Promise<Task>>> = {
   interrupt: async () => (await import('./tasks/status.ts')).interruptTask,
   status: async () => (await import('./tasks/status.ts')).statusTask,
   resume: async () => (await import('./tasks/status.ts')).resumeTask,
+  failing: async () => (await import('./tasks/retry.ts')).failingTask,
+  retry: async () => (await import('./tasks/retry.ts')).retryTask,
+  'bare-sqlite': async () => (await import('./tasks/bare-sqlite.ts')).bareSqliteTask,
   sample: async () => (await import('./tasks/sample.ts')).sampleTask,
   bullmq: async () => (await import('./tasks/bullmq.ts')).bullmqTask,
 };

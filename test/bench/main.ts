@@ -11,9 +11,11 @@ import { oddsBench } from './odds.ts';
 import { benchOddsProcess } from './odds-process.ts';
 import { type BenchOptions, parseOptions } from './options.ts';
 import { benchReaders } from './readers.ts';
+import { retryBench } from './retry.ts';
 import { runnerBench } from './runner.ts';
 import { sampleBench } from './sample.ts';
 import { openScratch } from './scratch.ts';
+import { sinksBench } from './sinks.ts';
 import { statusBench } from './status.ts';
 import { type Bench, newContext } from './support.ts';
 
@@ -25,6 +27,8 @@ const BENCHES: readonly Bench[] = [
   oddsBench,
   memoryBench,
   statusBench,
+  retryBench,
+  sinksBench,
   autoBench,
   sampleBench,
   cloudBench,

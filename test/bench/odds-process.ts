@@ -93,6 +93,9 @@ function contextOf(given: Record<string, unknown>): JobContext<OddsOptions> {
     now: 0,
     rng: () => 0,
     secret: () => '',
+    quota: () => {
+      throw new Error('no quota');
+    },
     options: checked.value,
   };
 }

@@ -19,22 +19,29 @@ let tried = false;
  * @returns their folder, or undefined when they cannot be had
  */
 export async function peers(packages: readonly string[]): Promise<string | undefined> {
+  if (await areThere(PEERS, packages)) return PEERS;
+  if (tried) return undefined;
+  tried = true;
+  return (await installed(PEERS, ALL_PEERS)) ? PEERS : undefined;
+}
+
+async function areThere(folder: string, packages: readonly string[]): Promise<boolean> {
   const wanted = packages.map((one) => {
     const at = one.lastIndexOf('@');
     return { name: one.slice(0, at), version: one.slice(at + 1) };
   });
-  const there = async (): Promise<boolean> => {
-    const versions = wanted.map(async ({ name, version }) => {
-      const text = await readFile(join(PEERS, 'node_modules', name, 'package.json'), 'utf8');
-      return (JSON.parse(text) as { version: string }).version === version;
-    });
-    return (await Promise.all(versions).catch(() => [false])).every(Boolean);
-  };
-  if (await there()) return PEERS;
-  if (tried) return undefined;
-  tried = true;
-  mkdirSync(PEERS, { recursive: true });
-  await writeFile(join(PEERS, 'package.json'), '{"name":"sluice-bench-peers","private":true}\n');
+  const versions = wanted.map(async ({ name, version }) => {
+    const text = await readFile(join(folder, 'node_modules', name, 'package.json'), 'utf8');
+    return (JSON.parse(text) as { version: string }).version === version;
+  });
+  return (await Promise.all(versions).catch(() => [false])).every(Boolean);
+}
+
+/** Installs packages by exact version in a folder, unless they are there; returns whether they are. */
+export async function installed(folder: string, packages: readonly string[]): Promise<boolean> {
+  if (await areThere(folder, packages)) return true;
+  mkdirSync(folder, { recursive: true });
+  await writeFile(join(folder, 'package.json'), '{"name":"sluice-peers","private":true}\n');
   try {
     // One install names all: without a saved list npm removes what a later install does not name.
     const flags = [
@@ -45,15 +52,15 @@ export async function peers(packages: readonly string[]): Promise<string | undef
       '--legacy-peer-deps',
       '--fetch-retries=0',
     ];
-    execFileSync('npm', ['install', ...flags, ...ALL_PEERS], {
-      cwd: PEERS,
+    execFileSync('npm', ['install', ...flags, ...packages], {
+      cwd: folder,
       stdio: 'pipe',
       timeout: INSTALL_MS,
     });
   } catch {
-    return undefined;
+    return false;
   }
-  return (await there()) ? PEERS : undefined;
+  return areThere(folder, packages);
 }
 
 /** Where a package's main module lies, for `import()` in a process elsewhere. */

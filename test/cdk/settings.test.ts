@@ -71,7 +71,7 @@ describe('context', () => {
 
   it('refuses a key that is a slip, and names those there are', () => {
     expect(refusal(() => readContext({ reserved: 'false' }))).toBe(
-      "USAGE: Context key 'reserved' is none of Sluice's. There are: stack, jobs, budget, reserve, keep, keepReports, secrets, alarmTopic, accountConcurrency.",
+      "USAGE: Context key 'reserved' is none of Sluice's. There are: stack, jobs, budget, reserve, keep, purgeResolved, keepReports, secrets, alarmTopic, accountConcurrency.",
     );
     expect(refusal(() => readContext({ constructor: 1 }))).toContain("key 'constructor'");
   });
@@ -98,6 +98,7 @@ describe('settings', () => {
       budgetMs: 20_000,
       reserve: true,
       keepDays: undefined,
+      purgeResolvedDays: undefined,
       keepReportDays: undefined,
       secrets: {},
       alarmTopic: undefined,
@@ -111,6 +112,7 @@ describe('settings', () => {
     [{ budget: '15m' }, "budget must be 1s to 870s; got '15m'."],
     [{ keep: '36h' }, "keep must be whole days, 1d or more; got '36h'."],
     [{ keep: '0d' }, "keep must be whole days, 1d or more; got '0d'."],
+    [{ purgeResolved: '1h' }, "purgeResolved must be whole days, 1d or more; got '1h'."],
     [{ keepReports: '29d' }, "keepReports must be whole days, 30d or more; got '29d'."],
     [{ keep: '90d', keepReports: '60d' }, 'keepReports 60d is less than keep 90d'],
     [{ alarmTopic: 'alarms' }, 'alarmTopic must be the ARN of a standard SNS topic'],

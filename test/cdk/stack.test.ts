@@ -344,7 +344,12 @@ describe('rights', () => {
       ],
     });
     expect([...wild].sort()).toEqual(
-      [objects('UploadBucket', 'inbox/*'), objects('ReportBucket', 'batches/*'), secret].sort(),
+      [
+        objects('UploadBucket', 'data/*'),
+        objects('UploadBucket', 'inbox/*'),
+        objects('ReportBucket', 'batches/*'),
+        secret,
+      ].sort(),
     );
   });
 
@@ -353,8 +358,10 @@ describe('rights', () => {
     for (const { actions, on, condition } of statements(id)) {
       if (actions.includes('s3:ListBucket')) {
         expect(actions).toEqual(['s3:ListBucket']);
-        const prefix = on.includes('Upload') ? 'inbox/*' : 'batches/*';
-        expect(condition).toEqual({ StringLikeIfExists: { 's3:prefix': prefix } });
+        const prefixes = on.includes('Upload') ? ['inbox/*', 'data/*'] : ['batches/*'];
+        expect(
+          prefixes.map((prefix) => ({ StringLikeIfExists: { 's3:prefix': prefix } })),
+        ).toContainEqual(condition);
       } else expect(condition).toBeUndefined();
       rights[on] = [...(rights[on] ?? []), ...actions].sort();
     }
@@ -365,7 +372,8 @@ describe('rights', () => {
     expect(rightsOf('OrchestratorPolicy')).toEqual({
       [one('OrchestratorLogs')]: LOG,
       [objects('UploadBucket', 'inbox/*')]: READ,
-      [one('UploadBucket')]: ['s3:ListBucket'],
+      [objects('UploadBucket', 'data/*')]: READ,
+      [one('UploadBucket')]: ['s3:ListBucket', 's3:ListBucket'],
       [objects('ReportBucket', 'batches/*')]: [...WRITE, 's3:DeleteObject'].sort(),
       [one('ReportBucket')]: ['s3:ListBucket'],
       [one('Table')]: TABLE,
@@ -388,7 +396,8 @@ describe('rights', () => {
     ).toEqual({
       [one('WorkerSingle0Logs')]: LOG,
       [objects('UploadBucket', 'inbox/*')]: READ,
-      [one('UploadBucket')]: ['s3:ListBucket'],
+      [objects('UploadBucket', 'data/*')]: READ,
+      [one('UploadBucket')]: ['s3:ListBucket', 's3:ListBucket'],
       [objects('ReportBucket', 'batches/*')]: [...WRITE, 's3:DeleteObject'].sort(),
       [one('ReportBucket')]: ['s3:ListBucket'],
       [one('Table')]: TABLE,

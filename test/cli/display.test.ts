@@ -17,7 +17,7 @@ const progress = ({ done, total, codes = {} }: Given): Progress => {
   const failed = Object.values(codes).reduce((sum, items) => sum + items, 0);
   return {
     state: {
-      batch: { id: 'odds-abcdefghij' } as Progress['state']['batch'],
+      batch: { id: 'odds-abcdefghij', settings: {} } as Progress['state']['batch'],
       totalChunks: undefined,
       plannedChunks: 1,
       releasedChunks: 1,
@@ -25,6 +25,7 @@ const progress = ({ done, total, codes = {} }: Given): Progress => {
       counts: { ok: done - failed, skipped: 0, failed, stalled: 0, notRun: 0 },
       doneItems: done,
       totalItems: total,
+      open: { failed, stalled: 0 },
     },
     busy: 1,
     slots: 2,
@@ -125,12 +126,13 @@ describe('pace', () => {
     expect(pace.rate()).toBe(500);
   });
 
-  it('has no ETA without a total or a rate', () => {
-    expect([etaMs(1, undefined, 5), etaMs(1, 10, undefined), etaMs(5, 10, 5)]).toEqual([
-      undefined,
-      undefined,
-      1000,
-    ]);
+  it('has no ETA without a total or a rate, and none that a quota forbids', () => {
+    expect(etaMs({ done: 5, total: 10, itemMs: 620 }, 5)).toBe(3_100);
+    expect([
+      etaMs({ done: 1, total: undefined }, 5),
+      etaMs({ done: 1, total: 10 }, undefined),
+      etaMs({ done: 5, total: 10 }, 5),
+    ]).toEqual([undefined, undefined, 1000]);
   });
 });
 
@@ -169,14 +171,16 @@ describe('words for the shell and the terminal', () => {
 
 describe('exit codes', () => {
   it.each([
-    ['done', 0, 0, EXIT.ok],
-    ['done', 1, 0, EXIT.failures],
-    ['done', 0, 1, EXIT.failures],
-    ['stopped', 5, 0, EXIT.threshold],
-    ['failed', 0, 0, EXIT.error],
-    ['cancelled', 0, 0, EXIT.error],
-  ] as const)('%s with %i failed and %i stalled is %i', (status, failed, stalled, code) => {
-    expect(exitOfReport({ status, failed, stalled })).toBe(code);
+    ['done', 0, 0, 0, EXIT.ok],
+    ['done', 1, 0, 0, EXIT.failures],
+    ['done', 0, 1, 0, EXIT.failures],
+    ['done', 0, 0, 3, EXIT.failures],
+    ['stopped', 5, 0, 9, EXIT.threshold],
+    ['failed', 0, 0, 0, EXIT.error],
+    ['cancelled', 0, 0, 9, EXIT.error],
+  ] as const)('%s with %i failed, %i stalled and %i not run is %i', (...row) => {
+    const [status, failed, stalled, notRun, code] = row;
+    expect(exitOfReport({ status, failed, stalled, notRun })).toBe(code);
   });
 
   it('of errors', () => {

@@ -36,7 +36,7 @@ describe('run', () => {
     expect(path).toMatch(/^\.sluice\/batches\/tell-[a-z0-9]{10}\/r0\/report\.html$/);
     expect(existsSync(join(place.cwd, path))).toBe(true);
     expect(look).toMatch(/^look +node .*main\.js items tell-[a-z0-9]{10} --status failed$/);
-    expect(again).toMatch(/^again +node .*main\.js run tell\.ts .*failures\.jsonl$/);
+    expect(again).toMatch(/^again +node .*main\.js retry tell-[a-z0-9]{10}$/);
     expect(err).toMatch(/^Batch tell-[a-z0-9]{10}\n$/);
   });
 

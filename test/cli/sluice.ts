@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isSluices, warmCli } from '../support/warm-cli.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
@@ -60,10 +61,14 @@ export function newPlace() {
   return {
     cwd,
     start,
-    run(
+    async run(
       args: string[],
       { env = {}, input = '' }: { env?: Record<string, string>; input?: string } = {},
-    ) {
+    ): Promise<Ended> {
+      if (input === '' && isSluices(env)) {
+        const { code, stdout: out, stderr: err } = await warmCli(args, { cwd, env });
+        return { code, out, err };
+      }
       const running = start(args, env);
       running.child.stdin?.end(input);
       return running.ended;

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { HeadObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
+import { GetObjectCommand, HeadObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { StackPlace } from '../../lib/app/aws/open-stack.ts';
 import {
@@ -58,7 +58,7 @@ describe('a batch on a stack', () => {
 
     const report = await on.sluice(['report', id]);
     expect(report).toContain(`report    s3://reports/batches/${id}/r0/report.html\nsave      `);
-    expect(report).toMatch(/again .+ --stack Sluice submit tell tell-\w+\/failures.jsonl/);
+    expect(report).toMatch(/again .+ --stack Sluice retry tell-\w+\n/);
     expect((await on.sluice(['report', id, '--details'])).trim().split('\n')).toHaveLength(25);
     await on.sluice(['report', id, '--save', 'kept']);
     const saved = JSON.parse(readFileSync(join(on.place.cwd, 'kept', 'report.json'), 'utf8'));
@@ -85,6 +85,51 @@ describe('a batch on a stack', () => {
     const report = JSON.parse(await on.sluice(['report', id, '--json'])) as object;
     expect(report).toMatchObject({ chunks: 3, total: 9, status: 'done' });
   });
+
+  it('is made of all objects below a prefix, in the order of their keys', async () => {
+    for (const name of ['b/2.jsonl', 'b/10.jsonl', 'B.jsonl']) {
+      await on.world.upload(`data/p/${name}`, rows(2));
+    }
+    await on.world.upload('data/p/b/', '');
+    const out = await on.sluice([
+      'submit',
+      'tell',
+      's3://uploads/data/p/',
+      '--json',
+      '--chunk',
+      '4',
+    ]);
+    const [upload] = (JSON.parse(out) as { uploads: Uploaded[] }).uploads;
+    expect(upload?.url).toMatch(
+      /^s3:\/\/uploads\/inbox\/tell\/data-p-[0-9a-f]{12}\.manifest\.jsonl$/,
+    );
+    const key = upload?.url.slice('s3://uploads/'.length) ?? '';
+    const stored = await on.world.cloud.s3.send(
+      new GetObjectCommand({ Bucket: 'uploads', Key: key }),
+    );
+    const lines = ((await stored.Body?.transformToString()) ?? '').trim().split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as { key: string }).key)).toEqual([
+      'data/p/B.jsonl',
+      'data/p/b/10.jsonl',
+      'data/p/b/2.jsonl',
+    ]);
+    await on.world.inbox(await on.world.eventOf(key));
+    await on.world.run();
+    const [newest] = JSON.parse(await on.sluice(['list', '--json'])) as { id: string }[];
+    const report = JSON.parse(await on.sluice(['report', newest?.id ?? '', '--json'])) as object;
+    expect(report).toMatchObject({ total: 6, chunks: 2, input: { sources: 3 }, status: 'done' });
+    expect(await on.sluice(['verify', newest?.id ?? ''])).toContain('input digest\n');
+
+    const other = await on.run(['submit', 'tell', 's3://other/data/', '--stack', 'Sluice']);
+    expect([other.code, other.err]).toEqual([
+      64,
+      expect.stringMatching(
+        /may read below s3:\/\/uploads\/data\/ and .*; got s3:\/\/other\/data\//,
+      ),
+    ]);
+    const none = await on.run(['submit', 'tell', 's3://uploads/data/none/', '--stack', 'Sluice']);
+    expect([none.code, none.err]).toEqual([4, expect.stringMatching(/There is no object below/)]);
+  }, 40_000);
 
   it('is followed to its end by --wait, whose exit code is its own', async () => {
     on.place.write('waited.jsonl', rows(12, BAD));

@@ -2,8 +2,11 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { applyChange, type Change, holds, type StoredRecord } from '../../lib/core/change.ts';
 import { chunkKey, liveKey, stageKey, tallyKey } from '../../lib/core/keys.ts';
+import * as ofQuotas from '../../lib/core/quota-transitions.ts';
+import * as ofRounds from '../../lib/core/round-transitions.ts';
 import * as transitions from '../../lib/core/transitions.ts';
 import type { CheckpointStore } from '../../lib/ports/checkpoint-store.ts';
+import { testQuotas } from './quotas.ts';
 import { anyChange } from './random-changes.ts';
 import { TRANSITION_CASES } from './transition-cases.ts';
 
@@ -44,7 +47,7 @@ export function testCheckpointStore(
     test('the cases below cover every change of the protocol, and each clause of each', () => {
       const covered = new Set(TRANSITION_CASES.map((one) => one.of));
       expect([...covered].sort()).toEqual(
-        Object.keys(transitions)
+        Object.keys({ ...transitions, ...ofRounds, ...ofQuotas })
           .filter((one) => !HELPERS.includes(one))
           .sort(),
       );
@@ -102,6 +105,8 @@ export function testCheckpointStore(
         { numRuns: 40 },
       );
     });
+
+    testQuotas(() => store);
 
     test('of 100 racing commits of 10 marks exactly 10 apply', async () => {
       const key = tallyKey({ batch: freshBatch(), round: 0, stage: 0 }, 0);

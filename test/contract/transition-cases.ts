@@ -1,4 +1,6 @@
 import type { Change, StoredRecord } from '../../lib/core/change.ts';
+import { addSlots, leaseSlots } from '../../lib/core/quota-transitions.ts';
+import { forgetEntry, keepOn, listRound, startRound } from '../../lib/core/round-transitions.ts';
 import {
   advancePlan,
   beginEnd,
@@ -313,11 +315,71 @@ const ending: TransitionCase[] = [
     alsoRefused: [{ ...running, status: 'done' }],
   },
   {
+    of: 'endBatch',
+    change: endBatch(1, 'done', 77),
+    before: { ...running, status: 'ending', round: 1 },
+    after: { ...running, status: 'done', round: 1, resolvedAt: 77 },
+    refused: [
+      { ...running, round: 1 },
+      { ...running, status: 'ending', round: 2 },
+    ],
+  },
+  {
     of: 'endLive',
     change: endLive(0, 'failed'),
     before: { round: 0, status: 'running' },
     after: { round: 0, status: 'failed' },
     refused: [{ round: 1, status: 'running' }],
+  },
+];
+
+const ended = { status: 'done', end: 'done', round: 0, stop: 'cancel', reason: 'why', ver: 4 };
+
+const retrying: TransitionCase[] = [
+  {
+    of: 'keepOn',
+    change: keepOn(),
+    before: { m1: 1, expires: 99 },
+    after: { m1: 1 },
+    refused: [{ m1: 1 }],
+  },
+  {
+    of: 'listRound',
+    change: listRound(2),
+    before: { round: 1, status: 'done', resolvedAt: 5, forgotten: 1, expires: 9 },
+    after: { round: 2, status: 'running' },
+    refused: [{ round: 2, status: 'done' }],
+    alsoRefused: [{ round: 3, status: 'running' }, {}],
+  },
+  {
+    of: 'startRound',
+    change: startRound(1, { filter: 'f', digest: 'd2', roundAt: 50 }),
+    before: { ...ended, digest: 'd1', resolvedAt: 5, expires: 99 },
+    after: {
+      ...{ status: 'running', round: 1, stop: 'none', ver: 5 },
+      ...{ filter: 'f', digest: 'd2', roundAt: 50 },
+    },
+    applies: [
+      { ...ended, status: 'cancelled' },
+      { ...ended, status: 'stopped' },
+      { ...ended, status: 'failed' },
+    ],
+    refused: [
+      { ...ended, round: 1 },
+      { ...ended, status: 'ending' },
+    ],
+    alsoRefused: [{ ...ended, status: 'running' }],
+  },
+  {
+    of: 'forgetEntry',
+    change: forgetEntry(1, 100, 7),
+    before: { round: 1, status: 'done', resolvedAt: 100 },
+    after: { round: 1, status: 'done', resolvedAt: 100, forgotten: 1, expires: 7 },
+    refused: [
+      { round: 2, status: 'done', resolvedAt: 100 },
+      { round: 1, status: 'done', resolvedAt: 101 },
+    ],
+    alsoRefused: [{ round: 1, status: 'running' }],
   },
 ];
 
@@ -351,10 +413,43 @@ const hosting: TransitionCase[] = [
   },
 ];
 
+const slots = { v: 1, ver: 4, spec: '9/60000', gap: 7, next: 100, expires: 5 };
+const quotas: TransitionCase[] = [
+  {
+    of: 'leaseSlots',
+    change: leaseSlots(undefined, { spec: '9/60000', gap: 7, next: 107 }),
+    before: undefined,
+    after: { v: 1, ver: 1, spec: '9/60000', gap: 7, next: 107 },
+    refused: [slots],
+  },
+  {
+    of: 'leaseSlots',
+    change: leaseSlots(4, { spec: '9/60000', gap: 7, next: 107 }),
+    before: slots,
+    after: { ...slots, ver: 5, next: 107 },
+    refused: [{ ...slots, ver: 5 }],
+    alsoRefused: [{ ...slots, ver: 3 }],
+  },
+  {
+    of: 'addSlots',
+    change: addSlots({ spec: '9/60000', gap: 7 }, { us: 14, lastUs: 100, expires: 9 }),
+    before: slots,
+    after: { ...slots, ver: 5, next: 114, expires: 9 },
+    refused: [
+      { ...slots, spec: '8/60000' },
+      { ...slots, gap: 8 },
+      { ...slots, next: 101 },
+    ],
+    alsoRefused: [{}],
+  },
+];
+
 export const TRANSITION_CASES: readonly TransitionCase[] = [
   ...planning,
   ...working,
   ...stopping,
   ...ending,
+  ...retrying,
   ...hosting,
+  ...quotas,
 ];

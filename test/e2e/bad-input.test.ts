@@ -67,12 +67,12 @@ describe('one bad record is one failed outcome, and its neighbours are as they w
     'a quote that is never closed, at the end': {
       content: 'id,n\na,1\nb,2\nc,"3',
       gives: ['a ok "1"', 'b ok "2"', 'null failed BROKEN_QUOTE'],
-      says: /^The record at byte 13 opens a quote that is not closed/,
+      says: /^The record at line 4 \(byte 13\) opens a quote that is not closed/,
     },
     'a broken quote in the middle': {
       content: 'id,n\na,1\nb,"2\nc,3\nd,4\n',
       gives: ['a ok "1"', 'null failed BROKEN_QUOTE', 'c ok "3"', 'd ok "4"'],
-      says: /^The record at byte 9 /,
+      says: /^The record at line 3 \(byte 9\) /,
     },
     'a record over maxRecordBytes, in CSV': {
       content: `id,n\na,1\nb,${'2'.repeat(3000)}\nc,3\n`,
@@ -90,12 +90,12 @@ describe('one bad record is one failed outcome, and its neighbours are as they w
       job: 'ndjson',
       content: '{"id":"a","n":"1"}\n{"id":"b",n:2}\n{"id":"c","n":"3"}\n',
       gives: ['a ok "1"', 'null failed BAD_JSON', 'c ok "3"'],
-      says: /at byte 19 is not JSON: unexpected "n" at character 11/,
+      says: /at line 2 \(byte 19\) is not JSON: unexpected "n" at character 11/,
     },
     'bytes that are no UTF-8': {
       content: bytes('id,n\na,1\nb', [0xe9], ',2\nc,3\n'),
       gives: ['a ok "1"', 'null failed INVALID_UTF8', 'c ok "3"'],
-      says: /at byte 9 is not UTF-8 at byte 10\..*encoding 'latin1'/,
+      says: /at line 3 \(byte 9\) is not UTF-8 at byte 10\..*encoding 'latin1'/,
     },
     'a NUL byte': {
       job: 'ndjson',
@@ -109,7 +109,7 @@ describe('one bad record is one failed outcome, and its neighbours are as they w
     'a value that does not fit the schema': {
       content: 'id,n\na,1\nb,many\nc,3\n',
       gives: ['a ok "1"', 'null failed SCHEMA', 'c ok "3"'],
-      says: /^column "n": not a number; got "many"$/,
+      says: /^line 3, column "n": not a number; got "many"$/,
     },
   };
   it.each(Object.entries(cases))('%s', async (_name, one) => {
@@ -199,7 +199,6 @@ describe('an input that cannot be read as a whole makes no batch', () => {
       'a column that occurs twice',
       { content: 'id,n,id\na,1,b\n', says: /column "id" occurs twice in the header/ },
     ],
-    ['a folder', { input: '.', says: /^error: \. is a folder, not a file\.\n {2}hint: .*'\.\/\*/ }],
     ['a missing file', { input: 'no.csv', code: 4, says: /^error: There is no file no\.csv\./ }],
     [
       'a pattern that nothing matches',

@@ -1,7 +1,8 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../../lib/core/rng.ts';
-import { unzipSection } from '../../lib/engine/read-part.ts';
+import { FOOT_BYTES } from '../../lib/engine/part.ts';
+import { sectionsOf, unzipSection } from '../../lib/engine/read-part.ts';
 
 /** Text that does not compress away: letters, so many of them. */
 function text(length: number): string {
@@ -33,4 +34,34 @@ describe.each([0, 1000, 300_000])('a section of %i characters', (length) => {
 test('text of highly repeated rows, far more than four times its zipped size, comes back whole', async () => {
   const plain = '{"status":"ok"}\n'.repeat(500_000);
   expect((await unzipSection('p', gzipSync(plain))).toString()).toBe(plain);
+});
+
+describe('the foot of a part', () => {
+  const foot = (facts: unknown): Buffer =>
+    gzipSync(`${JSON.stringify(facts).padEnd(79)}\n`, { level: 0 });
+  const size = 1 + 2 + 3 + 4 + FOOT_BYTES;
+
+  test('says where the sections lie', () => {
+    expect(sectionsOf('p', foot({ sluice: 'part/1', bytes: [1, 2, 3, 4] }), size)).toEqual({
+      outcomes: { start: 0, end: 1 },
+      attempts: { start: 1, end: 3 },
+      log: { start: 3, end: 6 },
+      trailer: { start: 6, end: 10 },
+    });
+  });
+
+  test.each([
+    ['NEWER', { sluice: 'part/2', bytes: [1, 2, 3, 4] }, 'part version 2, known: 1'],
+    ['NEWER', { sluice: 'part/12', other: true }, 'part version 12, known: 1'],
+    ['DAMAGED', { sluice: 'part/0', bytes: [1, 2, 3, 4] }, 'its foot is missing'],
+    ['DAMAGED', { sluice: 'part/1', bytes: [1, 2, 3] }, 'its foot is missing'],
+    ['DAMAGED', { sluice: 'part/1', bytes: [1, 2, 3, 4.5] }, 'its foot is missing'],
+    ['DAMAGED', { sluice: 'part/1' }, 'its foot is missing'],
+    ['DAMAGED', { bytes: [1, 2, 3, 4] }, 'its foot is missing'],
+    ['DAMAGED', null, 'its foot is missing'],
+    ['DAMAGED', { sluice: 'part/1', bytes: [1, 2, 3, 5] }, 'its sections make 114 bytes'],
+  ])('is %s: %j', (code, facts, message) => {
+    const error = { code, message: expect.stringContaining(message) };
+    expect(() => sectionsOf('p', foot(facts), size)).toThrow(expect.objectContaining(error));
+  });
 });

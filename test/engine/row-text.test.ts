@@ -14,7 +14,7 @@ const shared = {
 } satisfies SharedContext & { secrets: object };
 
 const lineOf = (index: number, key: string | null, ended: Ended): string => {
-  const taken = { position: 0, row: {}, raw: '', error: undefined };
+  const taken = { position: 0, index, row: {}, raw: '', error: undefined };
   const context = new ItemContext(shared, index, '');
   return toRow({ taken, context, finished: { key, ended }, times: { at: 0, endedAt: 1 } }).outcome;
 };

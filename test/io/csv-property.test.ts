@@ -104,9 +104,9 @@ describe('csv against the reference grammar', () => {
     const layout = openCsv(source, {});
     const byItems = await readAllRecords(layout, source, { limits: { items: 4, bytes: 1000 } });
     expect(byItems.chunks).toEqual([
-      { start: 6, end: 30, count: 4 },
-      { start: 30, end: 54, count: 4 },
-      { start: 54, end: 70, count: 2 },
+      { start: 6, end: 30, count: 4, lines: 4 },
+      { start: 30, end: 54, count: 4, lines: 4 },
+      { start: 54, end: 70, count: 2, lines: 4 },
     ]);
     const byBytes = await readAllRecords(layout, source, { limits: { items: 100, bytes: 25 } });
     expect(byBytes.chunks.map(({ count }) => count)).toEqual([5, 5]);

@@ -81,14 +81,20 @@ const lines = (count: number): string =>
   `id,text\n${Array.from({ length: count }, (_, i) => `${i},${sha256(Buffer.from(`${i}`)).toString('hex')}\n`).join('')}`;
 
 describe('cuts', () => {
-  test('sources in order, no chunk over two, indexes run on; any cursor goes on', async () => {
+  test('sources in order, small ones share a chunk, indexes run on; any cursor goes on', async () => {
     const input = inputOf([await source(ROWS), await source('b;a\n'), await source('b;a\n7;8\n')]);
     expect(await input.prepare()).toBeUndefined();
     const cuts = await cutsOf(input);
     expect(cuts).toEqual([
-      { range: { source: 0, start: 4, end: 12, first: 0, count: 2 }, cursor: '0:12:2' },
-      { range: { source: 0, start: 12, end: 16, first: 2, count: 1 }, cursor: '0:16:3' },
-      { range: { source: 2, start: 4, end: 8, first: 3, count: 1 }, cursor: '2:8:4' },
+      { range: { source: 0, start: 4, end: 12, first: 0, count: 2, line: 1 }, cursor: '0:12/3:2' },
+      {
+        range: { source: 0, start: 12, end: 8, first: 2, count: 2, line: 3, last: 2 },
+        cursor: '2:8/2:4',
+      },
+    ]);
+    // As a version wrote it that counted no lines.
+    expect(await cutsOf(input, '0:12:2')).toEqual([
+      { range: { source: 0, start: 12, end: 8, first: 2, count: 2, last: 2 }, cursor: '2:8/2:4' },
     ]);
     for (const [i, { cursor }] of cuts.entries()) {
       expect(await cutsOf(input, cursor)).toEqual(cuts.slice(i + 1));

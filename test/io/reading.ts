@@ -1,5 +1,5 @@
 import type { ItemError } from '../../lib/core/errors.ts';
-import type { CutLimits, Layout, ReadBytes } from '../../lib/core/reader.ts';
+import type { CutLimits, CutRange, Layout, ReadBytes } from '../../lib/core/reader.ts';
 
 export const bytesOf = (text: string | Uint8Array): Buffer =>
   typeof text === 'string' ? Buffer.from(text) : Buffer.from(text);
@@ -14,10 +14,11 @@ export interface ReadRecord {
   row: unknown;
   raw: string;
   error: ItemError | undefined;
+  where: string | undefined;
 }
 
 export interface Outcome {
-  chunks: { start: number; end: number; count: number }[];
+  chunks: CutRange[];
   records: ReadRecord[];
 }
 
@@ -28,7 +29,7 @@ export const MAX_RECORD = 1024 * 1024;
 export async function readAllRecords(
   layout: Layout,
   bytes: Uint8Array,
-  options: { limits?: CutLimits; maxRecordBytes?: number; read?: ReadBytes } = {},
+  options: { limits?: CutLimits; maxRecordBytes?: number; read?: ReadBytes; lines?: boolean } = {},
 ): Promise<Outcome> {
   const read = options.read ?? readFrom(bytes);
   const range = { start: layout.dataStart, end: bytes.length };
@@ -36,13 +37,21 @@ export async function readAllRecords(
   const chunks: Outcome['chunks'] = [];
   for await (const chunk of layout.cuts(read, range, options.limits ?? WHOLE)) chunks.push(chunk);
   const records: ReadRecord[] = [];
-  for (const { start, end } of chunks) {
-    for await (const block of layout.records(read, { start, end, first: records.length }, limits)) {
+  let line = options.lines ? layout.linesBefore : undefined;
+  for (const { start, end, lines } of chunks) {
+    const range = { start, end, first: records.length, line };
+    for await (const block of layout.records(read, range, limits)) {
       block.rows.forEach((row, i) => {
-        const index = block.first + i;
-        records.push({ index, row, raw: block.raws[i] as string, error: block.errors?.get(i) });
+        records.push({
+          index: block.first + i,
+          row,
+          raw: block.raws[i] as string,
+          error: block.errors?.get(i),
+          where: block.where?.(i),
+        });
       });
     }
+    if (line !== undefined) line += lines;
   }
   return { chunks, records };
 }

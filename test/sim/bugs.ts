@@ -1,5 +1,5 @@
 import type { Edit } from './bundle.ts';
-import type { Tune } from './config.ts';
+import { FAULT_KINDS, type Tune } from './config.ts';
 
 /** A bug that the simulator must find: one of PROTOCOL section 5, DESIGN section 8, or one that it did find. */
 export interface Bug {
@@ -24,6 +24,12 @@ const FINALISE = 'lib/engine/finalise.ts';
 const REPORT = 'lib/engine/report-files.ts';
 const WHEN = 'lib/core/transitions.ts';
 const KEYS = 'lib/core/keys.ts';
+const INBOX = 'lib/app/aws/inbox-event.ts';
+const ROUND = 'lib/engine/start-round.ts';
+const ROUND_WHEN = 'lib/core/round-transitions.ts';
+const QUOTA = 'lib/core/quota.ts';
+const QUOTA_WHEN = 'lib/core/quota-transitions.ts';
+const ITEM_QUOTA = 'lib/engine/item-quota.ts';
 
 /** Nobody dies, but every fourth answer is lost: what is not repeated, or not waited for, never comes. */
 const LOST_ANSWERS: Tune = {
@@ -32,6 +38,20 @@ const LOST_ANSWERS: Tune = {
   killer: undefined,
   cancelAt: undefined,
   rates: { ackLost: 0.25, messageDuplicated: 0 },
+};
+/** Functions whose clocks differ call a remote as fast as they may. */
+const QUOTED: Tune = {
+  shape: 'cloud',
+  gentle: false,
+  items: 40,
+  chunk: 4,
+  workers: 4,
+  itemMs: 50,
+  hangs: false,
+  quota: { calls: 1, ms: 600 },
+  cancelAt: undefined,
+  pauseAt: undefined,
+  rates: { slow: 0.05, ackLost: 0.1 },
 };
 /** One chunk, no sweeper, and functions that die: what was thrown back must be enough to go on. */
 const REDELIVERED: Tune = {
@@ -84,6 +104,34 @@ const HAND_BACKS: Tune = {
   itemMs: 9_000,
   cancelAt: undefined,
   rates: { crashAfter: 0.04 },
+};
+
+/** Nothing goes wrong but that a newer version is deployed under way. */
+const UPGRADED: Tune = {
+  shape: 'cloud',
+  gentle: false,
+  killer: undefined,
+  cancelAt: undefined,
+  upgrade: { at: -20_000, withinMs: 200_000, rollsBack: false },
+  rates: Object.fromEntries(FAULT_KINDS.map((kind) => [kind, 0])),
+};
+
+/** What failed is retried as soon as round 0 has ended, by two people at once, while processes of round 0 stand still. */
+const RETRIED: Tune = {
+  gentle: false,
+  shape: 'cloud',
+  items: 30,
+  cancelAt: undefined,
+  pauseAt: undefined,
+  tolerate: undefined,
+  changedAt: undefined,
+  killer: undefined,
+  retry: { afterMs: 0, filter: {}, rival: true, cancelAfterMs: undefined },
+};
+const RETRY_CANCELLED: Tune = {
+  ...RETRIED,
+  itemMs: 9_000,
+  retry: { afterMs: 0, filter: {}, rival: false, cancelAfterMs: 2_000 },
 };
 
 export const BUGS: readonly Bug[] = [
@@ -184,10 +232,10 @@ export const BUGS: readonly Bug[] = [
     bug('hand-back before its saved rows', WORK, [
       `  await attempt.write(key);
   claimed.lease.drop();
-  const change = save({ epoch, cursor, part: key, progress: true, handBack: { resumeAt: 0 } });
+  const change = save({ epoch, cursor, part: key, progress: true, handBack: { resumeAt } });
   const answer = await engine.store.change(chunkKey(id), change);`,
       `  claimed.lease.drop();
-  const change = save({ epoch, cursor, part: key, progress: true, handBack: { resumeAt: 0 } });
+  const change = save({ epoch, cursor, part: key, progress: true, handBack: { resumeAt } });
   const answer = await engine.store.change(chunkKey(id), change);
   await attempt.write(key);`,
     ]),
@@ -367,9 +415,9 @@ export const BUGS: readonly Bug[] = [
     edits: [
       {
         file: FINALISE,
-        find: '  await writeReport(engine, state);\n',
+        find: '  const resolvedAt = await writeReport(engine, state);\n',
         replace:
-          '  if (engine.keepMs !== undefined) await expireRecords(engine, state, engine.keepMs);\n  await writeReport(engine, state);\n',
+          '  if (engine.keepMs !== undefined) await expireRecords(engine, state, engine.keepMs);\n  const resolvedAt = await writeReport(engine, state);\n',
       },
       {
         file: WHEN,
@@ -450,6 +498,29 @@ export const BUGS: readonly Bug[] = [
       'void [stageKey(stage), copyHalt];',
     ]),
   ),
+  // Versions: a newer Sluice is deployed, function after function.
+  tuned(
+    UPGRADED,
+    bug('an older message is refused', INBOX, ['v >= OLDEST_VERSION', 'v >= MESSAGE_VERSION']),
+  ),
+  tuned(
+    UPGRADED,
+    bug('a newer message is taken for an own', INBOX, [
+      "typeof v === 'number' && v > MESSAGE_VERSION",
+      'v === undefined',
+    ]),
+  ),
+  tuned(
+    UPGRADED,
+    bug('a newer batch is guessed at', 'lib/engine/batch.ts', [
+      'version > RECORD_VERSION',
+      'version > RECORD_VERSION + 1',
+    ]),
+  ),
+  tuned(
+    UPGRADED,
+    bug('what finds a newer batch is thrown back', INBOX, ["code === 'NEWER'", "code === ''"]),
+  ),
   bug('a resume takes a cancel back', WHEN, [
     `export const clearStop = (round: number, digest: string): Change => ({
   when: [...statusIs('running', round), ['any', ['=', 'stop', 'none'], ['=', 'stop', 'pause']]],`,
@@ -461,6 +532,90 @@ export const BUGS: readonly Bug[] = [
     bug('recursion is not allowed', 'test/sim/cloud-limits.ts', [
       "export const RECURSIVE_LOOP: 'Allow' | 'Terminate' = 'Allow';",
       "export const RECURSIVE_LOOP: 'Allow' | 'Terminate' = 'Terminate';",
+    ]),
+  ),
+
+  // Rounds.
+  bug('a retry writes over the objects of round 0', KEYS, [
+    `\`batches/\${batch}/r\${round}\``,
+    `\`batches/\${batch}/r\${round * 0}\``,
+  ]),
+  bug('records of a round do not begin with it', KEYS, [
+    `\`\${pad(round, 4)}/\${pad(stage, 2)}\``,
+    `\`\${pad(round * 0, 4)}/\${pad(stage, 2)}\``,
+  ]),
+  bug('a round begins before it is listed', ROUND, [
+    'if (!(await store.change(liveKey(id), listed)).applied) {',
+    'if ((await store.change(liveKey(id), listed)).applied) {',
+  ]),
+  tuned(
+    { ...RETRIED, rates: { stall: 0.03, slow: 0.1, messageDuplicated: 0.4 } },
+    bug('a late end of round 0 closes the list entry of round 1', WHEN, [
+      "  when: [['=', 'round', round]],\n  set: { status: end,",
+      '  when: [],\n  set: { status: end,',
+    ]),
+  ),
+  tuned(
+    { ...RETRIED, rates: { stall: 0.05, slow: 0.3, messageDuplicated: 0.4 } },
+    bug('a late end of round 0 ends round 1', WHEN, [
+      "when: [...statusIs('ending', round)],",
+      "when: [['=', 'status', 'ending']],",
+    ]),
+  ),
+  tuned(
+    { ...RETRIED, gentle: true, rates: { ackLost: 0.05 } },
+    bug('only the winner of the retry plans', ROUND, [
+      `  await store.change(key, startRound(round, facts));
+  // Won or not: whoever won may have died before it told the planner.
+  await sendStep(engine, 'plan', { batch: id, round });`,
+      `  const won = await store.change(key, startRound(round, facts));
+  if (won.applied) await sendStep(engine, 'plan', { batch: id, round });`,
+    ]),
+  ),
+  tuned(
+    RETRY_CANCELLED,
+    bug('what a cancelled round did not run overrides an outcome', 'lib/engine/merge-round.ts', [
+      "if (status === 'notRun') return emit(was.line, was.failure);",
+      'void was;',
+    ]),
+  ),
+  tuned(
+    { ...RETRIED, keepMs: 86_400_000 },
+    bug('a round begins on records that expire', ROUND_WHEN, [
+      "remove: ['end', 'reason', 'resolvedAt', 'expires'],",
+      "remove: ['end', 'reason', 'resolvedAt'],",
+    ]),
+  ),
+  bug('a retry takes the stop of the round before along', ROUND_WHEN, [
+    "set: { ...facts, round, status: 'running', stop: 'none' },",
+    "set: { ...facts, round, status: 'running' },",
+  ]),
+  tuned(
+    QUOTED,
+    bug('a slot is used after its grace', ITEM_QUOTA, [
+      'if (good && !mine.some(late)) return;',
+      'if (mine.length > 0) return;',
+    ]),
+  ),
+  tuned(
+    QUOTED,
+    bug('slots are spaced as if clocks were equal', QUOTA, [
+      'const marginMs = 2 * skewMs + GRACE_MS + sendMs;',
+      'const marginMs = GRACE_MS + sendMs;',
+    ]),
+  ),
+  tuned(
+    QUOTED,
+    bug('slots are leased without compare-and-set', QUOTA_WHEN, [
+      "when: [ver === undefined ? ['absent', 'v'] : ['=', 'ver', ver]],",
+      'when: [],',
+    ]),
+  ),
+  tuned(
+    QUOTED,
+    bug('a call takes the slot of its item for all its tries', ITEM_QUOTA, [
+      'if (good && !mine.some(late)) return;',
+      'if (good && !mine.some(late)) return void needs.map((need, at) => need.slots.unshift(mine[at] ?? 0));',
     ]),
   ),
 ];

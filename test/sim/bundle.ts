@@ -3,8 +3,17 @@ import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const SHIM = `${ROOT}test/sim/stored-zlib.ts`;
+/** Stands for node:zlib in `lib/`. */
+export const SHIM = `${ROOT}test/sim/stored-zlib.ts`;
 const DRIVE = `${ROOT}lib/app/drive.ts`;
+const INBOX = `${ROOT}lib/app/aws/inbox-event.ts`;
+const NEXT_INBOX = `${ROOT}test/sim/next-inbox.ts`;
+/** What the next version of Sluice has changed in its door. */
+const NEXT_VERSION: Edit = {
+  file: 'lib/app/aws/inbox-event.ts',
+  find: 'const MESSAGE_VERSION = 1;',
+  replace: 'const MESSAGE_VERSION = 2;',
+};
 
 /** A planted bug: one change of the source, made while the simulator is bundled. */
 export interface Edit {
@@ -24,22 +33,28 @@ export function planted(text: string, { file, find, replace }: Edit): string {
   return text.replace(find, () => replace);
 }
 
+/** What a file holds in the simulator: `lib/` as it is, but for timers, planted bugs and the next version's door. */
+export async function simulatedSource(path: string, edits: readonly Edit[] = []): Promise<string> {
+  const source = path === NEXT_INBOX ? INBOX : path;
+  let contents = await readFile(source, 'utf8');
+  for (const edit of edits) {
+    if (source === `${ROOT}${edit.file}`) contents = planted(contents, edit);
+  }
+  if (path === NEXT_INBOX) return planted(contents, NEXT_VERSION);
+  if (path !== DRIVE) return contents;
+  return `import { clearInterval, setInterval } from '../../test/sim/timers.ts';\n${contents}`;
+}
+
 const engineFiles = (edits: readonly Edit[]): Plugin => ({
   name: 'simulated engine',
   setup(build) {
     build.onResolve({ filter: /^node:zlib$/ }, ({ importer }) =>
       importer.startsWith(`${ROOT}lib/`) ? { path: SHIM } : undefined,
     );
-    build.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
-      let contents = await readFile(path, 'utf8');
-      for (const edit of edits) {
-        if (path === `${ROOT}${edit.file}`) contents = planted(contents, edit);
-      }
-      if (path === DRIVE) {
-        contents = `import { clearInterval, setInterval } from '../../test/sim/timers.ts';\n${contents}`;
-      }
-      return { contents, loader: 'ts' };
-    });
+    build.onLoad({ filter: /\.ts$/ }, async ({ path }) => ({
+      contents: await simulatedSource(path, edits),
+      loader: 'ts',
+    }));
   },
 });
 

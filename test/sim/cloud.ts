@@ -1,5 +1,7 @@
+import { newerIsAnswered } from '../../lib/app/aws/inbox-event.ts';
 import { batchKey, jobKey } from '../../lib/core/keys.ts';
 import { windowOf } from '../../lib/core/options.ts';
+import type { RetryFilter } from '../../lib/core/retry.ts';
 import { clearStop, hasEnded, isCancel } from '../../lib/core/transitions.ts';
 import { listBatches, readBatch, requireStage, stagesOf } from '../../lib/engine/batch.ts';
 import type { Engine } from '../../lib/engine/engine.ts';
@@ -25,8 +27,10 @@ import { expected, newBatchOf, type SimPorts, simEngine, truthBatch } from './en
 import { type Fleet, newFleet } from './lambda.ts';
 import type { SimProcess } from './process.ts';
 import { newProcess } from './process.ts';
+import { retryOnce, whenRetried } from './retry.ts';
 import { type Body, type SimQueue, simWorkQueue } from './sqs.ts';
 import { BATCH } from './truth.ts';
+import { inboxOf, type SluiceVersion, versionAt } from './upgrade.ts';
 
 /** Starts the cloud shape: queues, functions, triggers, the sweeper, and the people who stop things. */
 export function startCloud(ports: SimPorts): void {
@@ -44,7 +48,9 @@ export function startCloud(ports: SimPorts): void {
     maxConcurrency: 10,
     reserved: config.reserve ? 10 : undefined,
     digest: digestNow,
-    handle: (process, body) => orchestrate(engineIn(process), body, world),
+    version: () => versionAt(config, 'orchestrator', world.now()),
+    handle: (process, body) =>
+      answer(world, process, body, (step) => orchestrate(engineIn(process), step, world)),
   });
   const worker = newFleet(ports, {
     name: 'stage-0',
@@ -52,10 +58,12 @@ export function startCloud(ports: SimPorts): void {
     maxConcurrency: Math.max(2, config.workers),
     reserved: config.reserve ? config.workers : undefined,
     digest: digestNow,
-    handle: async (process, body) => {
-      const { chunk = 0, round } = body as Message;
-      await workChunk(engineIn(process), { batch: BATCH, round, stage: 0, chunk });
-    },
+    version: () => versionAt(config, 'stage-0', world.now()),
+    handle: (process, body) =>
+      answer(world, process, body, async (step) => {
+        const { chunk = 0, round } = step as Message;
+        await workChunk(engineIn(process), { batch: BATCH, round, stage: 0, chunk });
+      }),
   });
   queues['orchestrator'] = orchestrator.queue;
   queues['stage-0'] = worker.queue;
@@ -74,6 +82,37 @@ function sendTriggers({ world }: SimPorts, { queue }: Fleet): void {
     const delayMs = n === 0 ? 0 : world.between(0, 90_000);
     world.at(0, () => queue.put({ step: 'start' }, { delayMs, lineage: {} }));
   }
+}
+
+/** What a function does with a message, by its own version's door; as the handlers of `lib/app/aws` do. */
+async function answer(
+  world: SimPorts['world'],
+  process: SimProcess,
+  body: Body,
+  work: (step: Body) => Promise<void>,
+): Promise<void> {
+  let step = body;
+  if (body.step !== 'start') {
+    const [event] = inboxOf(process.version)(JSON.stringify(body));
+    if (body.v > process.version) {
+      if (event?.kind === 'newer') world.hit('newerMessage');
+      else world.violate(`${process.id} takes a message of version ${body.v} for its own`);
+      return;
+    }
+    if (event?.kind !== 'step') {
+      world.violate(`${process.id}: ${event?.kind} is a message of version ${body.v}`);
+      return;
+    }
+    if (body.v < process.version) world.hit('olderMessage');
+    step = event.message;
+  }
+  await unlessNewer(world, work(step));
+}
+
+/** What finds records of a newer version leaves them alone, and is answered. */
+async function unlessNewer(world: SimPorts['world'], work: Promise<void>): Promise<void> {
+  const newer = await newerIsAnswered(work);
+  if (newer !== undefined) world.hit('newerRecord');
 }
 
 /** One message of the orchestrator's queue, as `lib/app/aws/handle-inbox.ts` answers it. */
@@ -125,7 +164,7 @@ type EngineIn = (process: SimProcess, window?: number) => Engine;
 /** Runs one task in a process of its own; what goes wrong in it is over with the process. */
 function runTask(
   { world, invariants }: SimPorts,
-  options: { id: string; lifeMs: number; digest: string },
+  options: { id: string; lifeMs: number; digest: string; version: SluiceVersion },
   task: (process: SimProcess) => Promise<void>,
 ): { ended(): boolean } {
   const skewMs = world.between(-SKEW_MS, SKEW_MS);
@@ -135,7 +174,7 @@ function runTask(
   world.at(options.lifeMs, () => {
     if (!ended && !process.zombie) process.kill('its time is up');
   });
-  task(process).then(
+  unlessNewer(world, task(process)).then(
     () => {
       ended = true;
     },
@@ -169,7 +208,8 @@ function startSweeper(ports: SimPorts, engineIn: EngineIn, digest: () => string)
     const live = truth.records.get('live')?.get(BATCH);
     if (live !== undefined && hasEnded(live['status'])) return;
     count += 1;
-    const options = { id: `sweeper${count}`, lifeMs: SWEEPER_LIFE_MS, digest: digest() };
+    const version = versionAt(world.config, 'sweeper', world.now());
+    const options = { id: `sweeper${count}`, lifeMs: SWEEPER_LIFE_MS, digest: digest(), version };
     running = runTask(ports, options, sweep);
   };
   world.at(world.between(0, SWEEP_EVERY_MS), tick);
@@ -183,13 +223,16 @@ function startPeople(ports: SimPorts, engineIn: EngineIn, digest: () => string):
   const { world } = ports;
   const { config } = world;
   let count = 0;
+  const anyone = () => {
+    const version = versionAt(config, 'people', world.now());
+    return { id: `person${count}`, lifeMs: 600_000, digest: digest(), version };
+  };
   const person = (done: () => boolean, task: (engine: Engine) => Promise<void>): void => {
     const batch = truthBatch(ports);
     if (done() || (batch !== undefined && batch.status !== 'running')) return;
     if (batch !== undefined) {
       count += 1;
-      const options = { id: `person${count}`, lifeMs: 600_000, digest: digest() };
-      runTask(ports, options, (process) => task(engineIn(process, 0)));
+      runTask(ports, anyone(), (process) => task(engineIn(process, 0)));
     }
     world.at(PATIENCE_MS, () => person(done, task));
   };
@@ -223,14 +266,40 @@ function startPeople(ports: SimPorts, engineIn: EngineIn, digest: () => string):
   let resuming: { ended(): boolean } | undefined;
   const look = (): void => {
     const batch = truthBatch(ports);
-    if (batch !== undefined && batch.status !== 'running') return;
+    if (batch !== undefined && hasEnded(batch.status) && !ports.truth.retryDue) return;
     world.at(PATIENCE_MS, look);
     if (batch?.stop !== 'pause' || wanted() || resuming?.ended() === false) return;
     count += 1;
-    const options = { id: `person${count}`, lifeMs: 600_000, digest: digest() };
-    resuming = runTask(ports, options, (process) => resume(ports, engineIn(process, 0)));
+    resuming = runTask(ports, anyone(), (process) => resume(ports, engineIn(process, 0)));
   };
   if (pauseAt !== undefined || config.deployAt !== undefined) world.at(PATIENCE_MS, look);
+  const { retry } = config;
+  if (retry === undefined) return;
+  const ask = (filter: RetryFilter): void => {
+    count += 1;
+    runTask(ports, anyone(), async (process) => {
+      const answer = await retryOnce(world, engineIn(process, 0), filter);
+      if (answer === 'nothing to retry') ports.truth.retryDue = false;
+    });
+  };
+  const cancelRound = (): void =>
+    person(
+      () => isCancel(truthBatch(ports)?.stop),
+      async (engine) => {
+        world.hit('cancel');
+        const batch = await stopBatch(engine, BATCH, { stop: 'cancel', reason: 'by a person' });
+        if (!hasEnded(batch.status)) await sweepBatch(engine, batch, { graceMs: 0 });
+      },
+    );
+  whenRetried(ports, {
+    ask: () => {
+      ask(retry.filter);
+      if (retry.rival) world.at(world.between(0, 60), () => ask({ ...retry.filter, first: 2 }));
+    },
+    begun: () => {
+      if (retry.cancelAfterMs !== undefined) world.at(retry.cancelAfterMs, cancelRound);
+    },
+  });
 }
 
 async function resume({ world }: SimPorts, engine: Engine): Promise<void> {

@@ -1,4 +1,6 @@
 import { seededRandom } from '../../lib/core/rng.ts';
+import { drawRetry, type Retry } from './retry.ts';
+import { drawUpgrade, type Upgrade } from './upgrade.ts';
 
 /** What may go wrong, by name; the value in a world's `rates` is the chance at each opportunity. */
 export const FAULT_KINDS = [
@@ -30,12 +32,16 @@ export const FAULT_KINDS = [
   'triggerDuplicated',
   'triggerLost',
   'deploy',
+  'newerMessage',
+  'olderMessage',
+  'newerRecord',
   'inputChanged',
   // people
   'pause',
   'resume',
   'cancel',
   'threshold',
+  'retry',
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -68,6 +74,12 @@ export interface SimConfig {
   changedAt: number | undefined;
   /** When other code is deployed. */
   deployAt: number | undefined;
+  /** When a newer Sluice is deployed. */
+  upgrade: Upgrade | undefined;
+  /** What failed is run again as round 1. */
+  retry: Retry | undefined;
+  /** Items call a remote that allows this many calls in any window of so many ms. */
+  quota: { calls: number; ms: number } | undefined;
   pauseAt: number | undefined;
   resumeAfter: number;
   cancelAt: number | undefined;
@@ -154,6 +166,9 @@ export function drawConfig(seed: number, tune: Tune = {}): SimConfig {
     planMs: random() < 0.3 ? 1 + upTo(20_000) : 0,
     changedAt: gentle ? undefined : maybe(0.06, upTo(120_000)),
     deployAt: gentle ? undefined : maybe(0.08, upTo(90_000)),
+    upgrade: gentle || shape === 'local' ? undefined : drawUpgrade(seed),
+    retry: drawRetry(seed),
+    quota: drawQuota(seed),
     pauseAt: gentle ? undefined : maybe(0.2, upTo(90_000)),
     resumeAfter: 2_000 + upTo(random() < 0.5 ? 20_000 : 900_000),
     cancelAt: maybe(0.15, upTo(120_000)),
@@ -166,7 +181,17 @@ export function drawConfig(seed: number, tune: Tune = {}): SimConfig {
   const tuned = { ...drawn, ...tune, rates: { ...drawn.rates, ...tune.rates } };
   // A process that stands still lets the item's own time-out pass, which would then be its outcome.
   if (tuned.hangs) delete tuned.rates.stall;
+  // Nor must tries that wait for slots use up an item's short time-out.
+  if (tuned.hangs) tuned.quota = undefined;
   return tuned;
+}
+
+/** From a source of its own: worlds without one stay what they were. */
+function drawQuota(seed: number): SimConfig['quota'] {
+  const random = seededRandom(`sluice sim quota ${seed}`);
+  if (random() >= 0.12) return undefined;
+  const calls = 1 + Math.floor(random() * 12);
+  return { calls, ms: calls * (500 + Math.floor(random() * 3_000)) };
 }
 
 export type Tune = Partial<Omit<SimConfig, 'seed'>>;

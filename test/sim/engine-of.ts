@@ -1,12 +1,16 @@
+import { inputOfRound } from '../../lib/app/round-of.ts';
 import { openAttempt } from '../../lib/engine/attempt.ts';
 import { toBatch } from '../../lib/engine/batch.ts';
 import type { AttemptSpec, Control, Engine, Leases } from '../../lib/engine/engine.ts';
+import { newQuotaLeases } from '../../lib/engine/quota-leases.ts';
 import type { WorkQueue } from '../../lib/ports/work-queue.ts';
+import { SKEW_MS } from './cloud-limits.ts';
 import type { Invariants } from './invariants.ts';
 import { BATCH_NOW, settingsFor, simInput, simJob } from './job.ts';
 import { type SimProcess, Transient } from './process.ts';
 import { simCheckpointStore, simObjectStore } from './stores.ts';
 import { BATCH, type Truth } from './truth.ts';
+import { storeOfNext } from './upgrade.ts';
 import type { World } from './world.ts';
 
 export interface SimPorts {
@@ -37,18 +41,27 @@ export function simEngine(ports: SimPorts, process: SimProcess, parts: EnginePar
   const { world, invariants } = ports;
   const { config } = world;
   const input = simInput(world, process);
-  const job = simJob({ world, invariants, process });
   const objects = simObjectStore(ports, process);
+  const store = simCheckpointStore(ports, process);
+  const quotas = newQuotaLeases({
+    ...{ store, clock: process.clock, log: SILENT, random: process.host.random },
+  });
   const engine: Engine = {
     ...parts,
+    skewMs: config.shape === 'cloud' ? SKEW_MS : 0,
     clock: process.clock,
     host: process.host,
-    store: simCheckpointStore(ports, process),
+    store: process.version === 1 ? store : storeOfNext(store, ports.truth),
     objects,
     log: SILENT,
     jobDigest: process.digest,
-    inputOf: async () => input,
+    inputOf: async (batch) => inputOfRound(batch, input, objects),
     async openAttempt(spec, control) {
+      const { round } = spec.id;
+      const job = simJob({ world, invariants, process, round });
+      const batch = truthBatch(ports);
+      // As `lib/app/aws/cloud-engine.ts` refuses it.
+      if (batch?.round !== round) throw new Transient('the batch left this round');
       const watched = watch(ports, process, { spec, control });
       const attempt = await openAttempt(
         {
@@ -56,7 +69,7 @@ export function simEngine(ports: SimPorts, process: SimProcess, parts: EnginePar
           random: process.host.random,
           usage: process.host.usage,
           objects,
-          input,
+          input: inputOfRound(batch, input, objects),
           job,
           settings: settingsFor(config),
           options: {},
@@ -64,6 +77,7 @@ export function simEngine(ports: SimPorts, process: SimProcess, parts: EnginePar
           now: BATCH_NOW,
           worker: process.host.id,
           process: process.host.id,
+          quotas,
         },
         spec,
         control,
@@ -91,6 +105,7 @@ function watch(
 ): { close(): void } {
   const open = {
     process,
+    round: spec.id.round,
     chunk: spec.id.chunk,
     epoch: spec.epoch,
     lost: () => control.state() === 'lost',

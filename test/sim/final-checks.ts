@@ -1,87 +1,114 @@
+import type { StoredRecord } from '../../lib/core/change.ts';
 import { reportKey } from '../../lib/core/keys.ts';
 import { endOf, hasEnded, isCancel } from '../../lib/core/transitions.ts';
 import { newBlockDigest } from '../../lib/engine/digest-blocks.ts';
 import type { SimPorts } from './engine-of.ts';
 import { crashedLine, notRunLine, oracleLine } from './job.ts';
+import { retriedItems } from './retry.ts';
 import { BATCH } from './truth.ts';
 
 /** Deaths while an item was named after which the engine may blame it, killer or not. */
 const DEATHS = 3;
 
-/** What is asked of a world that has ended: outcomes, counters and reports against the oracle's bytes. */
-export function checkEnd({ world, truth, invariants }: SimPorts): void {
+/** What is asked of a world that has ended: outcomes, counters and reports of every round against the oracle's bytes. */
+export function checkEnd(ports: SimPorts): void {
+  const { world, truth } = ports;
   const { config } = world;
-  const [batch, stage] = [truth.batch(), truth.stage()];
-  if (batch === undefined || stage === undefined || !hasEnded(batch['status'])) {
-    world.violate(`not finished: ${JSON.stringify({ batch, stage })}`);
+  const batch = truth.batch();
+  if (batch === undefined || !hasEnded(batch['status'])) {
+    world.violate(`not finished: ${JSON.stringify({ batch, stage: truth.stage(0) })}`);
     return;
   }
   const live = truth.records.get('live')?.get(BATCH);
   // Locally nobody sweeps the list: whoever lists batches reads each one's own record.
   const listed = config.shape === 'local' || live?.['status'] === batch['status'];
   if (!listed) world.violate(`the list says ${live?.['status']}`);
-  const end = endOf(batch['stop'], stage['fault']);
-  if (batch['status'] !== end) world.violate(`ended ${batch['status']}, its stop says ${end}`);
-  const cut = isCancel(batch['stop']);
-  checkThreshold({ world, truth, invariants });
-  const chunks = Math.ceil(config.items / config.chunk);
-  const expected = cut ? (stage['rel'] as number) : chunks;
-  if (!cut && stage['sealed'] !== chunks) {
-    world.violate(`sealed ${stage['sealed']} of ${chunks} chunks`);
-    return;
+  if (truth.retryDue) world.violate('nobody got through with the retry');
+  const newest = batch['round'] as number;
+  if ((live?.['round'] as number) < newest)
+    world.violate(`the list is at round ${live?.['round']}`);
+  for (let round = 0; round <= newest; round += 1) {
+    const ended = round === newest ? batch : truth.record({ batch: BATCH, sort: `E000${round}` });
+    if (ended === undefined) world.violate(`nobody knows how round ${round} ended`);
+    else checkRound(ports, round, ended);
   }
-  if (truth.marks() !== expected) {
-    world.violate(`${truth.marks()} chunks committed, ${expected} expected`);
-    return;
-  }
-  const texts: string[] = [];
-  for (let chunk = 0; chunk < expected; chunk += 1) {
-    const text = invariants.committed.get(chunk) ?? '';
-    checkChunk({ world, truth, invariants }, { chunk, text, cut });
-    texts.push(text);
-  }
-  checkReport({ world, truth, invariants }, texts.join(''));
 }
 
-/** A batch that ended done has no more failures than it tolerates. */
-function checkThreshold({ world, truth }: SimPorts): void {
+function checkRound(ports: SimPorts, round: number, ended: StoredRecord): void {
+  const { world, truth, invariants } = ports;
+  const { config } = world;
+  const stage = truth.stage(round);
+  const end = endOf(ended['stop'], stage?.['fault']);
+  if (ended['status'] !== end) world.violate(`ended ${ended['status']}, its stop says ${end}`);
+  const cut = isCancel(ended['stop']);
+  if (round === 0) checkThreshold(ports, ended);
+  const all =
+    round === 0
+      ? Array.from({ length: config.items }, (_, index) => index)
+      : retriedItems(truth, invariants.rows(0));
+  let [chunk, place] = [0, 0];
+  const expected = (cut ? stage?.['rel'] : stage?.['sealed']) as number;
+  for (; chunk < expected; chunk += 1) {
+    const record = truth.chunk(round, chunk);
+    const [first, count] = [record?.['first'], record?.['count']] as [number, number];
+    if (first !== place) world.violate(`chunk ${chunk} of round ${round} begins at ${first}`);
+    place = first + count;
+    const text = invariants.committed.get(`${round}/${chunk}`) ?? '';
+    checkChunk(ports, { text, cut, round, indexes: all.slice(first, place) });
+  }
+  if (!cut && place !== all.length) {
+    world.violate(`round ${round} has ${place} items, ${all.length} expected`);
+  }
+  if (truth.marks(round) !== expected) {
+    world.violate(`${truth.marks(round)} chunks committed, ${expected} expected`);
+    return;
+  }
+  checkReport(ports, round, ended['status']);
+}
+
+/** A batch that ended done has no more failures than it tolerates; a retry is judged by no threshold but its own. */
+function checkThreshold({ world, truth }: SimPorts, ended: StoredRecord): void {
   const { tolerate } = world.config;
-  if (tolerate === undefined || truth.batch()?.['status'] !== 'done') return;
+  if (tolerate === undefined || ended['status'] !== 'done') return;
   let failed = 0;
   for (const [sort, tally] of truth.records.get(BATCH) ?? []) {
-    if (sort.startsWith('T')) failed += (tally['failed'] ?? 0) as number;
+    if (sort.startsWith('T0000')) failed += (tally['failed'] ?? 0) as number;
   }
   if (failed > tolerate) world.violate(`done with ${failed} failures, ${tolerate} tolerated`);
 }
 
 function checkChunk(
   { world, invariants }: SimPorts,
-  { chunk, text, cut }: { chunk: number; text: string; cut: boolean },
+  {
+    text,
+    cut,
+    round,
+    indexes,
+  }: { text: string; cut: boolean; round: number; indexes: readonly number[] },
 ): void {
   const { config } = world;
-  const first = chunk * config.chunk;
-  const count = Math.min(config.chunk, config.items - first);
   const lines = text.split(/(?<=\n)/).filter((line) => line !== '');
-  if (lines.length !== count) {
-    world.violate(`chunk ${chunk} has ${lines.length} rows of ${count} items`);
+  if (lines.length !== indexes.length) {
+    world.violate(`a chunk of round ${round} has ${lines.length} rows of ${indexes.length} items`);
     return;
   }
   let stopped = false;
   for (const [at, line] of lines.entries()) {
-    const index = first + at;
+    const index = indexes[at] as number;
     if (line === notRunLine(index)) {
-      if (!cut) world.violate(`item ${index} was not run in a batch that was not stopped`);
+      if (!cut) world.violate(`item ${index} was not run in a round that was not stopped`);
       stopped = true;
       continue;
     }
     if (stopped) world.violate(`item ${index} ran after one that did not`);
-    if (line === oracleLine(config, index)) continue;
-    if (line === crashedLine(index) && (invariants.blamed.get(index) ?? 0) >= DEATHS) {
+    if (line === oracleLine(config, index, round)) continue;
+    const blamed = invariants.blamed.get(`${round}/${index}`) ?? 0;
+    if (line === crashedLine(index) && blamed >= DEATHS) {
       world.hit('innocentCrashed');
       continue;
     }
     if (config.fickle && index !== config.killer && isRow(line, index)) continue;
-    world.violate(`item ${index} is recorded as ${line.trim()}`);
+    world.violate(`item ${index} of round ${round} is recorded as ${line.trim()}`);
   }
 }
 
@@ -90,31 +117,40 @@ function isRow(line: string, index: number): boolean {
   return row.index === index && row.key === `k${index}` && row.status !== 'notRun';
 }
 
-/** The report that was written, against a recount of the committed rows. */
-function checkReport({ world, truth }: SimPorts, outcomes: string): void {
-  const bytes = truth.objects.get(reportKey(BATCH, 0, 'report.json'));
+/** The report of a round: its counts against each item's row of the highest round in which it ran, its digest against its rows. */
+function checkReport({ world, truth, invariants }: SimPorts, round: number, status: unknown): void {
+  const bytes = truth.objects.get(reportKey(BATCH, round, 'report.json'));
   if (bytes === undefined) {
-    world.violate('there is no report');
+    world.violate(`there is no report of round ${round}`);
     return;
   }
   const report = JSON.parse(Buffer.from(bytes).toString()) as Record<string, unknown> & {
     digests: Record<string, string>;
   };
-  const counts: Record<string, number> = { ok: 0, skipped: 0, failed: 0, stalled: 0, notRun: 0 };
-  const lines = outcomes.split('\n').filter((line) => line !== '');
-  for (const line of lines) {
-    const { status } = JSON.parse(line) as { status: string };
-    counts[status] = (counts[status] ?? 0) + 1;
-  }
-  for (const [status, items] of Object.entries(counts)) {
-    if (report[status] !== items) {
-      world.violate(`the report has ${report[status]} ${status}, the rows ${items}`);
+  const statuses = new Map<number, string>();
+  for (let before = 0; before <= round; before += 1) {
+    for (const line of invariants.rows(before).split('\n')) {
+      if (line === '') continue;
+      const row = JSON.parse(line) as { index: number; status: string };
+      if (before === 0 || row.status !== 'notRun') statuses.set(row.index, row.status);
     }
   }
-  if (report['total'] !== lines.length) world.violate(`the report's total is ${report['total']}`);
-  if (report['status'] !== truth.batch()?.['status']) world.violate('the report ends otherwise');
+  const counts: Record<string, number> = { ok: 0, skipped: 0, failed: 0, stalled: 0, notRun: 0 };
+  for (const one of statuses.values()) counts[one] = (counts[one] ?? 0) + 1;
+  for (const [one, items] of Object.entries(counts)) {
+    if (report[one] !== items) {
+      world.violate(`the report of round ${round} has ${report[one]} ${one}, the rows ${items}`);
+    }
+  }
+  if (report['total'] !== statuses.size) world.violate(`the report's total is ${report['total']}`);
+  if (report['status'] !== status) world.violate('the report ends otherwise');
+  const failures = truth.objects.get(reportKey(BATCH, round, 'failures.jsonl')) ?? [];
+  const open = Buffer.from(failures).toString().split('\n').length - 1;
+  if (open !== (counts['failed'] ?? 0) + (counts['stalled'] ?? 0)) {
+    world.violate(`round ${round} leaves ${open} lines of failures`);
+  }
   const digest = newBlockDigest();
-  digest.update(Buffer.from(outcomes));
+  digest.update(Buffer.from(invariants.rows(round)));
   if (report.digests['outcomes'] !== digest.hex()) {
     world.violate("the report's digest is not that of the rows that were committed");
   }

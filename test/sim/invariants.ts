@@ -5,9 +5,11 @@ import { windowOf } from '../../lib/core/options.ts';
 import { hasEnded, isCancel } from '../../lib/core/transitions.ts';
 import { FOOT_BYTES } from '../../lib/engine/part.ts';
 import { rawSection, sectionsOf, trailerOf } from '../../lib/engine/read-part.ts';
+import { mostInWindow } from '../support/rolling-window.ts';
 import type { SimProcess } from './process.ts';
+import { retriedItems } from './retry.ts';
 import { gunzipSync } from './stored-zlib.ts';
-import { BATCH, STAGE, type Truth } from './truth.ts';
+import { BATCH, stageIn, type Truth } from './truth.ts';
 import type { World } from './world.ts';
 
 export interface Changed {
@@ -21,23 +23,28 @@ export interface Changed {
 export interface Invariants {
   changed(change: Changed): void;
   stored(object: { key: string; bytes: Uint8Array; process: SimProcess }): void;
-  itemStarts(process: SimProcess, index: number): void;
+  itemStarts(process: SimProcess, index: number, round: number): void;
   itemEnds(process: SimProcess): void;
+  /** A call of the remote that the quota is for, at this very moment. */
+  called(): void;
   /** A process died or was given up: what it had in flight does not count any more. */
   left(process: SimProcess): void;
   attemptOpens(attempt: OpenAttempt): void;
   attemptCloses(attempt: OpenAttempt): void;
   messages(own: number): void;
-  /** Items that were named when an attempt at their chunk died or was given up, with how often. */
-  readonly blamed: ReadonlyMap<number, number>;
-  /** Outcome lines of each chunk as they were when it was committed. */
-  readonly committed: ReadonlyMap<number, string>;
-  /** When the batch ended, virtual ms. */
+  /** Items (`round/index`) that were named when an attempt at their chunk died or was given up, with how often. */
+  readonly blamed: ReadonlyMap<string, number>;
+  /** Outcome lines of each chunk (`round/chunk`) as they were when it was committed. */
+  readonly committed: ReadonlyMap<string, string>;
+  /** Outcome lines of all chunks of a round, in order, as far as they are committed. */
+  rows(round: number): string;
+  /** When the batch ended for good, virtual ms. */
   endedAt(): number | undefined;
 }
 
 export interface OpenAttempt {
   process: SimProcess;
+  round: number;
   chunk: number;
   epoch: number;
   /** It may start no more items: its lease is over, or it knows that it was overtaken. */
@@ -57,16 +64,37 @@ export function newInvariants(world: World, truth: Truth): Invariants {
   const { config } = world;
   const window = config.shape === 'cloud' ? windowOf(config) : 2 * config.workers + 2;
   const cap = config.workers * config.concurrency;
-  const blamed = new Map<number, number>();
-  const committed = new Map<number, string>();
+  const blamed = new Map<string, number>();
+  const committed = new Map<string, string>();
   const reports = new Map<string, string>();
   const open = new Set<OpenAttempt>();
   let live = 0;
-  let halted: { at: number; halt: string } | undefined;
+  const calls: number[] = [];
+  let halted: { at: number; halt: string; round: number } | undefined;
   let endedAt: number | undefined;
   let codeChangedAt = 0;
   const must = (right: boolean, what: () => string): void => {
     if (!right) world.violate(what());
+  };
+  const roundOf = ({ key }: Changed): number => Number(key.sort.slice(1, 5));
+  const rows = (round: number): string => {
+    let text = '';
+    for (let chunk = 0; truth.chunk(round, chunk) !== undefined; chunk += 1) {
+      text += committed.get(`${round}/${chunk}`) ?? '';
+    }
+    return text;
+  };
+  /** Index of the item at this place among the items of a round. */
+  const indexAt = (round: number, place: number): number =>
+    round === 0 ? place : (retriedItems(truth, rows(0))[place] as number);
+  const chunkOf = (round: number, index: number): number => {
+    if (round === 0) return Math.floor(index / config.chunk);
+    const place = retriedItems(truth, rows(0)).indexOf(index);
+    for (let chunk = 0; ; chunk += 1) {
+      const record = truth.chunk(round, chunk);
+      if (record === undefined) return -1;
+      if (place < (record['first'] as number) + (record['count'] as number)) return chunk;
+    }
   };
   const grows = (name: string, { key, before, after }: Changed): void => {
     const [old, now] = [before?.[name] ?? 0, after[name] ?? 0] as [number, number];
@@ -83,12 +111,13 @@ export function newInvariants(world: World, truth: Truth): Invariants {
 
   const stageChanged = (change: Changed): void => {
     const { before, after } = change;
+    const round = roundOf(change);
     for (const name of ['planned', 'rel', 'haltVer', 'low']) grows(name, change);
     constant(['sealed', 'inputDigest', 'fault'], change);
     const [rel, planned] = [after['rel'], after['planned']] as [number, number];
     must(rel <= planned, () => `released ${rel} of ${planned} planned chunks`);
     if (before !== undefined && before['rel'] !== rel) {
-      const done = truth.marks();
+      const done = truth.marks(round);
       must(rel - done <= window, () => `released ${rel} with ${done} committed: window ${window}`);
       must(before['halt'] === undefined, () => `released although halted by ${before['halt']}`);
     }
@@ -97,12 +126,16 @@ export function newInvariants(world: World, truth: Truth): Invariants {
       must(before?.['planned'] === planned, () => 'planned after a cancel');
     }
     const halt = after['halt'] as string | undefined;
-    if (halt !== halted?.halt) halted = halt === undefined ? undefined : { at: world.now(), halt };
+    if (halt !== halted?.halt || round !== halted?.round) {
+      halted = halt === undefined ? undefined : { at: world.now(), halt, round };
+    }
   };
 
   const chunkChanged = (change: Changed): void => {
     const { key, before, after, process } = change;
     const chunk = Number(key.sort.split('/')[2]);
+    const round = roundOf(change);
+    const stage = truth.stage(round);
     constant(['source', 'start', 'end', 'first', 'count', 'to'], change);
     for (const name of ['epoch', 'cursor']) grows(name, change);
     const cursor = after['cursor'] as number;
@@ -110,15 +143,16 @@ export function newInvariants(world: World, truth: Truth): Invariants {
     const claimed = before !== undefined && after['epoch'] !== before['epoch'];
     if (!claimed) return;
     if (process.zombie) world.hit('zombieClaims');
-    must(chunk < (truth.stage()?.['rel'] as number), () => `chunk ${chunk} claimed, not released`);
-    if (!isCancel(truth.stage()?.['halt'])) {
+    must(chunk < (stage?.['rel'] as number), () => `chunk ${chunk} claimed, not released`);
+    if (!isCancel(stage?.['halt'])) {
       const resumeAt = before['resumeAt'] as number;
       must(resumeAt <= process.clock.now(), () => `chunk ${chunk} claimed before its resumeAt`);
     }
     // A lease of 0 was given back; a late repeat of one's own claim only costs the attempt its saves.
     const held = (before['lease'] as number) > 0 ? open : [];
     for (const attempt of held) {
-      if (attempt.chunk !== chunk || attempt.process === process) continue;
+      if (attempt.round !== round || attempt.chunk !== chunk) continue;
+      if (attempt.process === process) continue;
       if (attempt.process.dead || attempt.process.zombie) continue;
       must(attempt.lost(), () => {
         return `${process.id} claimed chunk ${chunk} over the live attempt of ${attempt.process.id}`;
@@ -127,20 +161,18 @@ export function newInvariants(world: World, truth: Truth): Invariants {
     const [code, since] = [truth.batch()?.['digest'], world.now() - codeChangedAt];
     // Whoever read the batch before a resume accepted other code may claim a moment after.
     const mayRun =
-      code === process.digest ||
-      process.zombie ||
-      isCancel(truth.stage()?.['halt']) ||
-      since < READ_MS;
+      code === process.digest || process.zombie || isCancel(stage?.['halt']) || since < READ_MS;
     must(mayRun, () => `${process.id} claims chunk ${chunk} with other code than the batch's`);
-    blame(change, chunk);
+    blame(change);
   };
 
   /** A claim that finds an item named: an earlier attempt went away while it was in it. */
-  const blame = ({ before }: Changed, chunk: number): void => {
-    const named = before?.['named'] as number | undefined;
+  const blame = (change: Changed): void => {
+    const named = change.before?.['named'] as number | undefined;
     if (named === undefined) return;
-    const index = chunk * config.chunk + named;
-    blamed.set(index, (blamed.get(index) ?? 0) + 1);
+    const round = roundOf(change);
+    const item = `${round}/${indexAt(round, (change.after['first'] as number) + named)}`;
+    blamed.set(item, (blamed.get(item) ?? 0) + 1);
   };
 
   const tallyChanged = (change: Changed): void => {
@@ -160,15 +192,18 @@ export function newInvariants(world: World, truth: Truth): Invariants {
     }
   };
 
-  const commitSeen = ({ before, after }: Changed, chunk: number): void => {
+  const commitSeen = (change: Changed, chunk: number): void => {
+    const { before, after } = change;
+    const round = roundOf(change);
     const status = truth.batch()?.['status'];
+    must(round === truth.batch()?.['round'], () => `chunk ${chunk} of round ${round} committed`);
     must(!hasEnded(status) && status !== 'ending', () => `chunk ${chunk} committed when ${status}`);
     must(
-      chunk < (truth.stage()?.['rel'] as number),
+      chunk < (truth.stage(round)?.['rel'] as number),
       () => `chunk ${chunk} committed, not released`,
     );
     const epoch = after[`m${chunk % 100}`] as number;
-    const key = partKey({ ...STAGE, chunk }, epoch);
+    const key = partKey({ ...stageIn(round), chunk }, epoch);
     const bytes = truth.objects.get(key);
     if (bytes === undefined) {
       world.violate(`chunk ${chunk} committed without its part`);
@@ -176,16 +211,43 @@ export function newInvariants(world: World, truth: Truth): Invariants {
     }
     const sections = sectionsOf(key, bytes.subarray(bytes.length - FOOT_BYTES), bytes.length);
     const part = { bytes, sections };
-    committed.set(chunk, gunzipSync(rawSection(part, 'outcomes')).toString());
+    committed.set(`${round}/${chunk}`, gunzipSync(rawSection(part, 'outcomes')).toString());
     for (const [name, items] of Object.entries(trailerOf(key, part).counts)) {
       const added = ((after[name] ?? 0) as number) - ((before?.[name] ?? 0) as number);
       must(added === items, () => `chunk ${chunk} added ${added} ${name}, its part has ${items}`);
     }
   };
 
+  const roundStarts = (before: StoredRecord, after: StoredRecord): void => {
+    const round = after['round'] as number;
+    codeChangedAt = world.now();
+    endedAt = undefined;
+    truth.retryDue = false;
+    must(hasEnded(before['status']), () => `round ${round} began when ${before['status']}`);
+    must(after['expires'] === undefined, () => `round ${round} began, and will expire`);
+    must(after['stop'] === 'none', () => `round ${round} began with stop ${after['stop']}`);
+    must(truth.stage(round) !== undefined, () => `round ${round} began without its stage`);
+    const listed = truth.records.get('live')?.get(BATCH)?.['round'] as number;
+    must(listed >= round, () => `round ${round} began, the list is at round ${listed}`);
+  };
+
+  /** What is listed as ended is not swept any more. */
+  const liveChanged = ({ after }: Changed): void => {
+    const batch = truth.batch();
+    if (batch === undefined || after['round'] !== batch['round']) return;
+    must(!hasEnded(after['status']) || hasEnded(batch['status']), () => {
+      return `the list says ${after['status']}, the batch is ${batch['status']}`;
+    });
+  };
+
   const batchChanged = (change: Changed): void => {
     const { before, after } = change;
     grows('ver', change);
+    grows('round', change);
+    if (before !== undefined && before['round'] !== after['round']) {
+      roundStarts(before, after);
+      return;
+    }
     if (after['stop'] === 'threshold' && before?.['stop'] !== 'threshold') world.hit('threshold');
     if (after['digest'] !== before?.['digest']) codeChangedAt = world.now();
     constant(['id', 'startedAt', 'now', 'settings', 'input', 'end', 'options'], change);
@@ -199,15 +261,29 @@ export function newInvariants(world: World, truth: Truth): Invariants {
   return {
     blamed,
     committed,
-    endedAt: () => endedAt,
+    rows,
+    endedAt: () => (truth.retryDue ? undefined : endedAt),
     changed(change) {
-      const { key, before, after } = change;
+      const { key, before, after, process } = change;
       const size = JSON.stringify(after).length;
       must(size < MAX_RECORD, () => `${key.sort} has ${size} bytes`);
-      if (after['expires'] !== before?.['expires']) {
-        must(hasEnded(truth.batch()?.['status']), () => `${key.sort} expires, not finished`);
+      // A quota's record belongs to no batch: it says itself when it is of no use.
+      const ofBatch = key.batch !== 'quota';
+      if (ofBatch && after['expires'] !== before?.['expires'] && after['expires'] !== undefined) {
+        // Records of an earlier round: a finaliser of that round may be late, and the next end marks them anew.
+        const ofRound = /^[SCTE]/.test(key.sort);
+        const earlier = ofRound && roundOf(change) < (truth.batch()?.['round'] as number);
+        must(
+          earlier || hasEnded(truth.batch()?.['status']),
+          () => `${key.sort} expires, not finished`,
+        );
       }
+      if (key.batch === 'live') liveChanged(change);
       if (key.batch !== BATCH) return;
+      const batchVersion = truth.batch()?.['v'] ?? 1;
+      must(process.version >= (batchVersion as number), () => {
+        return `${process.id} changed ${key.sort} of a batch of version ${batchVersion}`;
+      });
       if (key.sort === 'B') batchChanged(change);
       else if (key.sort[0] === 'S') stageChanged(change);
       else if (key.sort[0] === 'C') chunkChanged(change);
@@ -215,7 +291,7 @@ export function newInvariants(world: World, truth: Truth): Invariants {
     },
     stored({ key, bytes }) {
       const there = truth.objects.get(key);
-      const isReport = /\/r0\/[^/]+$/.test(key);
+      const isReport = /\/r\d+\/[^/]+$/.test(key);
       if (isReport) {
         const sha256 = createHash('sha256').update(bytes).digest('hex');
         const first = reports.get(key) ?? sha256;
@@ -226,21 +302,36 @@ export function newInvariants(world: World, truth: Truth): Invariants {
       if (there === undefined || !/\/(parts|saved)\//.test(key)) return;
       must(Buffer.compare(there, bytes) === 0, () => `${key} was overwritten`);
     },
-    itemStarts(process, index) {
+    itemStarts(process, index, round) {
       // What a process still does in the very turn in which it died is no part of the world.
       if (process.dead) return;
       process.inFlight += 1;
       if (process.zombie) return;
       live += 1;
       must(live <= cap, () => `${live} items in flight, the cap is ${cap}`);
-      const chunk = Math.floor(index / config.chunk);
-      must(truth.mark(chunk) === undefined, () => `item ${index} runs, its chunk is committed`);
-      if (halted === undefined) return;
+      const chunk = chunkOf(round, index);
+      must(
+        truth.mark(round, chunk) === undefined,
+        () => `item ${index} runs, its chunk is committed`,
+      );
+      if (halted?.round !== round) return;
       const since = world.now() - halted.at;
       // A look at the stage comes every 5 s; one that fails or takes long is followed by another.
       const troubled = process.troubledAt >= halted.at - CANCEL_MS;
       const bound = halted.halt === 'pause' || troubled ? PAUSE_MS : CANCEL_MS;
       must(since <= bound, () => `item ${index} starts ${since} ms after the ${halted?.halt}`);
+    },
+    called() {
+      const { quota } = config;
+      if (quota === undefined) return;
+      world.hit('quotaCall');
+      // It is counted when it arrives: half a second later at most.
+      calls.push(world.now() + world.between(0, 499));
+      const most = mostInWindow(calls, quota.ms);
+      must(
+        most <= quota.calls,
+        () => `${most} calls in ${quota.ms} ms: ${quota.calls} are allowed`,
+      );
     },
     itemEnds(process) {
       if (process.inFlight === 0) return;

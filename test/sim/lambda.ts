@@ -8,6 +8,7 @@ import {
 import { expected, type SimPorts } from './engine-of.ts';
 import { newProcess, type SimProcess } from './process.ts';
 import { type Body, type Held, newQueue, type SimQueue } from './sqs.ts';
+import type { SluiceVersion } from './upgrade.ts';
 
 export interface FleetOptions {
   name: string;
@@ -17,6 +18,7 @@ export interface FleetOptions {
   /** Of the function; undefined = none. */
   reserved: number | undefined;
   digest(): string;
+  version(): SluiceVersion;
   handle(process: SimProcess, body: Body): Promise<void>;
 }
 
@@ -29,6 +31,7 @@ interface Environment {
   id: string;
   skewMs: number;
   digest: string;
+  version: SluiceVersion;
 }
 
 export function newFleet(ports: SimPorts, options: FleetOptions): Fleet {
@@ -39,13 +42,14 @@ export function newFleet(ports: SimPorts, options: FleetOptions): Fleet {
   let [running, environments, invocations] = [0, 0, 0];
 
   const environment = (): Environment => {
-    const digest = options.digest();
+    const [digest, version] = [options.digest(), options.version()];
     // A deploy leaves the environments of the old code to end by themselves.
     for (let found = idle.pop(); found !== undefined; found = idle.pop()) {
-      if (found.digest === digest) return found;
+      if (found.digest === digest && found.version === version) return found;
     }
     environments += 1;
-    return { id: `${name}/${environments}`, skewMs: world.between(-SKEW_MS, SKEW_MS), digest };
+    const skewMs = world.between(-SKEW_MS, SKEW_MS);
+    return { id: `${name}/${environments}`, skewMs, digest, version };
   };
 
   const invoke = (held: Held): void => {
@@ -65,6 +69,7 @@ export function newFleet(ports: SimPorts, options: FleetOptions): Fleet {
       skewMs: home.skewMs,
       lifeMs,
       digest: home.digest,
+      version: home.version,
       lineage: { ...held.lineage, [name]: hops },
     });
     let freed = false;

@@ -3,6 +3,7 @@ import { type LocalWorkQueue, localWorkQueue } from '../../lib/adapters/local/wo
 import { drive, takeUp } from '../../lib/app/drive.ts';
 import type { LocalEngine } from '../../lib/app/local-engine.ts';
 import { batchKey, jobKey, runnerKey } from '../../lib/core/keys.ts';
+import type { RetryFilter } from '../../lib/core/retry.ts';
 import {
   clearStop,
   dropRunner,
@@ -19,6 +20,7 @@ import { JOB_BYTES, NEW_CODE, OLD_CODE } from './code.ts';
 import { expected, newBatchOf, type SimPorts, simEngine, truthBatch } from './engine-of.ts';
 import { holdLease, newSlots } from './local-slots.ts';
 import { newProcess, type SimProcess } from './process.ts';
+import { retryOnce, whenRetried } from './retry.ts';
 import { timersOf } from './timers.ts';
 import { BATCH } from './truth.ts';
 
@@ -49,7 +51,10 @@ export function startLocal(ports: SimPorts): void {
   /** Whoever sees that nobody is at it any more starts it again. */
   const look = (): void => {
     const batch = truthBatch(ports);
-    if (batch !== undefined && hasEnded(batch.status)) return;
+    if (batch !== undefined && hasEnded(batch.status)) {
+      if (ports.truth.retryDue) world.at(world.between(1_000, 30_000), look);
+      return;
+    }
     world.at(world.between(1_000, 30_000), look);
     if (wanted()) return;
     if ([...home.processes.values()].some((one) => !one.dead && !one.ended && !one.zombie)) return;
@@ -57,6 +62,37 @@ export function startLocal(ports: SimPorts): void {
     run(home);
   };
   world.at(world.between(1_000, 30_000), look);
+  const { retry } = config;
+  if (retry === undefined) return;
+  whenRetried(ports, {
+    ask: () => {
+      retryBy(home, retry.filter);
+      const rival = { ...retry.filter, first: 2 };
+      if (retry.rival) world.at(world.between(0, 60), () => retryBy(home, rival));
+    },
+    begun: () => {
+      const { cancelAfterMs } = retry;
+      if (cancelAfterMs === undefined) return;
+      world.at(cancelAfterMs, () => stopBy(home, 'cancel', () => true));
+    },
+  });
+}
+
+/** What `sluice retry` does. */
+function retryBy(home: Home, filter: RetryFilter): void {
+  const { world, truth } = home.ports;
+  runProcess(home, async (process) => {
+    const local = localEngine(home, process);
+    const answer = await retryOnce(world, local, filter);
+    if (answer === 'nothing to retry') truth.retryDue = false;
+    else
+      await takeBatch(home, {
+        process,
+        local,
+        signal: new AbortController().signal,
+        keepStop: false,
+      });
+  });
 }
 
 const hostOf = (owner: string): string => owner.slice(0, owner.lastIndexOf('/'));

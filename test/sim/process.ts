@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/ports/clock.ts';
 import type { Host } from '../../lib/ports/host.ts';
 import type { Shape } from './config.ts';
+import type { SluiceVersion } from './upgrade.ts';
 import { EPOCH_MS, type Owner, type World } from './world.ts';
 
 /** One process, or one invocation of a function: what dies, stops, and wakes at once. */
@@ -13,6 +14,8 @@ export interface SimProcess extends Owner {
   readonly host: Host;
   /** SHA-256 of the job file that it loaded. */
   digest: string;
+  /** Of Sluice. */
+  version: SluiceVersion;
   /** When the platform ends it, virtual ms. */
   endsAt: number;
   /** When a call last failed, had to be repeated or took long, virtual ms. */
@@ -44,6 +47,7 @@ export interface ProcessOptions {
   /** Ms until the platform ends it. */
   lifeMs?: number;
   digest: string;
+  version?: SluiceVersion;
   lineage?: Readonly<Record<string, number>>;
   isDead?: (owner: string) => boolean;
 }
@@ -59,6 +63,7 @@ const NO_ANSWER_MS = 1_000;
 
 export function newProcess(world: World, options: ProcessOptions): SimProcess {
   const { id, skewMs = 0, lifeMs = Number.POSITIVE_INFINITY, digest, lineage = {} } = options;
+  const { version = 1 } = options;
   let owners = 0;
   let gone: (() => void) | undefined;
   const leave = (): void => {
@@ -73,6 +78,7 @@ export function newProcess(world: World, options: ProcessOptions): SimProcess {
     ended: false,
     stoppedUntil: 0,
     digest,
+    version,
     endsAt: world.now() + lifeMs,
     troubledAt: Number.NEGATIVE_INFINITY,
     inFlight: 0,

@@ -32,6 +32,7 @@ export async function runSeed(
   const truth = newTruth();
   const invariants = newInvariants(world, truth);
   const ports = { world, truth, invariants };
+  truth.retryDue = config.retry !== undefined;
   if (config.shape === 'cloud') startCloud(ports);
   else startLocal(ports);
   const over = (): boolean => {

@@ -1,6 +1,12 @@
 import { drawConfig, type FaultKind, type SimConfig, type Tune } from './config.ts';
 import { runSeed } from './run-seed.ts';
 
+/** What happens once in a world, or not at all. */
+const SINGLE = [
+  ...(['killer', 'changedAt', 'deployAt', 'upgrade', 'retry'] as const),
+  ...(['pauseAt', 'cancelAt'] as const),
+];
+
 /** Smaller worlds than this one, the boldest first. */
 function smaller(config: SimConfig): Tune[] {
   const { items, chunk, workers, concurrency, rates } = config;
@@ -10,7 +16,7 @@ function smaller(config: SimConfig): Tune[] {
     if (less >= 0 && less < items) found.push({ items: less });
   }
   for (const kind of kinds) if ((rates[kind] ?? 0) > 0) found.push({ rates: { [kind]: 0 } });
-  for (const name of ['killer', 'changedAt', 'deployAt', 'pauseAt', 'cancelAt'] as const) {
+  for (const name of SINGLE) {
     if (config[name] !== undefined) found.push({ [name]: undefined });
   }
   for (const name of ['tolerate', 'keepMs'] as const) {

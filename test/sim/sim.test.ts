@@ -43,7 +43,7 @@ describe('the real engine in simulated worlds', () => {
         ...{ shape, gentle: false, items: 12, chunk: 4, workers: 2, prefetch: 1, concurrency: 2 },
         ...{ tolerate: undefined, fickle: false, killer: undefined, hangs: false, planMs: 0 },
         ...{ itemMs: 300, changedAt: undefined, deployAt: undefined, pauseAt: undefined },
-        ...{ cancelAt: undefined, triggers: 1, processes: 1 },
+        ...{ upgrade: undefined, cancelAt: undefined, triggers: 1, processes: 1 },
         rates: Object.fromEntries(FAULT_KINDS.map((kind) => [kind, 0])),
       };
       const told = await playSeeds(bundle, {
@@ -82,9 +82,8 @@ describe('a world', () => {
       const kinds = Object.keys(config.rates).sort();
       const kind = ['ackLost', 'deleteLost', 'messageDelayed', 'messageDuplicated'];
       expect(kind).toEqual(expect.arrayContaining(kinds));
-      expect([config.killer, config.pauseAt, config.changedAt, config.deployAt]).toEqual(
-        new Array(4).fill(undefined),
-      );
+      const { killer, pauseAt, changedAt, deployAt, upgrade } = config;
+      expect([killer, pauseAt, changedAt, deployAt, upgrade]).toEqual(new Array(5).fill(undefined));
     }
   });
 });

@@ -5,8 +5,8 @@ import type { SimProcess } from './process.ts';
 import type { Truth } from './truth.ts';
 import type { World } from './world.ts';
 
-/** A step of the engine, or the upload that starts the batch. */
-export type Body = Message | { step: 'start' };
+/** A step of the engine with the version of its sender, or the upload that starts the batch. */
+export type Body = (Omit<Message, 'v'> & { v: number }) | { step: 'start' };
 
 export interface Held {
   id: number;
@@ -58,7 +58,7 @@ export function newQueue(
     let sum = 0;
     for (const { body, injected } of messages.values()) {
       if (injected || body.step !== 'work') continue;
-      if (truth.mark(body.chunk ?? 0) === undefined) sum += 1;
+      if (truth.mark(body.round, body.chunk ?? 0) === undefined) sum += 1;
     }
     return sum;
   };
@@ -111,7 +111,11 @@ export function simWorkQueue(
       const refused: number[] = [];
       for (const [at, { message, delayMs = 0 }] of ten.entries()) {
         if (world.strikes('sendHalfFailed')) refused.push(at);
-        else queues[name]?.put(message, { delayMs, lineage: process.lineage });
+        else
+          queues[name]?.put(
+            { ...message, v: process.version },
+            { delayMs, lineage: process.lineage },
+          );
       }
       return refused;
     });

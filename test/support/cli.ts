@@ -19,9 +19,15 @@ export interface CliAnswer {
   stderr: string;
 }
 
+export interface CliOptions {
+  env?: Record<string, string>;
+  cwd?: string;
+  stdin?: string | Uint8Array;
+}
+
 export function startCli(
   args: string[],
-  options: { env?: Record<string, string>; cwd?: string; stdin?: string | Uint8Array } = {},
+  options: CliOptions = {},
 ): {
   child: ChildProcess;
   done: Promise<CliAnswer>;
@@ -48,10 +54,8 @@ export function startCli(
   return { child, done, said: () => stderr };
 }
 
-export const cli = (
-  args: string[],
-  options: Parameters<typeof startCli>[1] = {},
-): Promise<CliAnswer> => startCli(args, options).done;
+export const cli = (args: string[], options: CliOptions = {}): Promise<CliAnswer> =>
+  startCli(args, options).done;
 
 /** Outcomes of a finished batch: the parts' first members, decompressed and concatenated in index order. */
 export function outcomesOf(home: string, batch: string): string {

@@ -5,20 +5,23 @@ import { memoryHost } from '../../lib/adapters/memory/host.ts';
 import { memoryLogger } from '../../lib/adapters/memory/logger.ts';
 import { memoryObjectStore } from '../../lib/adapters/memory/object-store.ts';
 import { memoryWorkQueue } from '../../lib/adapters/memory/work-queue.ts';
+import { inputOfRound } from '../../lib/app/round-of.ts';
 import type { Job, Limits } from '../../lib/core/job.ts';
-import { jobKey, LIVE, type ReportFile, reportKey } from '../../lib/core/keys.ts';
+import { batchKey, jobKey, LIVE, type ReportFile, reportKey } from '../../lib/core/keys.ts';
 import { settingsOf, windowOf } from '../../lib/core/options.ts';
 import type { RecordBlock } from '../../lib/core/records.ts';
 import type { Report } from '../../lib/core/report.ts';
-import { hasEnded } from '../../lib/core/transitions.ts';
+import { clearStop, hasEnded } from '../../lib/core/transitions.ts';
 import { openAttempt } from '../../lib/engine/attempt.ts';
 import { type Batch, readBatch } from '../../lib/engine/batch.ts';
 import type { Engine } from '../../lib/engine/engine.ts';
 import { finalise } from '../../lib/engine/finalise.ts';
+import type { AttemptEnv } from '../../lib/engine/item-run.ts';
 import { items } from '../../lib/engine/items.ts';
 import { planChunks } from '../../lib/engine/plan-chunks.ts';
 import { ORCHESTRATOR, stageQueue } from '../../lib/engine/send.ts';
 import { startBatch } from '../../lib/engine/start-batch.ts';
+import { copyStop } from '../../lib/engine/stop-batch.ts';
 import { sweepBatch } from '../../lib/engine/sweep.ts';
 import { workChunk } from '../../lib/engine/work-chunk.ts';
 import type { Input } from '../../lib/ports/input.ts';
@@ -50,6 +53,8 @@ export interface WorldOptions {
   clockRate?: number;
   /** Stores of an earlier world: this one is the process that comes after it. */
   after?: Pick<Engine, 'store' | 'objects'>;
+  /** What the attempts' thread has beside what every world gives it. */
+  env?: Partial<AttemptEnv>;
   /** Called before and after each call of the stores and the queue; what it throws is the crash. */
   onCall?: (moment: 'before' | 'after', call: string) => void;
 }
@@ -82,7 +87,7 @@ let processes = 0;
 /** The real engine on memory adapters, with as many workers as its settings say. */
 export function memoryWorld(
   job: Job,
-  { rows, limits, after, onCall, clockRate = 1 }: WorldOptions,
+  { rows, limits, after, onCall, env, clockRate = 1 }: WorldOptions,
 ) {
   const settings = settingsOf(job, limits);
   const real = systemClock();
@@ -107,17 +112,18 @@ export function memoryWorld(
       until: (now) => now + 60_000,
       hold: () => ({ lost: () => false, drop: () => undefined }),
     },
-    inputOf: async () => input,
+    inputOf: async (batch) => inputOfRound(batch, input, engine.objects),
     remainingMs: () => Number.POSITIVE_INFINITY,
     draining: () => draining,
-    openAttempt: async (spec, control) =>
-      openAttempt(
+    openAttempt: async (spec, control) => {
+      const batch = (await readBatch(raw.store, spec.id.batch)) as Batch;
+      return openAttempt(
         {
           clock,
           random: host.random,
           usage: host.usage,
           objects: engine.objects,
-          input,
+          input: inputOfRound(batch, input, engine.objects),
           job,
           settings,
           options: {},
@@ -125,10 +131,12 @@ export function memoryWorld(
           now: 1_700_000_000_000,
           worker: 'w1',
           process: 'p1',
+          ...env,
         },
         spec,
         control,
-      ),
+      );
+    },
   };
   const id = 'test-batch';
 
@@ -194,6 +202,13 @@ export function memoryWorld(
     /** What a process does that takes the batch up. */
     takeUp: async () =>
       sweepBatch(engine, (await readBatch(engine.store, id)) as Batch, { graceMs: 0 }),
+    /** What a person does after a pause. */
+    async resume(): Promise<void> {
+      const { round, digest } = (await readBatch(engine.store, id)) as Batch;
+      await engine.store.change(batchKey(id), clearStop(round, digest));
+      await copyStop(engine, id);
+      await sweepBatch(engine, (await readBatch(engine.store, id)) as Batch, { graceMs: 0 });
+    },
     drain: () => {
       draining = true;
     },

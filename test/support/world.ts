@@ -3,9 +3,15 @@ import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Outcome } from '../../lib/core/outcome.ts';
 import type { Report } from '../../lib/core/report.ts';
-import { type CliAnswer, cli, newFolder, outcomesOf, reportOf, startCli } from './cli.ts';
-
-type CliOptions = Parameters<typeof startCli>[1];
+import {
+  type CliAnswer,
+  type CliOptions,
+  newFolder,
+  outcomesOf,
+  reportOf,
+  startCli,
+} from './cli.ts';
+import { warmCli } from './warm-cli.ts';
 
 /** A folder of its own with a home in it; names of files are relative to the folder. */
 export interface World {
@@ -53,7 +59,7 @@ export function newWorld(home = 'home'): World {
       writeFileSync(path(name), content);
       return path(name);
     },
-    cli: (args, options) => cli(inHome(args), { cwd: folder, ...options }),
+    cli: (args, options) => warmCli(inHome(args), { cwd: folder, ...options }),
     start: (args, options) => startCli(inHome(args), { cwd: folder, ...options }),
     batches,
     batch,

@@ -1,10 +1,16 @@
 import { SluiceError } from '../../core/errors.ts';
 import type { Job } from '../../core/job.ts';
-import { settingsOf, windowOf } from '../../core/options.ts';
+import type { StageId } from '../../core/keys.ts';
+import { windowOf } from '../../core/options.ts';
+import { deployedSettings } from '../../core/quota-settings.ts';
 import { openAttempt } from '../../engine/attempt.ts';
 import { type Batch, readBatch } from '../../engine/batch.ts';
 import type { Engine, Leases } from '../../engine/engine.ts';
+import { newQuotaLeases } from '../../engine/quota-leases.ts';
+import { newShared } from '../../pool/shared.ts';
 import type { Clock } from '../../ports/clock.ts';
+import type { Quotas } from '../../ports/quotas.ts';
+import { inputOfRound } from '../round-of.ts';
 import { type InputOpener, storedInputOpener } from '../stored-input.ts';
 import type { Cloud } from './cloud.ts';
 import { cloudSecrets } from './cloud-secrets.ts';
@@ -29,11 +35,11 @@ export async function cloudEngine(cloud: Cloud, jobName: string): Promise<Engine
     log: cloud.log,
     jobDigest: deployed?.digest ?? '',
     // The deployed limits, not the frozen ones: a new cap holds for batches that run.
-    window: 'job' in job ? windowOf(settingsOf(job.job)) : 1,
+    window: 'job' in job ? windowOf(deployedSettings(job.job)) : 1,
     leases: leasesOf(cloud),
     inputOf: async (batch) => inputsOf(cloud, jobOf(job))(batch),
     openAttempt: async (spec, control) => {
-      const batch = await frozen(cloud, spec.id.batch);
+      const batch = await frozen(cloud, spec.id);
       // A batch that was stopped because its job does not load still records what was not run.
       const canRun = 'job' in job || control.state() !== 'cancel';
       return openAttempt(
@@ -42,7 +48,9 @@ export async function cloudEngine(cloud: Cloud, jobName: string): Promise<Engine
           random: cloud.host.random,
           usage: cloud.host.usage,
           objects: cloud.objects,
-          input: canRun ? await inputsOf(cloud, jobOf(job))(batch) : NO_INPUT,
+          input: canRun
+            ? await inputsOf(cloud, jobOf(job))(batch)
+            : inputOfRound(batch, NO_INPUT, cloud.objects),
           job: canRun ? jobOf(job) : NO_JOB,
           settings: {
             ...batch.settings,
@@ -53,6 +61,8 @@ export async function cloudEngine(cloud: Cloud, jobName: string): Promise<Engine
           now: batch.now,
           worker: cloud.host.id,
           process: cloud.host.id,
+          shared: held,
+          quotas: quotasOf(cloud),
         },
         spec,
         control,
@@ -61,6 +71,7 @@ export async function cloudEngine(cloud: Cloud, jobName: string): Promise<Engine
     remainingMs: () => invocation.remainingMs() * settings.speed,
     draining: () => clock.monotonic() - invocation.startedAt >= settings.budgetMs / settings.speed,
     keepMs: settings.keepMs,
+    skewMs: SKEW_MS / settings.speed,
   };
 }
 
@@ -87,14 +98,16 @@ export function notDeployed(cloud: Pick<Cloud, 'jobs'>, name: string): SluiceErr
   });
 }
 
-/** What a batch was started with does not change: it is read once an environment. */
+/** What a round was started with does not change: it is read once an environment. */
 const frozenBatches = new Map<string, Batch>();
 const FROZEN_KEPT = 64;
 
-async function frozen(cloud: Cloud, id: string): Promise<Batch> {
-  const known = frozenBatches.get(id) ?? (await readBatch(cloud.store, id));
-  if (known === undefined) throw new SluiceError('NOT_FOUND', `There is no batch ${id}.`);
-  frozenBatches.set(id, known);
+async function frozen(cloud: Cloud, { batch: id, round }: StageId): Promise<Batch> {
+  const key = `${id} ${round}`;
+  const known = frozenBatches.get(key) ?? (await readBatch(cloud.store, id));
+  // Begun since: whoever still works the round before it must not take the new one's items.
+  if (known?.round !== round) throw new SluiceError('STATE', `Batch ${id} left round ${round}.`);
+  frozenBatches.set(key, known);
   if (frozenBatches.size > FROZEN_KEPT) {
     frozenBatches.delete(frozenBatches.keys().next().value as string);
   }
@@ -114,6 +127,18 @@ function inputsOf(cloud: Cloud, job: Job): InputOpener {
   openers.set(job, opener);
   return opener;
 }
+
+/** One service an environment, over all its invocations. */
+const leases = new WeakMap<Cloud, Quotas>();
+function quotasOf(cloud: Cloud): Quotas {
+  const { store, clock, log, host } = cloud;
+  const known = leases.get(cloud) ?? newQuotaLeases({ store, clock, log, random: host.random });
+  leases.set(cloud, known);
+  return known;
+}
+
+/** Open as long as the environment is; what a thaw finds broken is opened again by whoever uses it. */
+const held = newShared();
 
 /** A lease lasts as long as the function can: there is no one to renew it, and no need. */
 function leasesOf({ clock, invocation, settings }: Cloud): Leases {

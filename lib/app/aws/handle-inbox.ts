@@ -1,4 +1,4 @@
-import { jobKey } from '../../core/keys.ts';
+import { roundJobKey } from '../../core/keys.ts';
 import { hasEnded, isCancel } from '../../core/transitions.ts';
 import { readBatch } from '../../engine/batch.ts';
 import { finalise } from '../../engine/finalise.ts';
@@ -7,7 +7,7 @@ import { copyStop, pauseForOtherCode } from '../../engine/stop-batch.ts';
 import type { Message } from '../../ports/work-queue.ts';
 import type { Cloud } from './cloud.ts';
 import { cloudEngine } from './cloud-engine.ts';
-import { parseInbox } from './inbox-event.ts';
+import { newerIsAnswered, parseInbox } from './inbox-event.ts';
 import { startUpload } from './start-upload.ts';
 
 /** What became of one thing that a message asked for: one log line, one metric. */
@@ -32,17 +32,6 @@ export async function handleInbox(cloud: Cloud, body: string): Promise<Handled[]
   return handled;
 }
 
-/** A record that a newer version wrote is no fault of the message. */
-export async function newerIsAnswered<T>(answer: Promise<T>): Promise<T | Handled> {
-  try {
-    return await answer;
-  } catch (error) {
-    const { code, message } = error as { code?: string; message: string };
-    if (code === 'NEWER') return { did: 'newer', why: message };
-    throw error;
-  }
-}
-
 async function step(cloud: Cloud, message: Message): Promise<Handled> {
   const { batch: id, round } = message;
   const batch = await readBatch(cloud.store, id);
@@ -62,7 +51,10 @@ async function step(cloud: Cloud, message: Message): Promise<Handled> {
         return { did: 'ignored', batch: id, why: 'other code' };
       }
       // Also of code that a resume accepted: what lies beside the parts is what made them.
-      await cloud.objects.put(jobKey(id), cloud.jobs.get(batch.job)?.bytes ?? new Uint8Array());
+      await cloud.objects.put(
+        roundJobKey(batch),
+        cloud.jobs.get(batch.job)?.bytes ?? new Uint8Array(),
+      );
       await planChunks(engine, batch);
       return { did: 'planned', batch: id };
     case 'finalise': {

@@ -2,8 +2,7 @@ import { workChunk } from '../../engine/work-chunk.ts';
 import type { Message } from '../../ports/work-queue.ts';
 import type { Cloud } from './cloud.ts';
 import { cloudEngine } from './cloud-engine.ts';
-import { newerIsAnswered } from './handle-inbox.ts';
-import { parseInbox } from './inbox-event.ts';
+import { newerIsAnswered, parseInbox } from './inbox-event.ts';
 
 /** What became of a chunk's message: one log line, and the counts for the metrics. */
 export interface Worked {

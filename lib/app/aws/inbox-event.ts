@@ -23,6 +23,7 @@ export type InboxEvent =
   | { kind: 'newer'; why: string };
 
 const INBOX = 'inbox/';
+const OLDEST_VERSION = 1;
 const MESSAGE_VERSION = 1;
 const STEPS = new Set<unknown>(['plan', 'work', 'finalise']);
 
@@ -54,8 +55,10 @@ export function ownStep(value: Record<string, unknown>): InboxEvent {
   if (typeof v === 'number' && v > MESSAGE_VERSION) {
     return { kind: 'newer', why: `message version ${v}, known: ${MESSAGE_VERSION}` };
   }
+  // What an older version sent just before it was replaced is still in the queue.
+  const known = typeof v === 'number' && Number.isInteger(v) && v >= OLDEST_VERSION;
   const whole = [round, stage ?? 0, chunk ?? 0].every((n) => Number.isInteger(n) && Number(n) >= 0);
-  if (v !== MESSAGE_VERSION || !STEPS.has(step) || typeof batch !== 'string' || !whole) {
+  if (!known || !STEPS.has(step) || typeof batch !== 'string' || !whole) {
     return refused('a step with a wrong field');
   }
   if (step === 'work' && (stage === undefined || chunk === undefined)) {
@@ -120,6 +123,19 @@ export function uploadOf(
     versionId: typeof versionId === 'string' && versionId !== 'null' ? versionId : undefined,
   };
   return { kind: 'upload', upload };
+}
+
+/** Acknowledged with an alarm: a record or part that a newer version wrote is no fault of the message. */
+export async function newerIsAnswered<T>(
+  answer: Promise<T>,
+): Promise<T | { did: 'newer'; why: string }> {
+  try {
+    return await answer;
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    if (code === 'NEWER') return { did: 'newer', why: message };
+    throw error;
+  }
 }
 
 function decodeKey(key: unknown): string | undefined {

@@ -12,6 +12,8 @@ export interface CloudSettings {
   budgetMs: number;
   /** Records of finished batches are kept so long; undefined = for ever. */
   keepMs: number | undefined;
+  /** Batches leave the list so long after their last failure was resolved; undefined = never. */
+  purgeResolvedMs: number | undefined;
   /** Names in Secrets Manager by the job's own names of its secrets. */
   secrets: Readonly<Record<string, string>>;
   /** Deployed without reserved concurrency. */
@@ -39,6 +41,7 @@ export function cloudSettings(env: Env): CloudSettings {
     }
   }
   const keepDays = number(env, 'SLUICE_KEEP_DAYS', undefined);
+  const resolvedDays = number(env, 'SLUICE_PURGE_RESOLVED_DAYS', undefined);
   return {
     table: required(env, 'SLUICE_TABLE'),
     reports: required(env, 'SLUICE_REPORTS'),
@@ -46,6 +49,7 @@ export function cloudSettings(env: Env): CloudSettings {
     queues,
     budgetMs: number(env, 'SLUICE_BUDGET_MS', Number.POSITIVE_INFINITY),
     keepMs: keepDays === undefined ? undefined : keepDays * DAY_MS,
+    purgeResolvedMs: resolvedDays === undefined ? undefined : resolvedDays * DAY_MS,
     secrets: names(env, 'SLUICE_SECRETS'),
     unreserved: env['SLUICE_UNRESERVED'] === '1',
     speed: number(env, 'SLUICE_SPEED', 1),

@@ -72,7 +72,7 @@ export async function resumeOnStack(
 
 type Ports = SettlePorts & Pick<StackPlace, 'clock' | 'host'>;
 
-const portsOf = (place: StackPlace, batch: Batch): Ports => ({
+export const portsOf = (place: StackPlace, batch: Batch): Ports => ({
   store: place.store,
   log: place.log,
   clock: place.clock,
@@ -90,7 +90,7 @@ async function requireOpen(place: StackPlace, id: string): Promise<Batch> {
 }
 
 /** Without its worker nobody can bring the batch on, nor to its end. */
-function requireJob({ outputs, name }: StackPlace, batch: Batch): StackJob {
+export function requireJob({ outputs, name }: StackPlace, batch: Batch): StackJob {
   const job = outputs.jobs[batch.job];
   if (job !== undefined) return job;
   const names = Object.keys(outputs.jobs).join(', ');

@@ -1,14 +1,17 @@
 import type { Job } from '../../core/job.ts';
 import { jobKey } from '../../core/keys.ts';
 import { settingsOf } from '../../core/options.ts';
+import type { SourcePin } from '../../core/records.ts';
 import { hasEnded } from '../../core/transitions.ts';
 import { readBatch } from '../../engine/batch.ts';
 import { startBatch } from '../../engine/start-batch.ts';
 import { copyStop } from '../../engine/stop-batch.ts';
+import { isManifestName } from '../../io/manifest.ts';
 import { batchId } from '../batch-id.ts';
 import type { Cloud } from './cloud.ts';
 import { cloudEngine, notDeployed } from './cloud-engine.ts';
 import type { Upload } from './inbox-event.ts';
+import { pinManifest } from './manifest-source.ts';
 import { metadataOptions, type UploadPlan, uploadPlan } from './upload-options.ts';
 import { type PinnedUpload, pinUpload } from './upload-source.ts';
 
@@ -32,6 +35,8 @@ export async function startUpload(cloud: Cloud, upload: Upload): Promise<Started
   const there = await readBatch(cloud.store, id);
   if (there !== undefined && hasEnded(there.status)) return { did: 'known', batch: id };
   const plan = await planOf(cloud, upload.job, given);
+  const sources = there === undefined ? await sourcesOf(cloud, upload, pinned) : [pinned.pin];
+  if (typeof sources === 'string') plan.problem ??= sources;
   const engine = await cloudEngine(cloud, upload.job);
   const deployed = cloud.jobs.get(upload.job);
   if (there === undefined && deployed !== undefined) {
@@ -42,7 +47,7 @@ export async function startUpload(cloud: Cloud, upload: Upload): Promise<Started
     job: upload.job,
     jobRef: upload.job,
     inputName: upload.key.slice(upload.key.lastIndexOf('/') + 1),
-    sources: [pinned.pin],
+    sources: typeof sources === 'string' ? [pinned.pin] : sources,
     readerOptions: plan.readerOptions,
     settings: cloud.settings.unreserved ? { ...plan.settings, unreserved: true } : plan.settings,
     options: plan.options,
@@ -71,6 +76,27 @@ export const idOf = (upload: Pick<Upload, 'job'>, { pin, metadata }: PinnedUploa
     again: undefined,
   });
 
+/** The upload itself; of a manifest the objects that it names, or why they cannot be read. */
+async function sourcesOf(
+  cloud: Cloud,
+  { key }: Upload,
+  { pin }: PinnedUpload,
+): Promise<SourcePin[] | string> {
+  if (!isManifestName(key)) return [pin];
+  try {
+    return await pinManifest(cloud.s3, pin);
+  } catch (error) {
+    const { code } = error as { code?: string };
+    if (code === 'STORE') throw error; // another delivery may mend it
+    return reasonOf(error);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const { message, hint } = error as { message: string; hint?: string };
+  return (hint === undefined ? message : `${message} ${hint}`).slice(0, MAX_REASON);
+}
+
 async function planOf(
   cloud: Cloud,
   name: string,
@@ -81,8 +107,7 @@ async function planOf(
     if (deployed === undefined) throw notDeployed(cloud, name);
     return await uploadPlan(await deployed.load(), given);
   } catch (error) {
-    const { message, hint } = error as { message: string; hint?: string };
-    const problem = (hint === undefined ? message : `${message} ${hint}`).slice(0, MAX_REASON);
+    const problem = reasonOf(error);
     const settings = settingsOf({ limits: {} } as Job);
     return { settings, options: given, readerOptions: {}, now: undefined, problem };
   }

@@ -7,14 +7,19 @@ import { SluiceError } from '../../core/errors.ts';
 import { listBatches, readBatch } from '../../engine/batch.ts';
 import { resolveInputs } from '../sources.ts';
 import type { StackPlace } from './open-stack.ts';
+import { isS3Url, planPrefix } from './submit-prefix.ts';
 
 /** A file that will be uploaded. */
 export interface PlannedUpload {
+  /** What was named: a file, or the prefix that a manifest was made of. */
   file: string;
   bytes: number;
   key: string;
   /** `s3://bucket/key`. */
   url: string;
+  /** A manifest's bytes, and how many objects it names; undefined for a file. */
+  body?: Buffer;
+  objects?: number;
 }
 
 /** An object as S3 answered for it. */
@@ -38,11 +43,11 @@ const PARTS_AT_ONCE = 4;
 const MAX_PARTS = 10_000;
 
 /**
- * Where each file goes: `inbox/<job>/<file name>`. Nothing is uploaded before all of it is known to fit.
+ * Where each file goes: `inbox/<job>/<file name>`; of a prefix (`s3://...`) a manifest goes there. Nothing is uploaded before all of it is known to fit.
  * Throws `NOT_FOUND` (a job that is not deployed, a file that is not there), `USAGE` (two files of one name).
  */
 export async function planUploads(
-  { outputs, name }: StackPlace,
+  { outputs, name, s3 }: Pick<StackPlace, 'outputs' | 'name' | 's3'>,
   { job, files }: { job: string; files: readonly string[] },
 ): Promise<PlannedUpload[]> {
   if (!Object.hasOwn(outputs.jobs, job)) {
@@ -55,7 +60,16 @@ export async function planUploads(
       hint: 'Write it to a file first: its length must be known.',
     });
   }
-  const { sources } = await resolveInputs(files);
+  const prefixes = files.filter(isS3Url);
+  const manifests: PlannedUpload[] = [];
+  for (const url of prefixes) {
+    manifests.push(await planPrefix({ outputs, name, s3 }, { job, url }));
+  }
+  if (prefixes.length === files.length) return manifests;
+  const { sources } = await resolveInputs(
+    files.filter((file) => !isS3Url(file)),
+    { manifests: 'as files' },
+  );
   const planned = sources.map(({ name: file, bytes }) => {
     const key = `inbox/${job}/${basename(file)}`;
     checkKey(key);
@@ -71,7 +85,7 @@ export async function planUploads(
     }
     seen.set(key, file);
   }
-  return planned;
+  return [...manifests, ...planned];
 }
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
@@ -85,10 +99,15 @@ export async function uploadFile(
   planned: PlannedUpload,
   { metadata, onBytes, signal }: UploadOptions,
 ): Promise<Uploaded> {
-  const body = createReadStream(planned.file);
+  const body = planned.body === undefined ? createReadStream(planned.file) : undefined;
   const upload = new Upload({
     client: s3,
-    params: { Bucket: outputs.uploads, Key: planned.key, Body: body, Metadata: { ...metadata } },
+    params: {
+      Bucket: outputs.uploads,
+      Key: planned.key,
+      Body: body ?? (planned.body as Buffer),
+      Metadata: { ...metadata },
+    },
     partSize: Math.max(PART_BYTES, Math.ceil(planned.bytes / MAX_PARTS)),
     queueSize: PARTS_AT_ONCE,
   });
@@ -107,7 +126,7 @@ export async function uploadFile(
     throw awsError(error, `cannot upload ${planned.file} to ${planned.url}`);
   } finally {
     signal?.removeEventListener('abort', onAbort);
-    body.destroy();
+    body?.destroy();
   }
 }
 

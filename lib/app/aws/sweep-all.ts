@@ -2,6 +2,7 @@ import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { asking } from '../../adapters/aws/errors.ts';
 import { type LiveEntry, listBatches } from '../../engine/batch.ts';
 import { GRACE_MS, liveBatch, sweepBatch } from '../../engine/sweep.ts';
+import { forgetResolved } from '../purge.ts';
 import type { Cloud } from './cloud.ts';
 import { cloudEngine } from './cloud-engine.ts';
 import { uploadOf } from './inbox-event.ts';
@@ -14,6 +15,8 @@ export interface SweepResult {
   stalled: string[];
   /** Batches that were started from uploads whose event never came. */
   lostUploads: string[];
+  /** Batches that left the list, as their failures were resolved long ago. */
+  forgotten: string[];
   /** Batches that could not be swept; the others were. */
   errors: { batch: string; error: unknown }[];
 }
@@ -27,8 +30,10 @@ const MAX_KEYS = 10_000;
 
 /** Every live batch, then the uploads that no batch was made of. One batch's trouble is not another's. */
 export async function sweepAll(cloud: Cloud): Promise<SweepResult> {
-  const result: SweepResult = { live: 0, resent: 0, stalled: [], lostUploads: [], errors: [] };
-  const entries = await listBatches(cloud.store);
+  const result: SweepResult = {
+    ...{ live: 0, resent: 0, stalled: [], lostUploads: [], forgotten: [], errors: [] },
+  };
+  const entries = await listBatches(cloud.store, { all: true });
   const neverStarted = new Set<string>();
   for (const entry of entries) {
     try {
@@ -49,6 +54,11 @@ export async function sweepAll(cloud: Cloud): Promise<SweepResult> {
     cloud,
     entries.filter(({ id }) => !neverStarted.has(id)),
   );
+  const { purgeResolvedMs } = cloud.settings;
+  if (purgeResolvedMs !== undefined) {
+    const open = entries.filter(({ forgotten }) => forgotten === undefined);
+    result.forgotten = await forgetResolved(cloud, open, cloud.clock.now() - purgeResolvedMs);
+  }
   return result;
 }
 

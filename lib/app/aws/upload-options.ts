@@ -1,6 +1,7 @@
 import { SluiceError } from '../../core/errors.ts';
 import type { Job, Limits } from '../../core/job.ts';
 import { checkOption, OPTIONS, type Settings, settingsOf } from '../../core/options.ts';
+import { withQuotas } from '../../core/quota-settings.ts';
 import type { ReaderOptions } from '../../core/reader.ts';
 import { checkJobOptions } from '../job-options.ts';
 import { parseNow } from '../parse-now.ts';
@@ -46,9 +47,10 @@ export async function uploadPlan(
     ...(tolerate === undefined ? {} : { tolerateFailures: tolerate }),
     ...(concurrency === undefined ? {} : { concurrency: lowered(job, concurrency) }),
   };
+  const options = await checkJobOptions(job, own);
   return {
-    settings: settingsOf(job, limits),
-    options: await checkJobOptions(job, own),
+    settings: withQuotas(settingsOf(job, limits), job, options),
+    options,
     readerOptions: { ...job.input.options, ...readerOptions({ encoding, delimiter }) },
     now: parseNow(now, `${PREFIX}now`),
   };

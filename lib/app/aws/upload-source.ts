@@ -65,6 +65,7 @@ export function uploadSource(s3: S3Client, pin: SourcePin): BoundSource {
     pin,
     compressed: pin.compressed === true,
     seekable: true,
+    remote: true,
     read: readAhead(range, pin.bytes),
     async *stream() {
       for (let at = 0; at < pin.bytes; at += AHEAD_BYTES) {

@@ -13,12 +13,13 @@ import { OUTCOMES } from './status.ts';
 /** Six figures, each with the one that explains it. */
 export function keyFigures(report: Report): Html {
   const { durations, input } = report;
-  const ran = report.total > report.notRun;
+  const own = report.rounds?.at(-1);
+  const ran = own === undefined ? report.total > report.notRun : own.total > own.notRun;
   const figure = (name: string, value: string, beside: string): Html =>
     html`<div><dt>${name}</dt><dd>${value}<small>${beside}</small></dd></div>`;
   const inputs = input.sources > 1 ? `${formatCount(input.sources)} inputs, ` : '';
   return html`<dl class="key">
-${figure('Items', formatCount(report.total), `${inputs}${formatBytes(input.bytes)}`)}
+${figure('Items', formatCount(report.total), own === undefined ? `${inputs}${formatBytes(input.bytes)}` : `${formatCount(own.total)} of them in round ${report.round}`)}
 ${figure('Time', formatDuration(elapsedMs(report.startedAt, report.finishedAt)), `${formatCount(report.chunks)} ${report.chunks === 1 ? 'chunk' : 'chunks'}`)}
 ${figure('Rate', formatRate(report.throughput), `${formatCount(report.retried)} tried again`)}
 ${figure('Median item', ran ? formatDuration(durations.median) : '–', ran ? `95 % within ${formatDuration(durations.p95)}` : 'no item ran')}

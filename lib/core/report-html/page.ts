@@ -4,6 +4,7 @@ import { failures } from './failures.ts';
 import { type Html, html, raw, show, toText } from './html.ts';
 import { keyFigures, outcomes } from './outcomes.ts';
 import { options, proof, rerun } from './proof.ts';
+import { rounds } from './rounds.ts';
 import { header, ICONS, verdict } from './status.ts';
 import { STYLE } from './style.ts';
 import { workers } from './workers.ts';
@@ -51,6 +52,7 @@ ${body(report)}
 
 const body = (report: Report): Html => html`${keyFigures(report)}
 ${outcomes(report)}
+${rounds(report)}
 ${failures(report)}
 ${rerun(report)}
 <div class="two">

@@ -10,10 +10,10 @@ export function rerun(report: Report): Html {
   if (report.failed + report.stalled === 0) return nothing;
   const stalled =
     report.stalled > 0 &&
-    ' Look at the stalled ones first: the remote may still finish them, so Sluice never sends them again by itself.';
+    ' Look at the stalled ones first: the remote may still finish them, so only --stalled sends them again.';
   return html`<section aria-labelledby="rerun"><h2 id="rerun">Run the failures again</h2>
-<p class="mute"><code>failures.jsonl</code>, beside this page, holds their records: run it once the cause is gone.${stalled}</p>
-${command(`sluice run ${word(report.job)} failures.jsonl`)}</section>`;
+<p class="mute">Once the cause is gone, as the next round of this batch.${stalled} <code>failures.jsonl</code>, beside this page, holds what is still failed, with the records: it can also be the input of a batch of its own.</p>
+${command(`sluice retry ${word(report.batch)}${report.failed > 0 ? '' : ' --stalled'}`)}</section>`;
 }
 
 /** The digests, and how anyone can check them. */

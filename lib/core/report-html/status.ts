@@ -8,7 +8,11 @@ export const OUTCOMES: readonly { status: Status; word: string; meaning: string 
   { status: 'ok', word: 'ok', meaning: 'done, with a value' },
   { status: 'skipped', word: 'skipped', meaning: 'nothing to do, no failure' },
   { status: 'failed', word: 'failed', meaning: 'an error, after all its tries' },
-  { status: 'stalled', word: 'stalled', meaning: 'the remote went silent; never sent again' },
+  {
+    status: 'stalled',
+    word: 'stalled',
+    meaning: 'the remote went silent; sent again only when asked',
+  },
   { status: 'notRun', word: 'not run', meaning: 'the batch ended before its turn' },
 ];
 
@@ -37,6 +41,7 @@ export function verdict(report: Report): { word: string; tone: Status; shape: st
   if (report.status === 'stopped')
     return { word: 'Stopped by its threshold', tone: 'failed', shape: 'stop' };
   if (report.status === 'cancelled') return { word: 'Cancelled', tone: 'notRun', shape: 'cancel' };
+  if (report.notRun > 0) return { word: 'Done, not all items ran', tone: 'notRun', shape: 'alert' };
   return report.failed + report.stalled > 0
     ? { word: 'Done, with failures', tone: 'stalled', shape: 'alert' }
     : { word: 'Done', tone: 'ok', shape: 'ok' };
@@ -75,5 +80,9 @@ export function sentence(report: Report): string {
   const list =
     rest.length < 2 ? rest.join('') : `${rest.slice(0, -1).join(', ')} and ${rest.at(-1)}`;
   const end = list === '' ? 'None failed' : list.charAt(0).toUpperCase() + list.slice(1);
-  return `${items} in ${time}, ${formatRate(report.throughput)}. ${end}.`;
+  const own = report.rounds?.at(-1);
+  if (own === undefined) return `${items} in ${time}, ${formatRate(report.throughput)}. ${end}.`;
+  const ranAgain = `${formatCount(own.total)} ${own.total === 1 ? 'item' : 'items'}`;
+  const resolved = `retries resolved ${formatCount(report.resolved ?? 0)} failures so far`;
+  return `Round ${report.round} ran ${ranAgain} once more in ${time}; ${resolved}. Of ${all}: ${list === '' ? 'none failed' : list}.`;
 }

@@ -4,12 +4,16 @@ import type { Framework } from './framework.ts';
 import { instantOf } from './instant.ts';
 import { isObject, type ObjectOf, said } from './json.ts';
 
-/** One line of the input. Each assertion is checked by `readAssertions`, which names it. */
-export const agentRecord = z.object({
-  /** Who is assessed; the item's key. */
-  agent: z.string().check(z.minLength(1), z.maxLength(512)),
-  assertions: z.array(z.unknown()),
-});
+/** One line of the input: an agent, or only its id as a text. `readAssertions` checks each assertion, and names it. */
+export const agentRecord = z.pipe(
+  z.transform((line: unknown) => (typeof line === 'string' ? { agent: line } : line)),
+  z.object({
+    /** Who is assessed; the item's key. */
+    agent: z.string().check(z.minLength(1), z.maxLength(512)),
+    /** Without them they are fetched from a CaSS server. */
+    assertions: z.optional(z.array(z.unknown())),
+  }),
+);
 export type AgentRecord = z.infer<typeof agentRecord>;
 
 /** A claim that the agent holds a competency, or does not. */

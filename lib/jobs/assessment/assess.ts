@@ -1,4 +1,4 @@
-import { type AgentRecord, type Assertion, compare, readAssertions } from './assertion.ts';
+import { type Assertion, compare, readAssertions } from './assertion.ts';
 import {
   AGAINST,
   createEvaluator,
@@ -13,7 +13,8 @@ import type { Framework } from './framework.ts';
 /** Which competencies an outcome lists. */
 export const DETAILS = ['asserted', 'all', 'none'] as const;
 
-export interface AssessmentRules {
+/** A type and no interface: the options of a step are a record of anything. */
+export type AssessmentRules = {
   /** Only assertions at this very level count; without it, those of every level and of none. */
   level?: string | undefined;
   /** Assertions with less confidence do not count; 0 to 1. */
@@ -21,7 +22,7 @@ export interface AssessmentRules {
   /** `asserted`: competencies with an assertion that counts. */
   details: (typeof DETAILS)[number];
   strategy: Strategy;
-}
+};
 
 export interface Judged {
   state: State;
@@ -45,16 +46,16 @@ const BECAUSE_LIMIT = 20;
 
 /**
  * Prepares a framework for many agents.
- * @returns assesses one agent at `now` (milliseconds since 1970); undefined if none of the assertions counts.
+ * @returns assesses one agent by its assertions at `now` (milliseconds since 1970); undefined if none of them counts.
  * It throws a PermanentError for an assertion that is wrong, see `readAssertions`.
  */
 export function createAssessor(
   framework: Framework,
   rules: AssessmentRules,
-): (record: AgentRecord, now: number) => Assessment | undefined {
+): (assertions: readonly unknown[], now: number) => Assessment | undefined {
   const { groupOf, size } = framework.graph;
   const evaluate = createEvaluator(framework.graph, rules.strategy);
-  return ({ assertions: values }, now) => {
+  return (values, now) => {
     const assertions = readAssertions(framework, values).filter(
       ({ from, until, confidence, level }) =>
         from <= now &&

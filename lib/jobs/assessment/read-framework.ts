@@ -8,6 +8,7 @@ import {
   type Relation,
 } from './framework.ts';
 import { RELATION_TYPES, type RelationType } from './graph.ts';
+import { getBytes } from './http.ts';
 import { importCase, isCase } from './import-case.ts';
 import { importCtdlAsn, isCtdlAsn } from './import-ctdl-asn.ts';
 import { isObject, listOf, type ObjectOf, said, textOf } from './json.ts';
@@ -16,11 +17,17 @@ import { isObject, listOf, type ObjectOf, said, textOf } from './json.ts';
 const MAX_BYTES = 64 * 1024 * 1024;
 
 /** Where a framework was read, and what was there. */
-export interface FrameworkFile {
-  /** Absolute path. */
-  file: string;
+export interface FrameworkPin {
+  /** Absolute path, or URL. */
+  from: string;
   /** SHA-256 of its bytes. */
   digest: string;
+}
+
+/** Of a framework that is fetched. */
+interface FetchOptions {
+  timeoutMs: number;
+  signal?: AbortSignal | undefined;
 }
 
 /**
@@ -64,36 +71,50 @@ function ownForm(value: ObjectOf): FrameworkSource {
 let last: { digest: string; framework: Framework } | undefined;
 
 /**
- * Reads a framework's file.
- * @param file absolute path
- * @throws Error that names the file and what is wrong with it
+ * Reads a framework from a file or a URL.
+ * @param from absolute path, or http(s) URL
+ * @throws Error that names where it was read and what is wrong with it; of a fetch, what `getBytes` throws
  */
-export function readFramework(file: string): FrameworkFile & { framework: Framework } {
-  const bytes = readBytes(file);
+export async function readFramework(
+  from: string,
+  options: FetchOptions,
+): Promise<FrameworkPin & { framework: Framework }> {
+  const bytes = isUrl(from) ? await fetchFramework(from, options) : readBytes(from);
   const digest = createHash('sha256').update(bytes).digest('hex');
-  if (last?.digest === digest) return { file, ...last };
+  if (last?.digest === digest) return { from, ...last };
   let framework: Framework;
   try {
     framework = parseFramework(parseJson(bytes));
   } catch (error) {
-    throw new Error(`framework ${file}: ${(error as Error).message}`, { cause: error });
+    throw new Error(`framework ${from}: ${(error as Error).message}`, { cause: error });
   }
   last = { digest, framework };
-  return { file, digest, framework };
+  return { from, digest, framework };
 }
 
+export const isUrl = (from: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(from);
+
 /**
- * The framework that a batch was started with, from memory or from its file.
- * @throws Error if the file is gone or is another one by now
+ * The framework that a batch was started with, from memory or from where it was read.
+ * @throws Error if it is gone or is another one by now
  */
-export function frameworkOf({ file, digest }: FrameworkFile): Framework {
+export async function frameworkOf(
+  { from, digest }: FrameworkPin,
+  options: FetchOptions,
+): Promise<Framework> {
   if (last?.digest === digest) return last.framework;
-  const found = readFramework(file);
+  const found = await readFramework(from, options);
   if (found.digest === digest) return found.framework;
   throw new Error(
-    `framework ${file} is not the one that the batch was started with: its SHA-256 was ${digest} and is ` +
+    `framework ${from} is not the one that the batch was started with: its SHA-256 was ${digest} and is ` +
       `${found.digest}. Put it back, or start a new batch.`,
   );
+}
+
+async function fetchFramework(from: string, options: FetchOptions): Promise<Uint8Array> {
+  const bytes = await getBytes({ url: new URL(from), maxBytes: MAX_BYTES, ...options });
+  if (bytes !== undefined) return bytes;
+  throw new Error(`framework ${from} is not there: the server answered 404.`);
 }
 
 function readBytes(file: string): Uint8Array {

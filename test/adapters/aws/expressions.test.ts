@@ -18,7 +18,7 @@ describe('a change as the expressions of UpdateItem', () => {
     const change: Change = {
       when: [
         ['present', 'status'],
-        ['>', 'end', 1],
+        ['<', 'end', 1],
       ],
       set: { 'l.ok': 1, name: 'x' },
       remove: ['fault'],

@@ -72,6 +72,12 @@ describe('the sample events', () => {
   });
 });
 
+test.each([0, -1, 0.5, 1.5, '1', null, undefined])('a step of version %j is refused', (v) => {
+  const body = JSON.stringify({ v, step: 'plan', batch: 'b', round: 0 });
+  const newer = typeof v === 'number' && v > 1;
+  expect(parseInbox(body)).toMatchObject([{ kind: newer ? 'newer' : 'refused' }]);
+});
+
 test('whatever a message holds, the answer is an answer (property)', () => {
   const record = fc.record(
     {

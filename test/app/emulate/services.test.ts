@@ -11,7 +11,12 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { type Message, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import {
+  DeleteMessageCommand,
+  type Message,
+  ReceiveMessageCommand,
+  SQSClient,
+} from '@aws-sdk/client-sqs';
 import { Upload } from '@aws-sdk/lib-storage';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Template } from '../../../lib/app/emulate/assembly.ts';
@@ -119,6 +124,10 @@ async function receive(name: string, from = sqs, stack = emulator): Promise<obje
       WaitTimeSeconds: 2,
     }),
   );
+  // Else they are back after their visibility time-out, in whichever test then runs.
+  for (const { ReceiptHandle } of Messages) {
+    await from.send(new DeleteMessageCommand({ QueueUrl: stack.outputs[name], ReceiptHandle }));
+  }
   return Messages.map(({ Body = '' }: Message) => JSON.parse(Body) as object);
 }
 

@@ -10,6 +10,8 @@ export interface BatchSpec {
   input: string;
   parallel: Parallel;
   chunk?: number;
+  /** The job's own options. */
+  options?: Record<string, string>;
   /** Rows that are known to fail may; anything else must be `ok`. */
   items: number;
 }
@@ -28,6 +30,7 @@ export async function batchTask(spec: BatchSpec): Promise<Figures> {
     job: spec.job,
     inputs: [spec.input],
     parallel: spec.parallel,
+    options: spec.options ?? {},
     ...(spec.chunk === undefined ? {} : { limits: { chunk: spec.chunk } }),
     onProgress: (progress) => {
       threads = Math.max(threads, progress.threads);

@@ -114,13 +114,13 @@ test('long lists end in one row that holds the rest', () => {
 
 test('a batch without failures shows neither failures nor how to run them again', () => {
   expect(pageOf('clean')).not.toContain('failures.jsonl');
-  expect(pageOf('usual')).toContain('sluice run companies failures.jsonl');
+  expect(pageOf('usual')).toContain('sluice retry companies-01k3f6c2m9-9f2c4be1');
   expect(pageOf('usual')).toContain('sluice verify companies-01k3f6c2m9-9f2c4be1');
 });
 
 test('names that a shell would take apart are quoted in commands', () => {
-  const page = renderReportHtml(usual({ job: "it's; rm -rf /" }), {});
-  expect(page).toContain(`sluice run ${escapeHtml("'it'\\''s; rm -rf /'")} failures.jsonl`);
+  const page = renderReportHtml(usual({ batch: "it's; rm -rf /" }), {});
+  expect(page).toContain(`sluice retry ${escapeHtml("'it'\\''s; rm -rf /'")}<`);
 });
 
 const hostile = fc.oneof(
@@ -265,3 +265,33 @@ test.each(Object.entries(PALETTES))(
     expect(pairs.filter(([a, b]) => contrast(a, b) < 4.5)).toEqual([]);
   },
 );
+
+const round = (n: number, change: object = {}): NonNullable<Report['rounds']>[number] => ({
+  ...{ round: n, status: 'done', total: 40, ok: 30, skipped: 4, failed: 5, stalled: 1, notRun: 0 },
+  ...{ startedAt: '2026-08-22T06:45:47.120Z', finishedAt: '2026-08-22T06:46:00.000Z' },
+  digests: { input: `i${n}`, job: `job${n}`, outcomes: `outcomes${n}`, manifest: `m${n}` },
+  ...change,
+});
+
+test('every round is shown with its counts and digests, and what was asked of it', () => {
+  expect(pageOf('usual')).not.toContain('id="rounds"');
+  const choice = { codes: ['A<b>'], keys: 3, first: 7, stalled: true };
+  const rounds = [round(0, { total: 100_000 }), round(1, { choice })];
+  const page = renderReportHtml(usual({ round: 1, rounds, resolved: 34 }), {});
+  for (const text of ['id="rounds"', 'outcomes0', 'outcomes1', 'job0', 'with other code']) {
+    expect(page).toContain(text);
+  }
+  expect(page).toContain('codes A&lt;b&gt;, 3 keys, the first 7, stalled items too');
+  expect(page).toContain('Round 1 ran 40 items once more in');
+  expect(page).toContain('retries resolved 34 failures so far');
+});
+
+test('a hundred rounds are cut to the first and the newest, and the page stays small', () => {
+  const rounds = Array.from({ length: 100 }, (_, n) => round(n));
+  const page = renderReportHtml(usual({ round: 99, rounds, resolved: 1 }), {});
+  expect(page).toContain('80 rounds between are in report.json');
+  expect(page).toContain('outcomes0<');
+  expect(page).not.toContain('outcomes80<');
+  expect(page).toContain('outcomes81<');
+  expect(Buffer.byteLength(page)).toBeLessThan(150_000);
+});

@@ -1,0 +1,156 @@
+import { type ItemError, toItemError } from '../core/errors.ts';
+import { type Job, stepsOf } from '../core/job.ts';
+import type { Settings } from '../core/options.ts';
+import type { EachStep, SqliteFile } from '../core/step.ts';
+import { runBounded } from '../pool/run-bounded.ts';
+import type { Shared } from '../pool/shared.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Input } from '../ports/input.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
+import type { Quotas } from '../ports/quotas.ts';
+import type { AttemptSpec, ControlState } from './engine.ts';
+import { ItemContext, type SharedContext } from './item-context.ts';
+import type { QuotaGate } from './quota-gate.ts';
+import type { RecordSource, Taken } from './record-source.ts';
+import { toRow } from './row-text.ts';
+import type { Rows } from './rows.ts';
+import { type Finished, type ItemRunner, runItem } from './run-item.ts';
+
+/** What an attempt needs of the thread it runs in. */
+export interface AttemptEnv {
+  clock: Clock;
+  /** A number in [0, 1), for jitter. */
+  random(): number;
+  usage(): { cpuMs: number; rssBytes: number };
+  objects: ObjectStore;
+  input: Input;
+  job: Job;
+  settings: Settings;
+  options: Record<string, unknown>;
+  /** Values of the secrets that the job names. */
+  secrets: Readonly<Record<string, string>>;
+  now: number;
+  /** Names of the worker and of its process, for attempts lines. */
+  worker: string;
+  process: string;
+  /** Items that ended a thread before: recorded, not run. */
+  verdicts?: ReadonlyMap<number, ItemError>;
+  /** Told the index of an item before it runs, so that whoever watches knows which one hangs; -1 for a group. */
+  starting?(index: number): void;
+  /** Where slots of the job's quotas come from. */
+  quotas?: Quotas;
+  /** Told while a worker waits for a slot. */
+  waiting?(): void;
+  /** What the worker holds open from attempt to attempt; without it each attempt opens and closes its own. */
+  shared?: Shared;
+  /** Opens an SQLite file; absent where there is no lasting disk. */
+  sqlite?(path: string): SqliteFile & { close(): void };
+}
+
+/** The event loop gets a turn at least this often while items end without ever waiting. */
+const YIELD_MS = 25;
+
+/** How an attempt's rows are run; `work` returns why a step is there for no row. */
+export interface AttemptRun {
+  work(until: number, state: () => ControlState): Promise<string | undefined>;
+  close?(): void;
+}
+
+export interface RunParts {
+  rows: Rows;
+  source: RecordSource;
+  gate: QuotaGate | undefined;
+}
+
+/** The item found no slot within its time: it has no outcome yet, and the chunk is deferred. */
+export function isPutBack(
+  { putBackUntil }: ItemContext,
+  { ended }: Finished,
+  gate: QuotaGate | undefined,
+): boolean {
+  // Whatever the job made of the error that it got, unless it did without the call.
+  if (putBackUntil === undefined || ended.status !== 'failed') return false;
+  gate?.defer(putBackUntil);
+  return true;
+}
+
+/** Rows one by one through the only step. */
+export function newItemRun(
+  env: AttemptEnv,
+  { careful }: AttemptSpec,
+  { rows, source, gate }: RunParts,
+): AttemptRun {
+  const item = itemWorker(env, rows, gate);
+  const concurrency = careful ? 1 : env.settings.concurrency;
+  return {
+    async work(until, state) {
+      const pull = source.pull(until, () => state() === 'go');
+      await runBounded(gate?.pull(pull, state) ?? pull, concurrency, item);
+      return undefined;
+    },
+  };
+}
+
+/** Returns the function that works one record and puts its row. */
+function itemWorker(
+  env: AttemptEnv,
+  rows: Rows,
+  gate: QuotaGate | undefined,
+): (taken: Taken) => void | Promise<void> {
+  const { clock, job, settings } = env;
+  const { now, options, secrets } = env;
+  const quotas = gate?.env;
+  const shared: SharedContext = { job: job.name, now, options, secrets, clock, quotas };
+  const [process] = stepsOf(job) as [EachStep];
+  const runner: ItemRunner = { job, process, settings, clock, random: env.random };
+  const zero = clock.monotonic();
+  let lastYield = zero;
+
+  return (taken) => {
+    const { index } = taken;
+    const verdict = env.verdicts?.get(index);
+    const unreadable = taken.error ?? verdict;
+    if (unreadable !== undefined) {
+      rows.put(taken.position, failedRow(env, taken, unreadable));
+      return undefined;
+    }
+    env.starting?.(index);
+    const context = new ItemContext(shared, index, taken.raw);
+    context.lent = taken.lent;
+    const startedAt = clock.monotonic();
+    const finish = (finished: Finished): number => {
+      const endedAt = clock.monotonic();
+      if (isPutBack(context, finished, gate)) return endedAt;
+      const times = { at: startedAt - zero, endedAt: endedAt - zero };
+      rows.put(taken.position, toRow({ taken, context, finished, times }));
+      return endedAt;
+    };
+    const finished = runItem(runner, taken.row, context);
+    if (finished instanceof Promise) return finished.then((done) => void finish(done));
+    const endedAt = finish(finished);
+    if (endedAt - lastYield < YIELD_MS) return undefined;
+    lastYield = endedAt;
+    return clock.yield();
+  };
+}
+
+/** A row for an item that is recorded as failed without being run. */
+export function failedRow(
+  env: AttemptEnv,
+  taken: Taken,
+  error: ItemError,
+): ReturnType<typeof toRow> {
+  const context = new ItemContext(
+    { job: env.job.name, now: env.now, options: {}, secrets: {}, clock: env.clock },
+    taken.index,
+    taken.raw,
+  );
+  let key: string | null = null;
+  try {
+    if (taken.error === undefined) key = env.job.key?.(taken.row) ?? String(taken.index);
+  } catch (thrown) {
+    context.log.warn('key(row) threw', { error: toItemError(thrown).message });
+  }
+  const finished: Finished = { key, ended: { status: 'failed', error, thrown: undefined } };
+  return toRow({ taken, context, finished, times: undefined });
+}

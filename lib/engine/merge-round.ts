@@ -1,0 +1,136 @@
+import { type ItemError, SluiceError } from '../core/errors.ts';
+import type { Counts } from '../core/outcome.ts';
+import type { Detail, FailureGroup, Report } from '../core/report.ts';
+import type { JoinedRow } from './committed-parts.ts';
+
+/** A line of failures.jsonl, as far as the next round needs it. */
+export interface FailureLine {
+  index: number;
+  key: string | null;
+  status: 'failed' | 'stalled';
+  error: ItemError;
+}
+
+/** The batch as a later round leaves it. */
+export interface BatchAfter {
+  counts: Counts;
+  /** Failures that this and earlier rounds resolved. */
+  resolved: number;
+  groups: Map<string, FailureGroup>;
+  details: Detail[] | undefined;
+}
+
+export interface RoundMerge {
+  /** A row of the round, in input order. */
+  add(row: JoinedRow): Promise<void>;
+  /** After the last row: what the round did not touch is still failed. */
+  end(): Promise<void>;
+  after(): BatchAfter;
+}
+
+export interface RoundMergeOptions {
+  round: number;
+  /** The report of the round before, and its failures. */
+  earlier: Report;
+  failures: AsyncIterable<string>;
+  /** Takes text of the new failures.jsonl, piece by piece. */
+  push(text: string): Promise<void>;
+}
+
+/** Codes that a report keeps apart; failures of any other count as OTHER. */
+const MAX_GROUPS = 1_000;
+const EXAMPLES = 5;
+const PIECE_CHARS = 64 * 1024;
+
+/**
+ * Lays the rows of a later round over the failures that it found. Both come in input order, so one pass is enough,
+ * and it reads as much as is still failed, whatever the size of the batch. What was not run changes nothing.
+ */
+export function newRoundMerge(options: RoundMergeOptions): RoundMerge {
+  const { earlier, round } = options;
+  const { ok, skipped, failed, stalled, notRun } = earlier;
+  const counts: Counts = { ok, skipped, failed, stalled, notRun };
+  const groups = new Map<string, FailureGroup>();
+  const details = earlier.details && [...earlier.details];
+  const placeOf = new Map(details?.map(({ index }, at) => [index, at]));
+  const before = newPeeked(options.failures);
+  let resolved = earlier.resolved ?? 0;
+  let held = '';
+  const emit = async (line: string, failure: FailureLine): Promise<void> => {
+    addToGroup(groups, failure);
+    held += `${line}\n`;
+    if (held.length < PIECE_CHARS) return;
+    const text = held;
+    held = '';
+    await options.push(text);
+  };
+  const pass = async (until: number): Promise<void> => {
+    for (;;) {
+      const next = await before.peek();
+      if (next === undefined || next.failure.index >= until) return;
+      before.drop();
+      await emit(next.line, next.failure);
+    }
+  };
+  return {
+    async add({ outcome, facts, kept }) {
+      const { index, key, status } = outcome;
+      await pass(index);
+      const was = await before.peek();
+      if (was?.failure.index !== index) {
+        throw new SluiceError('DAMAGED', `Item ${index} of round ${round} had not failed before.`);
+      }
+      before.drop();
+      if (status === 'notRun') return emit(was.line, was.failure);
+      counts[was.failure.status] -= 1;
+      counts[status] += 1;
+      if (details !== undefined) {
+        details[placeOf.get(index) as number] = { ...outcome, ...facts, round };
+      }
+      if (!('error' in outcome)) {
+        resolved += 1;
+        return;
+      }
+      const line = { sluice: 'failure/1', index, key, status, error: outcome.error, round };
+      await emit(JSON.stringify({ ...line, ...facts, ...kept }), outcome);
+    },
+    async end() {
+      await pass(Number.POSITIVE_INFINITY);
+      if (held !== '') await options.push(held);
+      held = '';
+    },
+    after: () => ({ counts, resolved, groups, details }),
+  };
+}
+
+interface Peeked {
+  peek(): Promise<{ line: string; failure: FailureLine } | undefined>;
+  drop(): void;
+}
+
+function newPeeked(lines: AsyncIterable<string>): Peeked {
+  const iterator = lines[Symbol.asyncIterator]();
+  let next: { line: string; failure: FailureLine } | undefined;
+  return {
+    async peek() {
+      if (next !== undefined) return next;
+      const step = await iterator.next();
+      if (!step.done) next = { line: step.value, failure: JSON.parse(step.value) as FailureLine };
+      return next;
+    },
+    drop() {
+      next = undefined;
+    },
+  };
+}
+
+function addToGroup(
+  groups: Map<string, FailureGroup>,
+  { index, key, error: { kind, code, message } }: FailureLine,
+): void {
+  const name = groups.has(code) || groups.size < MAX_GROUPS ? code : 'OTHER';
+  const group = groups.get(name) ?? { code: name, kind, items: 0, examples: [] };
+  groups.set(name, group);
+  group.items += 1;
+  if (group.examples.length < EXAMPLES) group.examples.push({ index, key, message });
+}

@@ -1,0 +1,78 @@
+import { SluiceError } from '../core/errors.ts';
+import { reportKey } from '../core/keys.ts';
+import type { Report, RoundSummary } from '../core/report.ts';
+import type { RoundChoice } from '../core/retry.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
+import { listFailures } from './failure-groups.ts';
+import type { BatchAfter } from './merge-round.ts';
+import type { ReportState } from './report-files.ts';
+
+/** The report of one round as it was written. Throws `DAMAGED` where it is gone or unreadable. */
+export async function roundReport(
+  objects: ObjectStore,
+  batch: string,
+  round: number,
+): Promise<Report> {
+  const key = reportKey(batch, round, 'report.json');
+  const bytes = await objects.get(key);
+  try {
+    return JSON.parse(Buffer.from(bytes ?? []).toString()) as Report;
+  } catch (error) {
+    throw new SluiceError(
+      'DAMAGED',
+      `The report of round ${round} of batch ${batch} is ${bytes === undefined ? 'missing' : 'damaged'}: ${key}`,
+      { cause: error },
+    );
+  }
+}
+
+/** A later round's report: the round's own figures, and the batch as it is after it. Round 0's stays as it is. */
+export function withRounds(
+  { batch, earlier }: Pick<ReportState, 'batch' | 'earlier'>,
+  own: Report,
+  after: BatchAfter | undefined,
+): Report {
+  if (earlier === undefined || after === undefined) return own;
+  const { resolved, groups, details } = after;
+  const { details: _own, failures: _ofRound, ...figures } = own;
+  const { counts } = after;
+  return {
+    ...figures,
+    total: earlier.total,
+    ...counts,
+    resolved,
+    rounds: [...(earlier.rounds ?? [summaryOf(earlier, undefined)]), summaryOf(own, batch.filter)],
+    failures: listFailures(groups),
+    digests: { ...own.digests, input: earlier.digests.input },
+    ...(details === undefined ? {} : { details }),
+  };
+}
+
+function summaryOf(own: Report, choice: RoundChoice | undefined): RoundSummary {
+  const { round, status, reason, startedAt, finishedAt, total, digests } = own;
+  const { ok, skipped, failed, stalled, notRun } = own;
+  const { input, job, outcomes, manifest } = digests;
+  return {
+    round,
+    status,
+    ...(reason === undefined ? {} : { reason }),
+    ...(choice === undefined ? {} : { choice: asked(choice) }),
+    startedAt,
+    finishedAt,
+    total,
+    ...{ ok, skipped, failed, stalled, notRun },
+    digests: { input, job, outcomes, manifest },
+  };
+}
+
+const asked = ({
+  codes,
+  keys,
+  first,
+  stalled,
+}: RoundChoice): NonNullable<RoundSummary['choice']> => ({
+  ...(codes === undefined ? {} : { codes }),
+  ...(keys === undefined ? {} : { keys }),
+  ...(first === undefined ? {} : { first }),
+  stalled: stalled > 0,
+});

@@ -1,0 +1,144 @@
+import type { Pool } from 'pg';
+import { type GroupContext, UnavailableError } from '../index.ts';
+import { breaksConnection, postgresFault } from './faults.ts';
+import type { SinkRow, Table, Writer } from './writer.ts';
+
+/** Bounds a connection that nobody answers, and a statement: 200 rows take milliseconds. */
+const CONNECT_MS = 5_000;
+const STATEMENT_MS = 10_000;
+/** What nobody uses for so long is closed, so that a server's connections are there for others. */
+const IDLE_MS = 30_000;
+
+export interface PostgresOptions {
+  url: string;
+  /** The URL without its password, for messages. */
+  place: string;
+  /** Connections of one worker at most. */
+  connections: number;
+}
+
+interface Opened {
+  pool: Pool;
+  /** Once the table is there. */
+  table: Promise<void> | undefined;
+}
+
+/**
+ * A group is one statement, so one transaction of its own: no lock outlives it, and groups wait for
+ * nobody but those who write the same rows. Values go as one array a column, so a group of 10,000 rows has
+ * as many parameters as one of two, and the same text.
+ */
+export function postgresWriter(options: PostgresOptions, table: Table): Writer {
+  const upsert = upsertOf(table);
+  return async (ctx, rows) => {
+    const name = `postgres:${options.url}/${table.name}`;
+    const opening = ctx.shared(
+      name,
+      () => open(options),
+      async (late) => (await late).pool.end(),
+    );
+    const opened = await opening;
+    try {
+      opened.table ??= makeTable(opened.pool, table);
+      await opened.table;
+      await write(opened.pool, { upsert, values: valuesOf(ctx, table, rows) });
+    } catch (fault) {
+      // It may have been the making of the table that failed, or the table is gone since.
+      opened.table = undefined;
+      throw postgresFault(fault, options.place);
+    }
+  };
+}
+
+async function open({ url, connections, place }: PostgresOptions): Promise<Opened> {
+  const NewPool = await loadPool(place);
+  const pool = new NewPool({
+    connectionString: url,
+    max: connections,
+    application_name: 'sluice',
+    connectionTimeoutMillis: CONNECT_MS,
+    query_timeout: STATEMENT_MS,
+    idleTimeoutMillis: IDLE_MS,
+    allowExitOnIdle: true,
+  });
+  // A lost connection is replaced. Without a listener its error would end the process: the pool's own is for
+  // those that nobody uses, and is taken off while one is in use.
+  pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  return { pool, table: undefined };
+}
+
+async function loadPool(place: string): Promise<typeof Pool> {
+  try {
+    return (await import('pg')).default.Pool;
+  } catch (cause) {
+    throw new UnavailableError(
+      `${place}: the package pg is not installed. Run npm install pg, and start again.`,
+      { code: 'NO_PG', retry: false, cause },
+    );
+  }
+}
+
+/** Looked for first: a user who may write the rows may not be allowed to make tables. */
+async function makeTable(pool: Pool, { name, columns }: Table): Promise<void> {
+  const { rows } = await pool.query<{ there: unknown }>('SELECT to_regclass($1) AS there', [
+    quoted(name),
+  ]);
+  if (rows[0]?.there !== null) return;
+  const own = columns.map((column) => `"${column.name}" ${column.postgres}`);
+  try {
+    await pool.query(
+      `CREATE TABLE IF NOT EXISTS ${quoted(name)} (batch text NOT NULL, item bigint NOT NULL,
+        round integer NOT NULL, epoch integer NOT NULL, ${own.join(', ')},
+        PRIMARY KEY (batch, item))`,
+    );
+  } catch (fault) {
+    // Two workers at once: IF NOT EXISTS looks before it makes.
+    if (!MADE_MEANWHILE.has((fault as { code: string }).code)) throw fault;
+  }
+}
+
+/** Unique violation in the catalogue, duplicate table, duplicate object. */
+const MADE_MEANWHILE = new Set(['23505', '42P07', '42710']);
+
+async function write(
+  pool: Pool,
+  { upsert, values }: { upsert: string; values: unknown[] },
+): Promise<void> {
+  const client = await pool.connect();
+  let broken = false;
+  try {
+    await client.query(upsert, values);
+  } catch (fault) {
+    broken = breaksConnection(fault);
+    throw fault;
+  } finally {
+    client.release(broken);
+  }
+}
+
+/** `schema.table`, each name in quotes. */
+const quoted = (name: string): string =>
+  name
+    .split('.')
+    .map((part) => `"${part}"`)
+    .join('.');
+
+function upsertOf({ name, columns, update }: Table): string {
+  const names = columns.map((column) => `"${column.name}"`).join(', ');
+  const own = columns.map((_, at) => `given.c${at}`).join(', ');
+  const arrays = columns.map(({ postgres }, at) => `$${at + 5}::${postgres}[]`).join(', ');
+  const aliases = columns.map((_, at) => `c${at}`).join(', ');
+  return `INSERT INTO ${quoted(name)} AS there (batch, item, round, epoch, ${names})
+    SELECT $1::text, given.item, $2::integer, $3::integer, ${own}
+    FROM unnest($4::bigint[], ${arrays}) AS given(item, ${aliases})
+    ${update('IS DISTINCT FROM')}`;
+}
+
+const valuesOf = (ctx: GroupContext, table: Table, rows: readonly SinkRow[]): unknown[] => [
+  ctx.batch,
+  ctx.round,
+  ctx.epoch,
+  rows.map(({ item }) => item),
+  ...table.columns.map((_, at) => rows.map(({ cells }) => cells[at])),
+];

@@ -1,0 +1,127 @@
+import type { GroupContext } from '../index.ts';
+import type { CellValue, Column } from './columns.ts';
+import { sqliteFault } from './faults.ts';
+import type { SinkRow, Table, Writer } from './writer.ts';
+
+type SqliteFile = ReturnType<GroupContext['sqlite']>;
+type SqliteStatement = ReturnType<SqliteFile['prepare']>;
+
+/** SQLite's own limit of values a statement (SQLITE_MAX_VARIABLE_NUMBER, sqlite.org/limits.html). */
+const MAX_VALUES = 32_766;
+/** More rows a statement save nothing, and each other count of rows is another one to compile. */
+const MAX_ROWS = 500;
+
+/**
+ * Upserts of many rows a statement: half the CPU of a prepared statement per row (3.1 to 5.0 microseconds a
+ * row against 6.8 to 10.3, groups of 100 and 1000, on a busy machine). Groups that are there at the same
+ * time share one transaction, and so one sync of the disk; when it fails, each has its own.
+ */
+export function sqliteWriter(path: string, table: Table): Writer {
+  const name = `sqlite:${path}/${table.name}`;
+  return async (ctx, rows) => {
+    try {
+      const opened = ctx.shared(name, () => open(ctx.sqlite(path), table));
+      await opened.write({ ctx, rows });
+    } catch (fault) {
+      throw sqliteFault(fault, `SQLite file ${path}`);
+    }
+  };
+}
+
+interface Group {
+  ctx: GroupContext;
+  rows: readonly SinkRow[];
+}
+
+interface Waiting extends Group {
+  resolve(): void;
+  reject(fault: unknown): void;
+}
+
+interface Opened {
+  /** Committed when it resolves. */
+  write(group: Group): Promise<void>;
+}
+
+/** Compiled statements that are kept: whole groups have one, and each split has another. */
+const STATEMENTS = 32;
+
+function open(file: SqliteFile, table: Table): Opened {
+  makeTable(file, table);
+  const kept = new Map<number, SqliteStatement>();
+  const upsert = (rows: number): SqliteStatement => {
+    const known = kept.get(rows);
+    if (known !== undefined) return known;
+    if (kept.size >= STATEMENTS) kept.clear();
+    const statement = file.prepare(upsertOf(table, rows));
+    kept.set(rows, statement);
+    return statement;
+  };
+  const rowsAtMost = Math.min(MAX_ROWS, Math.floor(MAX_VALUES / (4 + table.columns.length)));
+  const commit = (groups: readonly Group[]): void =>
+    file.transaction(() => {
+      for (const { ctx, rows } of groups) {
+        for (let from = 0; from < rows.length; from += rowsAtMost) {
+          const some = rows.slice(from, from + rowsAtMost);
+          upsert(some.length).run(...valuesOf(ctx, some));
+        }
+      }
+    });
+  let waiting: Waiting[] = [];
+  const flush = (): void => {
+    const groups = waiting;
+    waiting = [];
+    if (groups.length > 1 && !fails(() => commit(groups))) {
+      for (const { resolve } of groups) resolve();
+      return;
+    }
+    for (const group of groups) {
+      const fault = fails(() => commit([group]));
+      if (fault === undefined) group.resolve();
+      else group.reject(fault.thrown);
+    }
+  };
+  return {
+    write: (group) =>
+      new Promise((resolve, reject) => {
+        waiting.push({ ...group, resolve, reject });
+        // By then every slot that has a group ready has brought it.
+        if (waiting.length === 1) setImmediate(flush);
+      }),
+  };
+}
+
+function fails(act: () => void): { thrown: unknown } | undefined {
+  try {
+    act();
+    return undefined;
+  } catch (thrown) {
+    return { thrown };
+  }
+}
+
+function valuesOf(ctx: GroupContext, rows: readonly SinkRow[]): CellValue[] {
+  const values: CellValue[] = [];
+  for (const { item, cells } of rows) {
+    values.push(ctx.batch, item, ctx.round, ctx.epoch);
+    for (const cell of cells) values.push(typeof cell === 'boolean' ? Number(cell) : cell);
+  }
+  return values;
+}
+
+function makeTable(file: SqliteFile, { name, columns }: Table): void {
+  const there = file.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?");
+  if (there.all(name).length > 0) return;
+  const own = columns.map((column: Column) => `"${column.name}" ${column.sqlite}`);
+  file.exec(
+    `CREATE TABLE IF NOT EXISTS "${name}" (batch TEXT NOT NULL, item INTEGER NOT NULL,
+      round INTEGER NOT NULL, epoch INTEGER NOT NULL, ${own.join(', ')},
+      PRIMARY KEY (batch, item)) STRICT, WITHOUT ROWID`,
+  );
+}
+
+function upsertOf({ name, columns, update }: Table, rows: number): string {
+  const names = columns.map((column) => `"${column.name}"`);
+  const marks = `(${new Array(4 + names.length).fill('?').join(',')})`;
+  return `INSERT INTO "${name}" AS there (batch, item, round, epoch, ${names.join(', ')}) VALUES ${new Array(rows).fill(marks).join(',')} ${update('IS NOT')}`;
+}

@@ -1,0 +1,102 @@
+/**
+ * Mutation testing of `lib/core` and `lib/engine`: `npm run mutation [-- --files lib/core/release.ts,...]`. Stryker is
+ * installed on demand outside the checkout (167 packages), and mutates a copy.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { globSync } from 'tinyglobby';
+import { installed } from '../bench/peers.ts';
+import { type MutationReport, scoreTable } from './score-table.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const HOME = join(tmpdir(), 'sluice-mutation');
+const COPY = join(HOME, 'copy');
+const STRYKER = ['@stryker-mutator/core@9.6.1', '@stryker-mutator/vitest-runner@9.6.1'];
+/** All that the tests of core, engine and the simulated worlds read. */
+const COPIED = ['lib', 'test', 'package.json'];
+
+const { values } = parseArgs({
+  options: {
+    files: { type: 'string', default: 'lib/core/**/*.ts,lib/engine/**/*.ts' },
+    concurrency: { type: 'string', default: '2' },
+    /** No file is begun after this. */
+    minutes: { type: 'string', default: '600' },
+    /** Also the mutants whose code and tests are as they were in an earlier run. */
+    again: { type: 'boolean', default: false },
+  },
+});
+
+async function prepare(): Promise<void> {
+  if (!(await installed(HOME, STRYKER))) {
+    throw new Error(`Stryker cannot be installed in ${HOME}: does the registry answer?`);
+  }
+  // One Vitest for both: the plugin imports it from where it lies itself.
+  const vitest = join(HOME, 'node_modules/vitest');
+  rmSync(vitest, { force: true });
+  symlinkSync(join(ROOT, 'node_modules/vitest'), vitest);
+  rmSync(COPY, { recursive: true, force: true });
+  mkdirSync(COPY, { recursive: true });
+  for (const name of COPIED) cpSync(join(ROOT, name), join(COPY, name), { recursive: true });
+  symlinkSync(join(ROOT, 'node_modules'), join(COPY, 'node_modules'));
+}
+
+/** One file at a time: a run that is broken off keeps what the files before have told. */
+async function mutate(file: string): Promise<MutationReport | undefined> {
+  const name = file.replaceAll('/', '-');
+  const report = join(HOME, `${name}.json`);
+  rmSync(report, { force: true });
+  const config = {
+    testRunner: 'vitest',
+    plugins: [join(HOME, 'node_modules/@stryker-mutator/vitest-runner/dist/src/index.js')],
+    vitest: { configFile: 'test/mutation/vitest.config.ts', related: false },
+    mutate: [file],
+    concurrency: Number(values.concurrency),
+    incremental: true,
+    incrementalFile: join(HOME, `${name}.incremental.json`),
+    force: values.again,
+    reporters: ['json', 'progress-append-only'],
+    jsonReporter: { fileName: report },
+    timeoutMS: 5_000,
+    timeoutFactor: 1,
+    allowEmpty: true,
+    cleanTempDir: 'always',
+  };
+  writeFileSync(join(COPY, 'stryker.config.json'), JSON.stringify(config));
+  const stryker = spawn(
+    process.execPath,
+    [join(HOME, 'node_modules/@stryker-mutator/core/bin/stryker.js'), 'run'],
+    { cwd: COPY, stdio: ['ignore', 'inherit', 'inherit'] },
+  );
+  await once(stryker, 'exit');
+  return existsSync(report)
+    ? (JSON.parse(readFileSync(report, 'utf8')) as MutationReport)
+    : undefined;
+}
+
+const until = Date.now() + 60_000 * Number(values.minutes);
+await prepare();
+const files = globSync(values.files.split(','), { cwd: ROOT }).sort();
+const reports: MutationReport[] = [];
+for (const file of files) {
+  if (Date.now() > until) {
+    console.log(`Time is up before ${file}.`);
+    break;
+  }
+  const report = await mutate(file);
+  if (report === undefined) process.exitCode = 1;
+  else reports.push(report);
+}
+console.log(scoreTable(reports));
