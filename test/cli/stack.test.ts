@@ -268,7 +268,8 @@ describe('options as metadata', () => {
 describe('the progress of a stack', () => {
   it('says who works, and nothing of the memory of this process', () => {
     const counts = { ok: 4, skipped: 0, failed: 1, stalled: 0, notRun: 0 };
-    const state = { batch: { id: 'tell-a' }, doneItems: 5, totalItems: 10, counts };
+    const batch = { id: 'tell-a', settings: {} };
+    const state = { batch, doneItems: 5, totalItems: 10, counts };
     const progress = { state, busy: 0, slots: 0, codes: {}, rssBytes: 9e6 } as unknown as Progress;
     const shown = { progress, rate: undefined, elsewhere: 'functions work' };
     expect(plainLine(shown)).toBe('tell-a: 5/10, 50 %, functions work, failed 1');

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { applyChange, holds, type Value } from '../../lib/core/change.ts';
+import { newStage } from '../../lib/core/transitions.ts';
 
 const value = fc.oneof(fc.integer({ min: -3, max: 3 }), fc.constantFrom('', '1', 'a', 'b'));
 
@@ -58,4 +59,8 @@ it('a change sets, adds to what is there or to 0, then removes; and leaves the r
       set: { a: 9 },
     }),
   ).toBe(undefined);
+});
+
+it('a new stage is where no reader has begun', () => {
+  expect(newStage()).toEqual({ cur: '', planned: 0, rel: 0, haltVer: 0, low: 0 });
 });

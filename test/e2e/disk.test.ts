@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type CliAnswer, newFolder } from '../support/cli.ts';
+import { type CliAnswer, cli, newFolder } from '../support/cli.ts';
 import { newWorld, type World } from '../support/world.ts';
 
 const ITEMS = 4_000;
@@ -20,7 +20,8 @@ export default defineJob({
 `;
 
 function place(home = 'home'): World {
-  const world = newWorld(home);
+  // A process that could not give its batch up lives on in a warm one, and holds it until its lease is over.
+  const world = newWorld(home, cli);
   world.write('job.ts', JOB);
   world.write('input.jsonl', Array.from({ length: ITEMS }, (_, n) => `${n}\n`).join(''));
   return world;

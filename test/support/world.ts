@@ -32,8 +32,11 @@ export interface World {
   report(batch?: string): Report;
 }
 
-/** @param home below the folder, or an absolute path */
-export function newWorld(home = 'home'): World {
+/**
+ * @param home below the folder, or an absolute path
+ * @param run how commands are run: in a process that ran others, or (`cli`) in one of their own
+ */
+export function newWorld(home = 'home', run = warmCli): World {
   const folder = newFolder();
   const path = (name: string): string => join(folder, name);
   const homePath = resolve(folder, home);
@@ -59,7 +62,7 @@ export function newWorld(home = 'home'): World {
       writeFileSync(path(name), content);
       return path(name);
     },
-    cli: (args, options) => warmCli(inHome(args), { cwd: folder, ...options }),
+    cli: (args, options) => run(inHome(args), { cwd: folder, ...options }),
     start: (args, options) => startCli(inHome(args), { cwd: folder, ...options }),
     batches,
     batch,
