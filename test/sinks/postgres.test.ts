@@ -155,7 +155,7 @@ describe('a PostgreSQL sink', () => {
       if (pieces === 3) line.cut(true);
       return pieces >= 3;
     });
-    const limits = { workers: 1, chunk: 100, concurrency: 1, itemTimeout: '400ms' };
+    const limits = { workers: 1, chunk: 100, concurrency: 1, itemTimeout: '3s' };
     const job = jobOf(line.url);
     const world = await run(job, { rows, limits });
     expect(await world.batch()).toMatchObject({ status: 'running', stop: 'pause' });
