@@ -1,7 +1,8 @@
 import { type ItemError, SluiceError } from '../core/errors.ts';
 import type { Counts } from '../core/outcome.ts';
-import type { Detail, FailureGroup, Report } from '../core/report.ts';
+import type { Detail, Report } from '../core/report.ts';
 import type { JoinedRow } from './committed-parts.ts';
+import { addExample, addFailures, type FailureGroups } from './failure-groups.ts';
 
 /** A line of failures.jsonl, as far as the next round needs it. */
 export interface FailureLine {
@@ -16,7 +17,7 @@ export interface BatchAfter {
   counts: Counts;
   /** Failures that this and earlier rounds resolved. */
   resolved: number;
-  groups: Map<string, FailureGroup>;
+  groups: FailureGroups;
   details: Detail[] | undefined;
 }
 
@@ -37,9 +38,6 @@ export interface RoundMergeOptions {
   push(text: string): Promise<void>;
 }
 
-/** Codes that a report keeps apart; failures of any other count as OTHER. */
-const MAX_GROUPS = 1_000;
-const EXAMPLES = 5;
 const PIECE_CHARS = 64 * 1024;
 
 /**
@@ -50,14 +48,16 @@ export function newRoundMerge(options: RoundMergeOptions): RoundMerge {
   const { earlier, round } = options;
   const { ok, skipped, failed, stalled, notRun } = earlier;
   const counts: Counts = { ok, skipped, failed, stalled, notRun };
-  const groups = new Map<string, FailureGroup>();
+  const groups: FailureGroups = new Map();
   const details = earlier.details && [...earlier.details];
   const placeOf = new Map(details?.map(({ index }, at) => [index, at]));
   const before = newPeeked(options.failures);
   let resolved = earlier.resolved ?? 0;
   let held = '';
   const emit = async (line: string, failure: FailureLine): Promise<void> => {
-    addToGroup(groups, failure);
+    const { code, kind } = failure.error;
+    addFailures(groups, { code, kind, items: 1 });
+    addExample(groups, failure);
     held += `${line}\n`;
     if (held.length < PIECE_CHARS) return;
     const text = held;
@@ -122,15 +122,4 @@ function newPeeked(lines: AsyncIterable<string>): Peeked {
       next = undefined;
     },
   };
-}
-
-function addToGroup(
-  groups: Map<string, FailureGroup>,
-  { index, key, error: { kind, code, message } }: FailureLine,
-): void {
-  const name = groups.has(code) || groups.size < MAX_GROUPS ? code : 'OTHER';
-  const group = groups.get(name) ?? { code: name, kind, items: 0, examples: [] };
-  groups.set(name, group);
-  group.items += 1;
-  if (group.examples.length < EXAMPLES) group.examples.push({ index, key, message });
 }

@@ -30,7 +30,7 @@ export interface RetryPlan {
   list: Buffer;
 }
 
-/** Codes that are told apart when one is asked for that no failure has. */
+/** Codes that are told apart, beside those that are asked for. */
 const MAX_CODES = 1_000;
 
 /**
@@ -101,7 +101,8 @@ function newChooser({ codes, keys, first, stalled }: RetryFilter) {
     takes(failure: FailureLine): boolean {
       const { code } = failure.error;
       const known = seen.get(code);
-      if (known !== undefined || seen.size < MAX_CODES) seen.set(code, (known ?? 0) + 1);
+      const told = known !== undefined || seen.size < MAX_CODES || wantedCodes?.has(code);
+      if (told) seen.set(code, (known ?? 0) + 1);
       if (failure.key !== null) missing.delete(failure.key);
       const why = reason(failure);
       if (why === undefined) taken += 1;

@@ -17,6 +17,7 @@ import type { BoundSource } from '../../lib/io/source.ts';
 import { stdinSource } from '../../lib/io/source.ts';
 import type { Input } from '../../lib/ports/input.ts';
 import type { ObjectStore } from '../../lib/ports/object-store.ts';
+import { cutsOf, recordsOf } from './reading.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-input-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -46,25 +47,6 @@ const inputOf = (sources: readonly BoundSource[], setup: Setup = {}): Input =>
     objects: setup.objects ?? memoryObjectStore(),
     batch: 'b1',
   });
-
-async function cutsOf(input: Input, cursor = ''): Promise<Cut[]> {
-  const cuts: Cut[] = [];
-  for await (const cut of input.cuts(cursor)) cuts.push(cut);
-  return cuts;
-}
-
-async function recordsOf(input: Input): Promise<unknown[]> {
-  const found: unknown[] = [];
-  for (const { range } of await cutsOf(input)) {
-    for await (const block of input.records(range)) {
-      expect(block.first).toBe(found.length);
-      block.rows.forEach((row, i) => {
-        found.push(row ?? block.errors?.get(i)?.code);
-      });
-    }
-  }
-  return found;
-}
 
 async function* streamOf(bytes: Uint8Array, size = 1000): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);

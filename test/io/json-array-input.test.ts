@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
 import { memoryObjectStore } from '../../lib/adapters/memory/object-store.ts';
-import type { Cut } from '../../lib/core/records.ts';
 import { openInput } from '../../lib/io/input.ts';
 import { jsonArray } from '../../lib/io/json-array.ts';
 import { fileSource, pinFile } from '../../lib/io/local-file.ts';
@@ -12,6 +11,7 @@ import type { BoundSource } from '../../lib/io/source.ts';
 import { stdinSource } from '../../lib/io/source.ts';
 import type { Input } from '../../lib/ports/input.ts';
 import { brief, newWorld } from '../support/world.ts';
+import { cutsOf, recordsOf } from './reading.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-array-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -31,23 +31,6 @@ const inputOf = (sources: readonly BoundSource[], objects = memoryObjectStore())
     objects,
     batch: 'b1',
   });
-
-async function cutsOf(input: Input, cursor = ''): Promise<Cut[]> {
-  const cuts: Cut[] = [];
-  for await (const cut of input.cuts(cursor)) cuts.push(cut);
-  return cuts;
-}
-
-async function recordsOf(input: Input): Promise<unknown[]> {
-  const found: unknown[] = [];
-  for (const { range } of await cutsOf(input)) {
-    for await (const block of input.records(range)) {
-      expect(block.first).toBe(found.length);
-      for (const [i, row] of block.rows.entries()) found.push(row ?? block.errors?.get(i)?.code);
-    }
-  }
-  return found;
-}
 
 async function* streamOf(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { CutRange, ReadBytes } from '../../lib/core/reader.ts';
 import { openJsonArray } from '../../lib/io/json-array.ts';
-import { MAX_RECORD, type Outcome, readAllRecords, readFrom } from './reading.ts';
+import { hugeSource, MAX_RECORD, type Outcome, readAllRecords, readFrom } from './reading.ts';
 
 const MIB = 1024 * 1024;
 
@@ -18,23 +18,11 @@ async function readHuge(
   size: number,
 ): Promise<Outcome & { peak: number; fault: string | undefined }> {
   const head = Buffer.from(before);
-  const tail = Buffer.from(after);
-  let peak = 0;
+  const { read, source, peak } = hugeSource(
+    { before: head, fill, after: Buffer.from(after) },
+    size,
+  );
   let fault: string | undefined;
-  const read: ReadBytes = async (from, to) => {
-    peak = Math.max(peak, process.memoryUsage.rss());
-    const turn = (((from - head.length) % fill.length) + fill.length) % fill.length;
-    const bytes = Buffer.alloc(to - from, fill.slice(turn) + fill.slice(0, turn));
-    for (const { part, at } of [
-      { part: head, at: 0 },
-      { part: tail, at: head.length + size },
-    ]) {
-      const start = Math.max(from, at);
-      const stop = Math.min(to, at + part.length);
-      if (start < stop) part.copy(bytes, start - from, start - at, stop - at);
-    }
-    return bytes;
-  };
   const limits = {
     items: 1000,
     bytes: 4 * MIB,
@@ -42,9 +30,8 @@ async function readHuge(
       fault = why;
     },
   };
-  const source = { length: head.length + size + tail.length } as Uint8Array;
   const found = await readAllRecords(openJsonArray(head, {}), source, { read, limits });
-  return { ...found, peak, fault };
+  return { ...found, peak: peak(), fault };
 }
 
 const FIRST = '[{"a":1},';

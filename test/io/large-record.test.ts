@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest';
-import type { Layout, ReadBytes } from '../../lib/core/reader.ts';
+import type { Layout } from '../../lib/core/reader.ts';
 import { openCsv } from '../../lib/io/csv.ts';
 import { openNdjson } from '../../lib/io/ndjson.ts';
-import type { Outcome } from './reading.ts';
-import { readAllRecords } from './reading.ts';
+import { hugeSource, type Outcome, readAllRecords } from './reading.ts';
 
 const MIB = 1024 * 1024;
 const before = Buffer.from('a,b\n1,2\n');
@@ -15,25 +14,10 @@ async function readHuge(
   fill: string,
   huge: number,
 ): Promise<Outcome & { peak: number; end: number }> {
-  const end = before.length + huge + after.length;
-  let peak = 0;
-  const read: ReadBytes = async (from, to) => {
-    peak = Math.max(peak, process.memoryUsage.rss());
-    const turn = Math.abs(from - before.length) % fill.length;
-    const bytes = Buffer.alloc(to - from, fill.slice(turn) + fill.slice(0, turn));
-    for (const { part, at } of [
-      { part: before, at: 0 },
-      { part: after, at: before.length + huge },
-    ]) {
-      const start = Math.max(from, at);
-      const stop = Math.min(to, at + part.length);
-      if (start < stop) part.copy(bytes, start - from, start - at, stop - at);
-    }
-    return bytes;
-  };
-  const source = { length: end } as Uint8Array;
+  const { read, source, peak } = hugeSource({ before, fill, after }, huge);
   const limits = { items: 1000, bytes: 4 * MIB };
-  return { ...(await readAllRecords(layout, source, { read, limits })), peak, end };
+  const found = await readAllRecords(layout, source, { read, limits });
+  return { ...found, peak: peak(), end: source.length };
 }
 
 test.each([

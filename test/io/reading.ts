@@ -1,5 +1,8 @@
+import { expect } from 'vitest';
 import type { ItemError } from '../../lib/core/errors.ts';
 import type { CutLimits, CutRange, Layout, ReadBytes } from '../../lib/core/reader.ts';
+import type { Cut } from '../../lib/core/records.ts';
+import type { Input } from '../../lib/ports/input.ts';
 
 export const bytesOf = (text: string | Uint8Array): Buffer =>
   typeof text === 'string' ? Buffer.from(text) : Buffer.from(text);
@@ -54,4 +57,49 @@ export async function readAllRecords(
     if (line !== undefined) line += lines;
   }
   return { chunks, records };
+}
+
+export async function cutsOf(input: Input, cursor = ''): Promise<Cut[]> {
+  const cuts: Cut[] = [];
+  for await (const cut of input.cuts(cursor)) cuts.push(cut);
+  return cuts;
+}
+
+/** All rows of an input, chunk by chunk; the code of what cannot be read. */
+export async function recordsOf(input: Input): Promise<unknown[]> {
+  const found: unknown[] = [];
+  for (const { range } of await cutsOf(input)) {
+    for await (const block of input.records(range)) {
+      expect(block.first).toBe(found.length);
+      for (const [i, row] of block.rows.entries()) found.push(row ?? block.errors?.get(i)?.code);
+    }
+  }
+  return found;
+}
+
+/** A source with a middle of any size that is made while it is read, and the largest memory seen by then. */
+export function hugeSource(
+  { before, fill, after }: { before: Uint8Array; fill: string; after: Uint8Array },
+  size: number,
+): { read: ReadBytes; source: Uint8Array; peak(): number } {
+  const end = before.length + size;
+  let peak = 0;
+  return {
+    async read(from, to) {
+      peak = Math.max(peak, process.memoryUsage.rss());
+      const turn = (((from - before.length) % fill.length) + fill.length) % fill.length;
+      const bytes = Buffer.alloc(to - from, fill.slice(turn) + fill.slice(0, turn));
+      for (const { part, at } of [
+        { part: Buffer.from(before), at: 0 },
+        { part: Buffer.from(after), at: end },
+      ]) {
+        const start = Math.max(from, at);
+        const stop = Math.min(to, at + part.length);
+        if (start < stop) part.copy(bytes, start - from, start - at, stop - at);
+      }
+      return bytes;
+    },
+    source: { length: end + after.length } as Uint8Array,
+    peak: () => peak,
+  };
 }

@@ -1,3 +1,4 @@
+import { sleepBy } from '../../lib/pool/sleep.ts';
 import type { Clock } from '../../lib/ports/clock.ts';
 import type { Host } from '../../lib/ports/host.ts';
 import type { Shape } from './config.ts';
@@ -133,18 +134,7 @@ function newClock(world: World, skewMs: number, process: () => SimProcess): Cloc
     now: () => EPOCH_MS + world.now() + skewMs,
     monotonic: () => world.now(),
     after,
-    sleep(ms, signal) {
-      if (signal?.aborted) return Promise.resolve();
-      return new Promise((resolve) => {
-        const wake = (): void => {
-          cancel();
-          signal?.removeEventListener('abort', wake);
-          resolve();
-        };
-        const cancel = after(ms, wake);
-        signal?.addEventListener('abort', wake);
-      });
-    },
+    sleep: sleepBy(after),
     yield: () => new Promise((resolve) => after(0, resolve)),
   };
 }

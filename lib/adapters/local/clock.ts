@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { sleepBy } from '../../pool/sleep.ts';
 import type { Clock } from '../../ports/clock.ts';
 
 /** setTimeout takes 31 bits; more fires at once. */
@@ -10,18 +11,7 @@ export function systemClock(): Clock {
     now: () => Date.now(),
     monotonic: () => performance.now(),
     after,
-    sleep(ms, signal) {
-      if (signal?.aborted) return Promise.resolve();
-      return new Promise((resolve) => {
-        const wake = (): void => {
-          cancel();
-          signal?.removeEventListener('abort', wake);
-          resolve();
-        };
-        const cancel = after(ms, wake);
-        signal?.addEventListener('abort', wake);
-      });
-    },
+    sleep: sleepBy(after),
     // Two turns: the first may come before the timers of this round of the event loop.
     yield: () => new Promise((resolve) => setImmediate(() => setImmediate(resolve))),
   };

@@ -1,3 +1,4 @@
+import { sleepBy } from '../../pool/sleep.ts';
 import type { Clock } from '../../ports/clock.ts';
 
 export interface MemoryClock extends Clock {
@@ -63,18 +64,7 @@ export function memoryClock(startMs: number = START_MS): MemoryClock {
     now: () => startMs + elapsed,
     monotonic: () => elapsed,
     after,
-    sleep(ms, signal) {
-      if (signal?.aborted) return Promise.resolve();
-      return new Promise((resolve) => {
-        const wake = (): void => {
-          cancel();
-          signal?.removeEventListener('abort', wake);
-          resolve();
-        };
-        const cancel = after(ms, wake);
-        signal?.addEventListener('abort', wake);
-      });
-    },
+    sleep: sleepBy(after),
     async yield() {
       yielding += 1;
       await turn();

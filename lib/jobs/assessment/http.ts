@@ -1,4 +1,4 @@
-import { PermanentError, RetryableError } from '../../index.ts';
+import { PermanentError, RetryableError, retryAfterMs } from '../../index.ts';
 import { said } from './json.ts';
 
 export interface HttpRequest {
@@ -122,11 +122,13 @@ async function bodyOf(
 function statusError({ status, headers }: Response, url: URL): Error {
   const place = placeOf(url);
   if (status === 429 || status === 408 || status >= 500) {
-    const retryAfterMs = retryAfterOf(headers);
-    const when = retryAfterMs === undefined ? '' : `, and to come back in ${retryAfterMs / 1000} s`;
+    // A date without the answer's own Date says nothing: two clocks differ, and outcomes hold no clock of ours.
+    const asked = retryAfterMs({ status, headers }, Number.NaN);
+    const waitMs = Number.isNaN(asked) ? undefined : asked;
+    const when = waitMs === undefined ? '' : `, and to come back in ${waitMs / 1000} s`;
     return new RetryableError(`${place} answered ${status}${when}.`, {
       code: status === 429 ? 'TOO_MANY_REQUESTS' : 'SERVER_ERROR',
-      retryAfterMs,
+      retryAfterMs: waitMs,
     });
   }
   if (status >= 300 && status < 400) {
@@ -135,17 +137,6 @@ function statusError({ status, headers }: Response, url: URL): Error {
     return new PermanentError(message, { code: 'REDIRECT' });
   }
   return new PermanentError(`${place} answered ${status}.`, { code: `HTTP_${status}` });
-}
-
-/**
- * Milliseconds of a Retry-After (RFC 9110, section 10.2.3): seconds, or a date, which is measured by the
- * answer's own Date, since two clocks differ.
- */
-function retryAfterOf(headers: Headers): number | undefined {
-  const text = headers.get('retry-after')?.trim() ?? '';
-  if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
-  const ms = Date.parse(text) - Date.parse(headers.get('date') ?? '');
-  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
 }
 
 const isOurs = (error: unknown): boolean =>
