@@ -67,6 +67,8 @@ export interface Kept {
   record?: unknown;
   raw?: string;
   cut?: boolean;
+  /** What a remote called the work that the item waited for. */
+  remote?: string;
   stack?: string;
   cause?: string;
 }

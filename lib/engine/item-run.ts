@@ -2,7 +2,7 @@ import { type ItemError, toItemError } from '../core/errors.ts';
 import { type Job, stepsOf } from '../core/job.ts';
 import type { Settings } from '../core/options.ts';
 import type { EachStep, SqliteFile } from '../core/step.ts';
-import { runBounded } from '../pool/run-bounded.ts';
+import { type Pull, runBounded } from '../pool/run-bounded.ts';
 import type { Shared } from '../pool/shared.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Input } from '../ports/input.ts';
@@ -10,6 +10,7 @@ import type { ObjectStore } from '../ports/object-store.ts';
 import type { Quotas } from '../ports/quotas.ts';
 import type { AttemptSpec, ControlState } from './engine.ts';
 import { ItemContext, type SharedContext } from './item-context.ts';
+import type { Polls } from './polls.ts';
 import type { QuotaGate } from './quota-gate.ts';
 import type { RecordSource, Taken } from './record-source.ts';
 import { toRow } from './row-text.ts';
@@ -60,47 +61,66 @@ export interface RunParts {
   rows: Rows;
   source: RecordSource;
   gate: QuotaGate | undefined;
+  polls: Polls;
 }
 
-/** The item found no slot within its time: it has no outcome yet, and the chunk is deferred. */
+/** The item found no slot within its time, or waits for its remote: it has no outcome yet, and runs again. */
 export function isPutBack(
-  { putBackUntil }: ItemContext,
-  { ended }: Finished,
-  gate: QuotaGate | undefined,
+  taken: Taken,
+  { context: { putBackUntil, parkedUntil }, ended }: { context: ItemContext } & Finished,
+  { gate, polls }: Pick<RunParts, 'gate' | 'polls'>,
 ): boolean {
   // Whatever the job made of the error that it got, unless it did without the call.
-  if (putBackUntil === undefined || ended.status !== 'failed') return false;
-  gate?.defer(putBackUntil);
+  if (ended.status !== 'failed') return false;
+  if (parkedUntil !== undefined) polls.park(taken, parkedUntil);
+  else if (putBackUntil !== undefined) gate?.defer(putBackUntil);
+  else return false;
   return true;
 }
 
 /** Rows one by one through the only step. */
-export function newItemRun(
-  env: AttemptEnv,
-  { careful }: AttemptSpec,
-  { rows, source, gate }: RunParts,
-): AttemptRun {
-  const item = itemWorker(env, rows, gate);
-  const concurrency = careful ? 1 : env.settings.concurrency;
+export function newItemRun(env: AttemptEnv, spec: AttemptSpec, parts: RunParts): AttemptRun {
+  const item = itemWorker(env, spec, parts);
+  const concurrency = spec.careful ? 1 : env.settings.concurrency;
   return {
     async work(until, state) {
-      const pull = source.pull(until, () => state() === 'go');
-      await runBounded(gate?.pull(pull, state) ?? pull, concurrency, item);
+      await runBounded(pullOf(parts, spec, { until, state }), concurrency, item);
       return undefined;
     },
   };
 }
 
+/** What is to run next: records, and items whose remote is to be asked, as slots of quotas allow. */
+export function pullOf(
+  { source, gate, polls }: RunParts,
+  { range }: AttemptSpec,
+  { until, state }: { until: number; state: () => ControlState },
+): Pull<Taken> {
+  const goes = (): boolean => state() === 'go' && gate?.deferredTo() === undefined;
+  const pull = polls.pull(source.pull(until, goes), goes, until === range.count);
+  return gate?.pull(pull, state) ?? pull;
+}
+
+/** What all items of an attempt share. */
+export function sharedOf(
+  { job, now, options, secrets, clock, waiting }: AttemptEnv,
+  { id }: AttemptSpec,
+  { gate, polls }: Pick<RunParts, 'gate' | 'polls'>,
+): SharedContext {
+  const name = `${id.batch}/${id.round}/${id.stage}`;
+  const polling = job.cpu === true ? undefined : { polls, clock, name, waiting };
+  return { job: job.name, now, options, secrets, clock, quotas: gate?.env, polling };
+}
+
 /** Returns the function that works one record and puts its row. */
 function itemWorker(
   env: AttemptEnv,
-  rows: Rows,
-  gate: QuotaGate | undefined,
+  spec: AttemptSpec,
+  parts: RunParts,
 ): (taken: Taken) => void | Promise<void> {
   const { clock, job, settings } = env;
-  const { now, options, secrets } = env;
-  const quotas = gate?.env;
-  const shared: SharedContext = { job: job.name, now, options, secrets, clock, quotas };
+  const { rows, polls } = parts;
+  const shared = sharedOf(env, spec, parts);
   const [process] = stepsOf(job) as [EachStep];
   const runner: ItemRunner = { job, process, settings, clock, random: env.random };
   const zero = clock.monotonic();
@@ -108,6 +128,7 @@ function itemWorker(
 
   return (taken) => {
     const { index } = taken;
+    if (!polls.admits(taken)) return undefined;
     const verdict = env.verdicts?.get(index);
     const unreadable = taken.error ?? verdict;
     if (unreadable !== undefined) {
@@ -117,12 +138,18 @@ function itemWorker(
     env.starting?.(index);
     const context = new ItemContext(shared, index, taken.raw);
     context.lent = taken.lent;
+    context.place = taken.position;
+    context.remote = taken.remote;
+    polls.begin();
     const startedAt = clock.monotonic();
     const finish = (finished: Finished): number => {
       const endedAt = clock.monotonic();
-      if (isPutBack(context, finished, gate)) return endedAt;
+      const putBack = isPutBack(taken, { context, ...finished }, parts);
+      polls.end();
+      if (putBack) return endedAt;
       const times = { at: startedAt - zero, endedAt: endedAt - zero };
-      rows.put(taken.position, toRow({ taken, context, finished, times }));
+      const remote = polls.remote(taken.position);
+      rows.put(taken.position, toRow({ taken, context, finished, times, remote }));
       return endedAt;
     };
     const finished = runItem(runner, taken.row, context);

@@ -18,6 +18,8 @@ export interface Taken {
   at?: number;
   /** Slots that were leased for it. */
   lent?: Lent;
+  /** What the remote called its work in an earlier round, where it is still to be asked. */
+  remote?: string | undefined;
 }
 
 /** A chunk's records, taken one by one from a cursor on; read lazily, so that a chunk of notRun reads nothing. */

@@ -12,12 +12,14 @@ interface RowFacts {
   taken: Taken;
   context: ItemContext;
   finished: Finished;
+  /** What remotes call the work that the item waits for. */
+  remote?: string | undefined;
   /** Undefined for an item that was not run. */
   times: { at: number; endedAt: number } | undefined;
 }
 
 /** The lines of one ended item. A value that JSON cannot hold makes it a failed one. */
-export function toRow({ taken, context, finished, times }: RowFacts): Row {
+export function toRow({ taken, context, finished, times, remote }: RowFacts): Row {
   const { ended, text } = outcomeText(context.index, withPlace(taken, finished));
   const error = 'error' in ended ? ended.error : undefined;
   return {
@@ -27,7 +29,7 @@ export function toRow({ taken, context, finished, times }: RowFacts): Row {
     tries: times === undefined ? 0 : context.tries,
     at: times?.at ?? 0,
     endedAt: times?.endedAt ?? 0,
-    extra: 'error' in ended ? keptOfFailure(taken, ended) : undefined,
+    extra: 'error' in ended ? keptOfFailure(taken, ended, remote) : undefined,
     log: context.lines(),
   };
 }
@@ -98,7 +100,11 @@ function jsonOf(value: unknown): { text?: string | undefined; error?: ItemError 
   }
 }
 
-function keptOfFailure(taken: Taken, { thrown }: { thrown: unknown }): string {
+function keptOfFailure(
+  taken: Taken,
+  { thrown }: { thrown: unknown },
+  remote: string | undefined,
+): string {
   const record = taken.error === undefined ? jsonOf(taken.row).text : undefined;
   const kept =
     record !== undefined && record.length <= RAW_LIMIT
@@ -112,6 +118,7 @@ function keptOfFailure(taken: Taken, { thrown }: { thrown: unknown }): string {
   return JSON.stringify({
     ...(where === undefined ? {} : { where }),
     ...kept,
+    ...(remote === undefined ? {} : { remote }),
     ...(typeof stack === 'string' ? { stack: stack.split('\n').slice(0, 6).join('\n') } : {}),
     ...(cause === undefined ? {} : { cause: toItemError(cause).message }),
   });
