@@ -33,6 +33,9 @@ export interface OpenPoll {
   seen: string;
 }
 
+/** What remotes call the work that an item waits for, by the name of its poll. */
+export type Remotes = Readonly<Record<string, string>>;
+
 export interface PollPlan {
   rows: { waitMs: number; untilMs: number }[];
   stallMs: number;

@@ -1,5 +1,5 @@
 import type { ItemLogger, JobContext, Quota } from '../core/job.ts';
-import type { PollAnswer, PollOptions } from '../core/poll.ts';
+import type { PollAnswer, PollOptions, Remotes } from '../core/poll.ts';
 import { seededRandom } from '../core/rng.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type PollEnv, type PollItem, pollRemote } from './item-poll.ts';
@@ -31,7 +31,7 @@ export class ItemContext implements JobContext, QuotaItem, PollItem {
   calls = 0;
   putBackUntil: number | undefined;
   place = 0;
-  remote: string | undefined;
+  remotes: Remotes | undefined;
   parkedUntil: number | undefined;
   readonly #shared: SharedContext;
   readonly #raw: string;

@@ -9,6 +9,7 @@ import {
   type PollOptions,
   type PollPlan,
   pollPlan,
+  type Remotes,
 } from '../core/poll.ts';
 import type { Clock } from '../ports/clock.ts';
 import { SLICE_MS, WAIT_MS } from './parking.ts';
@@ -19,8 +20,8 @@ export interface PollItem {
   readonly index: number;
   /** Its place in the chunk. */
   place: number;
-  /** What the remote called the work in the round before, where that is what runs again. */
-  remote: string | undefined;
+  /** Work of the round before that is still to be asked for. */
+  remotes: Remotes | undefined;
   /** Not due for a while: it is to run again from then on, ms since 1970. */
   parkedUntil: number | undefined;
   /** Its time-out begins anew. */
@@ -75,8 +76,7 @@ async function submitted<T>(
   { call, plan }: { call: PollCall<T>; plan: PollPlan },
 ): Promise<OpenPoll> {
   const { name } = call;
-  const known = item.remote;
-  item.remote = undefined;
+  const known = item.remotes?.[name];
   const idempotencyKey = `${env.name}/${item.index}/${name}`;
   const id = known ?? (await call.submit({ idempotencyKey }));
   if (typeof id !== 'string' || id === '' || id.length > MAX_ID) {

@@ -139,7 +139,7 @@ function itemWorker(
     const context = new ItemContext(shared, index, taken.raw);
     context.lent = taken.lent;
     context.place = taken.position;
-    context.remote = taken.remote;
+    context.remotes = taken.remotes;
     polls.begin();
     const startedAt = clock.monotonic();
     const finish = (finished: Finished): number => {
@@ -148,8 +148,8 @@ function itemWorker(
       polls.end();
       if (putBack) return endedAt;
       const times = { at: startedAt - zero, endedAt: endedAt - zero };
-      const remote = polls.remote(taken.position);
-      rows.put(taken.position, toRow({ taken, context, finished, times, remote }));
+      const remotes = polls.remotes(taken.position);
+      rows.put(taken.position, toRow({ taken, context, finished, times, remotes }));
       return endedAt;
     };
     const finished = runItem(runner, taken.row, context);

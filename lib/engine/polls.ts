@@ -1,4 +1,4 @@
-import type { OpenPoll } from '../core/poll.ts';
+import type { OpenPoll, Remotes } from '../core/poll.ts';
 import type { Pull } from '../pool/run-bounded.ts';
 import { newParking, type ParkingOptions, WAIT_MS } from './parking.ts';
 import type { Taken } from './record-source.ts';
@@ -8,8 +8,8 @@ export interface Polls {
   find(at: number, name: string): OpenPoll | undefined;
   /** Notes a poll, new or as it stands after a check. */
   note(poll: OpenPoll): void;
-  /** What the remote calls the work that an item waited for last. */
-  remote(at: number): string | undefined;
+  /** What remotes call the work of an item; undefined where it has none. */
+  remotes(at: number): Remotes | undefined;
   /** Those of items without a row: what a save must hold. */
   open(): OpenPoll[];
   /** Saves all rows and polls; false when a later attempt has the chunk. */
@@ -68,7 +68,10 @@ export function newPolls(options: PollsOptions): Polls {
   return {
     find: (at, name) => byItem.get(at)?.get(name),
     note,
-    remote: (at) => (engaged() ? of(at).at(-1)?.id : undefined),
+    remotes(at) {
+      const polls = byItem.get(at);
+      return polls && Object.fromEntries([...polls.values()].map(({ name, id }) => [name, id]));
+    },
     open: () => [...byItem.keys()].filter((at) => !has(at)).flatMap(of),
     save,
     goes: () => goes(),

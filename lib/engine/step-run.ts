@@ -42,15 +42,15 @@ export function newStepRun(env: AttemptEnv, spec: AttemptSpec, parts: RunParts):
       const context = new ItemContext(shared, taken.index, taken.raw);
       context.lent = taken.lent;
       context.place = taken.position;
-      context.remote = taken.remote;
+      context.remotes = taken.remotes;
       return context;
     },
     end(taken, context, { finished, spentMs, endedAt }) {
       if (isPutBack(taken, { context, ...finished }, parts)) return;
       // A row may wait for its group: what counts is the time that was spent on it.
       const times = { at: Math.max(0, endedAt - zero - spentMs), endedAt: endedAt - zero };
-      const remote = polls.remote(taken.position);
-      rows.put(taken.position, toRow({ taken, context, finished, times, remote }));
+      const remotes = polls.remotes(taken.position);
+      rows.put(taken.position, toRow({ taken, context, finished, times, remotes }));
     },
   };
   const clean = secretCleaner(secrets);

@@ -85,7 +85,6 @@ describe('polling a slow remote, in virtual time', () => {
     expect(new Set(remote.submits).size).toBe(100);
     expect(remote.submits.length).toBe(100);
     expect(remote.checks.length / 100).toBeLessThanOrEqual(140);
-    expect(world.busyMs).toBeLessThan(0.1 * 100 * 8 * MINUTE);
     expect(world.busyMs / (100 * 8 * MINUTE)).toBeLessThan(0.05);
     expect(world.answers.every(({ did }) => did !== 'nothing')).toBe(true);
   }, 60_000);
@@ -130,7 +129,7 @@ describe('polling a slow remote, in virtual time', () => {
       status: 'stalled',
       error: { kind: 'stalled', message: expect.stringContaining('not changed for 900 s') },
     });
-    expect(stalled?.kept).toMatchObject({ remote: 'r1', record: { n: 1 } });
+    expect(stalled?.kept).toMatchObject({ remotes: { '0.0': 'r1' }, record: { n: 1 } });
     const asked = remote.checks.filter(({ id }) => id === 'r1').map(({ at }) => at);
     expect((asked.at(-1) as number) - (asked[0] as number)).toBeGreaterThanOrEqual(895_000);
     expect((asked.at(-1) as number) - (asked[0] as number)).toBeLessThan(910_000);
