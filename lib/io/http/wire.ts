@@ -70,13 +70,12 @@ function newPool(origin: string, lookup: LookupAll | undefined): Pool {
   const connector = buildConnector({ ...connect, lookup: guardedLookup(lookup) });
   const guarded: buildConnector.connector = (options, done) =>
     connector(options, (error, socket) => {
-      const refused = socket === null ? undefined : checkConnected(socket.remoteAddress);
-      if (socket === null) done(error as Error, null);
-      else if (refused === undefined) done(null, socket);
-      else {
-        socket.destroy();
-        done(refused, null);
-      }
+      // Without a socket there is undefined, whatever the types say.
+      if (!socket) return done(error as Error, null);
+      const refused = checkConnected(socket.remoteAddress);
+      if (refused === undefined) return done(null, socket);
+      socket.destroy();
+      return done(refused, null);
     });
   return new Pool(origin, { ...limits, connect: guarded });
 }
