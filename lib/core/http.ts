@@ -20,7 +20,7 @@ export interface HttpSettings {
   guard?: boolean;
   /** Hosts that `guard` lets through all the same: 'intranet.example.org', 'localhost:8080'. */
   allowHosts?: readonly string[];
-  /** Connections to one origin, per process; default: as many as items in flight. */
+  /** Connections to one origin, per process (a thread counts as one); default: as many as items in flight need. */
   connections?: number;
   /** False: none. */
   breaker?: BreakerSettings | false;

@@ -11,6 +11,8 @@ export interface WireRequest {
   timeoutMs: number;
   /** Largest body, compressed and decompressed. */
   maxBytes: number;
+  /** Connections to the origin, as the first request to it says; undefined for as many as there are requests. */
+  connections: number | undefined;
   /** Only public addresses may be reached, and these hosts (`name` or `name:port`). */
   guard: { allowHosts: readonly string[] } | undefined;
   signal: AbortSignal | undefined;
