@@ -38,10 +38,10 @@ export interface BreakerSettings {
   /** Bad answers among the last `of` that open it: 10 of 20 by default; at most 30. */
   failures?: number;
   of?: number;
-  /** How long it stays open at first ('5s'), and at most ('60s'): twice as long each time. Then one call probes. */
+  /** How long it stays open at first ('1s'), and at most ('60s'): twice as long each time. Then one call probes. */
   open?: string;
   maxOpen?: string;
-  /** Openings without a good answer, after which the host is given up: 8 by default. */
+  /** Openings without a good answer, after which the host is given up: 10 by default, some five minutes. */
   openings?: number;
 }
 
