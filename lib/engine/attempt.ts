@@ -1,13 +1,15 @@
 import { stepsOf } from '../core/job.ts';
 import { isGroup } from '../core/step.ts';
 import type { Attempt, AttemptSpec, Control, ControlState } from './engine.ts';
+import { newHold } from './hold.ts';
+import { newHttpEnv } from './http-env.ts';
 import { type AttemptEnv, failedRow, newItemRun } from './item-run.ts';
 import type { Trailer } from './part.ts';
 import { newPolls } from './polls.ts';
 import { newQuotaGate } from './quota-gate.ts';
 import { getPart, type PartBytes, trailerOf } from './read-part.ts';
 import { newRecordSource } from './record-source.ts';
-import { withoutSecrets } from './redact.ts';
+import { secretCleaner, withoutSecrets } from './redact.ts';
 import type { toRow } from './row-text.ts';
 import { newRows } from './rows.ts';
 import { newStepRun } from './step-run.ts';
@@ -28,7 +30,10 @@ export async function openAttempt(
   });
   const rows = withoutSecrets(written, env.secrets);
   const source = newRecordSource(env.input, spec.range, rows.cursor);
-  const gate = newQuotaGate(env);
+  const hold = newHold();
+  const gate = newQuotaGate(env, hold);
+  const http = newHttpEnv(env, gate?.env);
+  const clean = secretCleaner(env.secrets);
   const steps = stepsOf(env.job);
   const flows = steps.length > 1 || steps.some(isGroup);
   const saving = newSaving(control);
@@ -41,7 +46,7 @@ export async function openAttempt(
     save: () => saving.save(attempt),
     again: !flows,
   });
-  const parts = { rows, source, gate, polls };
+  const parts = { rows, source, gate, http, hold, polls };
   const run = flows ? newStepRun(env, spec, parts) : newItemRun(env, spec, parts);
   const attempt: Attempt = {
     async work(until) {
@@ -50,13 +55,13 @@ export async function openAttempt(
         if (state === 'go') state = saving.failed() ? 'lost' : control.state();
         return state;
       };
-      const blocked = await run.work(until, latched);
+      const reason = await run.work(until, latched);
       saving.throwFault();
+      const blocked = reason === undefined || clean === undefined ? reason : clean(reason);
       const { cursor } = rows;
       // A batch that ends anyway is not paused first.
       if (blocked !== undefined && !ending(latched())) return { cursor, state: 'pause', blocked };
-      const waits =
-        cursor < until && state === 'go' ? [gate?.deferredTo(), polls.deferredTo()] : [];
+      const waits = cursor < until && state === 'go' ? [hold.deferredTo(), polls.deferredTo()] : [];
       const resumeAt = earliest(waits);
       return resumeAt === undefined ? { cursor, state } : { cursor, state: 'drain', resumeAt };
     },
@@ -74,7 +79,8 @@ export async function openAttempt(
       }
     },
     async write(key) {
-      const { body, counts, codes } = rows.toPart(env.usage(), polls.open());
+      const usage = { ...env.usage(), http: http?.meter.uses() };
+      const { body, counts, codes } = rows.toPart(usage, polls.open());
       await env.objects.put(key, body);
       return { bytes: body.reduce((sum, piece) => sum + piece.length, 0), counts, codes };
     },

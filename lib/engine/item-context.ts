@@ -1,9 +1,12 @@
+import type { Http } from '../core/http.ts';
 import type { ItemLogger, JobContext, Quota } from '../core/job.ts';
 import type { PollAnswer, PollOptions, Remotes } from '../core/poll.ts';
 import { seededRandom } from '../core/rng.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { HttpEnv, HttpItem } from './http-env.ts';
+import { itemHttp } from './item-http.ts';
 import { type PollEnv, type PollItem, pollRemote } from './item-poll.ts';
-import { itemQuota, type Lent, type QuotaEnv, type QuotaItem } from './item-quota.ts';
+import { itemQuota, type Lent, type QuotaEnv } from './item-quota.ts';
 
 /** What all items of one attempt share. */
 export interface SharedContext {
@@ -16,6 +19,8 @@ export interface SharedContext {
   quotas?: QuotaEnv | undefined;
   /** Absent where nothing can be polled: in a worker thread. */
   polling?: PollEnv | undefined;
+  /** Absent where the job has no `http`. */
+  http?: HttpEnv | undefined;
 }
 
 /** Lines an item may log, and characters of each: what goes beyond is counted, not kept. */
@@ -23,7 +28,7 @@ const MAX_LINES = 100;
 const MAX_LINE = 4096;
 
 /** The context of one item; its signal, log and rng are made on first use, since most items need none. */
-export class ItemContext implements JobContext, QuotaItem, PollItem {
+export class ItemContext implements JobContext, HttpItem, PollItem {
   readonly index: number;
   attempt = 1;
   lent: Lent | undefined;
@@ -40,6 +45,7 @@ export class ItemContext implements JobContext, QuotaItem, PollItem {
   #rng: (() => number) | undefined;
   #lines: string[] | undefined;
   #dropped = 0;
+  #http: Http | undefined;
   #step = 0;
   #tries = 0;
   #polls = 0;
@@ -48,7 +54,7 @@ export class ItemContext implements JobContext, QuotaItem, PollItem {
     this.index = index;
     this.#shared = shared;
     this.#raw = raw;
-    if (shared.quotas !== undefined) this.startedAt = shared.clock.monotonic();
+    if (isTimed(shared)) this.startedAt = shared.clock.monotonic();
   }
 
   get now(): number {
@@ -107,6 +113,11 @@ export class ItemContext implements JobContext, QuotaItem, PollItem {
     this.startedAt = this.#shared.clock.monotonic() + inMs;
   }
 
+  get http(): Http {
+    this.#http ??= itemHttp(this.#shared.http, this);
+    return this.#http;
+  }
+
   rng(): number {
     // A new try draws the same numbers: a retried item must not depend on how often it failed.
     // Each step draws its own, or a step that is repeated would shift those of the next.
@@ -139,7 +150,7 @@ export class ItemContext implements JobContext, QuotaItem, PollItem {
     this.#polls = 0;
     this.#rng = undefined;
     this.#controller = undefined;
-    if (this.#shared.quotas !== undefined) this.startedAt = this.#shared.clock.monotonic();
+    if (isTimed(this.#shared)) this.startedAt = this.#shared.clock.monotonic();
   }
 
   /** The most that one step needed. */
@@ -181,6 +192,10 @@ export class ItemContext implements JobContext, QuotaItem, PollItem {
     return `${JSON.stringify({ ...head, msg: String(message).slice(0, MAX_LINE / 4), cut: true })}\n`;
   }
 }
+
+/** Only calls ask how much of an item's time is left. */
+const isTimed = ({ quotas, http }: SharedContext): boolean =>
+  quotas !== undefined || http !== undefined;
 
 function safeJson(value: unknown): string | undefined {
   try {

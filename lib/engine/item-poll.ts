@@ -24,6 +24,8 @@ export interface PollItem {
   remotes: Remotes | undefined;
   /** Not due for a while: it is to run again from then on, ms since 1970. */
   parkedUntil: number | undefined;
+  /** As a quota or a host put it back. */
+  putBackUntil: number | undefined;
   /** Its time-out begins anew. */
   restartTimeout(inMs?: number): void;
   readonly signal: AbortSignal;
@@ -58,6 +60,8 @@ export async function pollRemote<T>(env: PollEnv, item: PollItem, call: PollCall
     // Each check has the item's whole time-out.
     item.restartTimeout();
     const answer = await checked(call, poll.id);
+    // A check that found no slot, or no host, in time comes at its own time.
+    item.putBackUntil = undefined;
     const now = env.clock.now();
     if ('done' in answer) {
       // Where the item runs again after all, it asks for this value at once.

@@ -9,6 +9,8 @@ import type { Input } from '../ports/input.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import type { Quotas } from '../ports/quotas.ts';
 import type { AttemptSpec, ControlState } from './engine.ts';
+import { type Hold, isPutBack } from './hold.ts';
+import type { HttpEnv, HttpHost } from './http-env.ts';
 import { ItemContext, type SharedContext } from './item-context.ts';
 import type { Polls } from './polls.ts';
 import type { QuotaGate } from './quota-gate.ts';
@@ -38,6 +40,8 @@ export interface AttemptEnv {
   verdicts?: ReadonlyMap<number, ItemError>;
   /** Told the index of an item before it runs, so that whoever watches knows which one hangs; -1 for a group. */
   starting?(index: number): void;
+  /** What the process has for calls of a job with `http`. */
+  http?: HttpHost;
   /** Where slots of the job's quotas come from. */
   quotas?: Quotas;
   /** Told while a worker waits for a slot. */
@@ -61,21 +65,9 @@ export interface RunParts {
   rows: Rows;
   source: RecordSource;
   gate: QuotaGate | undefined;
+  http: HttpEnv | undefined;
+  hold: Hold;
   polls: Polls;
-}
-
-/** The item found no slot within its time, or waits for its remote: it has no outcome yet, and runs again. */
-export function isPutBack(
-  taken: Taken,
-  { context: { putBackUntil, parkedUntil }, ended }: { context: ItemContext } & Finished,
-  { gate, polls }: Pick<RunParts, 'gate' | 'polls'>,
-): boolean {
-  // Whatever the job made of the error that it got, unless it did without the call.
-  if (ended.status !== 'failed') return false;
-  if (parkedUntil !== undefined) polls.park(taken, parkedUntil);
-  else if (putBackUntil !== undefined) gate?.defer(putBackUntil);
-  else return false;
-  return true;
 }
 
 /** Rows one by one through the only step. */
@@ -85,18 +77,18 @@ export function newItemRun(env: AttemptEnv, spec: AttemptSpec, parts: RunParts):
   return {
     async work(until, state) {
       await runBounded(pullOf(parts, spec, { until, state }), concurrency, item);
-      return undefined;
+      return parts.hold.blocked();
     },
   };
 }
 
 /** What is to run next: records, and items whose remote is to be asked, as slots of quotas allow. */
 export function pullOf(
-  { source, gate, polls }: RunParts,
+  { source, gate, hold, polls }: RunParts,
   { range }: AttemptSpec,
   { until, state }: { until: number; state: () => ControlState },
 ): Pull<Taken> {
-  const goes = (): boolean => state() === 'go' && gate?.deferredTo() === undefined;
+  const goes = (): boolean => hold.free() && state() === 'go';
   const pull = polls.pull(source.pull(until, goes), goes, until === range.count);
   return gate?.pull(pull, state) ?? pull;
 }
@@ -105,11 +97,12 @@ export function pullOf(
 export function sharedOf(
   { job, now, options, secrets, clock, waiting }: AttemptEnv,
   { id }: AttemptSpec,
-  { gate, polls }: Pick<RunParts, 'gate' | 'polls'>,
+  { gate, http, polls }: Pick<RunParts, 'gate' | 'http' | 'polls'>,
 ): SharedContext {
   const name = `${id.batch}/${id.round}/${id.stage}`;
   const polling = job.cpu === true ? undefined : { polls, clock, name, waiting };
-  return { job: job.name, now, options, secrets, clock, quotas: gate?.env, polling };
+  const quotas = gate?.env;
+  return { job: job.name, now, options, secrets, clock, quotas, http, polling };
 }
 
 /** Returns the function that works one record and puts its row. */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import type { ErrorKind } from '../core/errors.ts';
 import type { SparseHistogram } from '../core/histogram.ts';
+import type { HostUse } from '../core/http-meter.ts';
 import type { Counts } from '../core/outcome.ts';
 import type { OpenPoll } from '../core/poll.ts';
 import type { Row } from './rows.ts';
@@ -33,6 +34,8 @@ export interface Trailer {
   workers: Record<string, WorkerShare>;
   /** CPU ms so far and resident bytes of each process that worked on it, when it wrote. */
   processes: Record<string, { cpuMs: number; rssBytes: number }>;
+  /** Calls by host, of a job that called some. */
+  http?: Record<string, HostUse>;
   /** SHA-256 of the first three sections' bytes. */
   sha256: [string, string, string];
   /** Of a save only: rows behind a gap by their place in the chunk, and the remote work that is waited for. */

@@ -1,5 +1,6 @@
 import type { ItemError } from '../core/errors.ts';
 import { fromSparse, type Histogram, newHistogram, record, toSparse } from '../core/histogram.ts';
+import { type HostUse, mergeUses } from '../core/http-meter.ts';
 import { type Counts, noCounts, type Status } from '../core/outcome.ts';
 import type { OpenPoll } from '../core/poll.ts';
 import { assemblePart, type CodeCount, compress, type Trailer, type WorkerShare } from './part.ts';
@@ -33,7 +34,15 @@ export interface Rows {
   /** Whether there is a row already, be it behind a gap. */
   has(position: number): boolean;
   /** The whole prefix as a part; rows behind a gap and open polls go along. */
-  toPart(usage: { cpuMs: number; rssBytes: number }, polls?: readonly OpenPoll[]): WrittenPart;
+  toPart(usage: PartUsage, polls?: readonly OpenPoll[]): WrittenPart;
+}
+
+/** What the attempt used so far. */
+export interface PartUsage {
+  cpuMs: number;
+  rssBytes: number;
+  /** Its own calls by host, without those of what was saved before. */
+  http?: Record<string, HostUse> | undefined;
 }
 
 export interface WrittenPart {
@@ -122,20 +131,27 @@ export function newRows({ first, worker, process, startedAt, saved }: RowsOption
       }
       if (chars >= FLUSH_CHARS) flush();
     },
-    toPart(usage, polls = []) {
+    toPart({ http, ...usage }, polls = []) {
       flush();
+      const uses = mergeUses(saved?.trailer.http, http);
+      if (uses !== undefined) facts.http = uses;
       // A section always holds a member, be it of nothing, so that it unzips.
       for (const section of SECTION_NUMBERS) zip(section, sections[section].length === 0 ? 0 : 1);
       facts.processes[process] = usage;
-      const ahead = open.flatMap((row, at): [number, Row][] =>
-        row === undefined ? [] : [[facts.items + at, movedBy(row, startedAt)]],
-      );
-      const saved = { ...(ahead[0] && { ahead }), ...(polls[0] && { polls: [...polls] }) };
-      const body = assemblePart(sections, { ...facts, durations: toSparse(durations), ...saved });
+      const ahead = aheadOf(open, { from: facts.items, startedAt });
+      const kept = { ...(ahead[0] && { ahead }), ...(polls[0] && { polls: [...polls] }) };
+      const body = assemblePart(sections, { ...facts, durations: toSparse(durations), ...kept });
       return { body, counts: { ...facts.counts }, codes: structuredClone(facts.codes) };
     },
   };
 }
+
+/** Rows behind a gap, by their place in the chunk. */
+const aheadOf = (
+  open: readonly (Row | undefined)[],
+  { from, startedAt }: { from: number; startedAt: number },
+): [number, Row][] =>
+  open.flatMap((row, at) => (row === undefined ? [] : [[from + at, movedBy(row, startedAt)]]));
 
 /** Saved rows hold wall-clock times: each attempt counts from its own beginning. */
 const movedBy = (row: Row, ms: number): Row =>

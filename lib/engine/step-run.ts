@@ -2,32 +2,30 @@ import { stepsOf } from '../core/job.ts';
 import { newShared } from '../pool/shared.ts';
 import type { AttemptSpec } from './engine.ts';
 import type { GroupRunner } from './group-call.ts';
+import { isPutBack } from './hold.ts';
 import { ItemContext } from './item-context.ts';
 import {
   type AttemptEnv,
   type AttemptRun,
   failedRow,
-  isPutBack,
   pullOf,
   type RunParts,
   sharedOf,
 } from './item-run.ts';
-import type { QuotaGate } from './quota-gate.ts';
-import { secretCleaner } from './redact.ts';
 import { toRow } from './row-text.ts';
 import { flowThrough, type StepFlowEnv } from './step-flow.ts';
 
 /** Runs an attempt's rows through several steps, or through groups. */
 export function newStepRun(env: AttemptEnv, spec: AttemptSpec, parts: RunParts): AttemptRun {
-  const { clock, job, secrets } = env;
-  const { rows, source, gate, polls } = parts;
+  const { clock, job } = env;
+  const { rows, source, hold, polls } = parts;
   const { first } = spec.range;
   const own = env.shared === undefined ? newShared() : undefined;
   const shared = sharedOf(env, spec, parts);
   const zero = clock.monotonic();
   const flow: StepFlowEnv = {
     steps: stepsOf(job),
-    runner: groupRunner(env, spec, { own, gate }),
+    runner: groupRunner(env, spec, { own, parts }),
     concurrency: spec.careful ? 1 : env.settings.concurrency,
     alone: spec.careful,
     clock,
@@ -53,15 +51,13 @@ export function newStepRun(env: AttemptEnv, spec: AttemptSpec, parts: RunParts):
       rows.put(taken.position, toRow({ taken, context, finished, times, remotes }));
     },
   };
-  const clean = secretCleaner(secrets);
   return {
     async work(until, state) {
       const span = { first, from: first + source.position, until: first + until };
       const pull = pullOf(parts, spec, { until, state });
       const blocked = await flowThrough(flow, { ...span, source: pull, state });
-      if (blocked === undefined) return undefined;
-      const reason = `${blocked.code}: ${blocked.message}`;
-      return clean === undefined ? reason : clean(reason);
+      if (blocked !== undefined) hold.block(`${blocked.code}: ${blocked.message}`);
+      return hold.blocked();
     },
     close: () => void own?.close(),
   };
@@ -70,7 +66,7 @@ export function newStepRun(env: AttemptEnv, spec: AttemptSpec, parts: RunParts):
 function groupRunner(
   env: AttemptEnv,
   { id, epoch }: AttemptSpec,
-  { own, gate }: { own: AttemptEnv['shared']; gate: QuotaGate | undefined },
+  { own, parts }: { own: AttemptEnv['shared']; parts: RunParts },
 ): GroupRunner {
   const { clock, job, settings, now, options, secrets } = env;
   const held = (env.shared ?? own) as NonNullable<typeof own>;
@@ -82,7 +78,8 @@ function groupRunner(
     clock,
     random: env.random,
     starting: env.starting?.bind(env),
-    quotas: gate?.env,
+    quotas: parts.gate?.env,
+    http: parts.http,
     lent: {
       batch,
       round,

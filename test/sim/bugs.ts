@@ -291,8 +291,8 @@ export const BUGS: readonly Bug[] = [
   tuned(
     POLLED,
     bug('a chunk of nothing but polls is not deferred', ATTEMPT, [
-      '[gate?.deferredTo(), polls.deferredTo()]',
-      '[gate?.deferredTo()]',
+      '[hold.deferredTo(), polls.deferredTo()]',
+      '[hold.deferredTo()]',
     ]),
   ),
   bug('saved rows are forgotten', WORK, [

@@ -15,6 +15,7 @@ export function jobContext<O>(options: O, own: Partial<JobContext<O>> = {}): Job
     secret: () => '',
     quota: refused('quota'),
     poll: refused('poll'),
+    http: undefined as never,
     options,
     ...own,
   };
