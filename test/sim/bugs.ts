@@ -276,8 +276,8 @@ export const BUGS: readonly Bug[] = [
   tuned(
     POLLED,
     bug('a save forgets what is waited for', ATTEMPT, [
-      'rows.toPart(env.usage(), polls.open())',
-      'rows.toPart(env.usage())',
+      'rows.toPart(usage, polls.open())',
+      'rows.toPart(usage)',
     ]),
   ),
   tuned(POLLED, bug('each attempt submits anew', ATTEMPT, ['saved?.trailer.polls ?? []', '[]'])),
