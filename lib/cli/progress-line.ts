@@ -1,6 +1,6 @@
 import type { Progress } from '../app/drive.ts';
 import { cut, formatBytes, formatCount, formatDuration, formatRate } from '../core/format.ts';
-import { etaMs } from './pace.ts';
+import { etaMs } from '../core/pace.ts';
 
 export interface Shown {
   progress: Progress;

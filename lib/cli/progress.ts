@@ -1,5 +1,5 @@
 import type { Progress } from '../app/drive.ts';
-import { newPace } from './pace.ts';
+import { newPace } from '../core/pace.ts';
 import { barLines, plainLine, type Shown } from './progress-line.ts';
 import { type Cli, columnsOf } from './terminal.ts';
 

@@ -1,5 +1,12 @@
 import type { ItemError } from '../core/errors.ts';
-import { fromSparse, type Histogram, newHistogram, record, toSparse } from '../core/histogram.ts';
+import {
+  fromSparse,
+  type Histogram,
+  newHistogram,
+  record,
+  type SparseHistogram,
+  toSparse,
+} from '../core/histogram.ts';
 import { type Counts, noCounts, type Status } from '../core/outcome.ts';
 import { assemblePart, type CodeCount, compress, type Trailer, type WorkerShare } from './part.ts';
 import { type PartBytes, rawSection } from './read-part.ts';
@@ -39,6 +46,7 @@ export interface WrittenPart {
   body: Buffer[];
   counts: Counts;
   codes: Record<string, CodeCount>;
+  durations: SparseHistogram;
 }
 
 export interface RowsOptions {
@@ -123,8 +131,10 @@ export function newRows({ first, worker, process, startedAt, saved }: RowsOption
       // A section always holds a member, be it of nothing, so that it unzips.
       for (const section of SECTION_NUMBERS) zip(section, sections[section].length === 0 ? 0 : 1);
       facts.processes[process] = usage;
-      const body = assemblePart(sections, { ...facts, durations: toSparse(durations) });
-      return { body, counts: { ...facts.counts }, codes: structuredClone(facts.codes) };
+      const sparse = toSparse(durations);
+      const body = assemblePart(sections, { ...facts, durations: sparse });
+      const codes = structuredClone(facts.codes);
+      return { body, counts: { ...facts.counts }, codes, durations: sparse };
     },
   };
 }
