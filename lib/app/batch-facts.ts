@@ -55,7 +55,8 @@ export async function batchFacts(place: LookPlace, state: BatchState): Promise<B
   };
 }
 
-async function lookAtRunner(
+/** Whether somebody works on it; of a home also what the process noted last. */
+export async function lookAtRunner(
   place: LookPlace,
   { batch }: BatchState,
 ): Promise<{ alive: boolean; note?: RunnerNote }> {

@@ -62,6 +62,6 @@ function every(spanMs: number, firstMs: number, show: (shown: Shown) => void) {
     pace.note(progress.state.doneItems, now);
     if (now < next) return;
     next = now + spanMs;
-    show({ progress, rate: pace.rate() });
+    show({ progress, rate: progress.note?.rate ?? pace.rate() });
   };
 }
