@@ -95,7 +95,7 @@ export async function beginRun(
   await preflight(job, { input, settings, readerOptions, home });
   await home.objects.put(jobKey(id), jobFile.bytes);
   const queue = localWorkQueue(home.clock);
-  await startBatch(
+  const made = await startBatch(
     { ...home, queue, jobDigest: jobFile.digest },
     {
       id,
@@ -110,7 +110,7 @@ export async function beginRun(
     },
   );
   const batch = (await readBatch(home.store, id)) as Batch;
-  return { batch, how: 'new', job, jobFile, settings };
+  return { batch, how: made ? 'new' : 'resumed', job, jobFile, settings };
 }
 
 export interface ResumeRequest extends DriveOptions {

@@ -78,3 +78,7 @@ export function standing(batch: Batch, runner: boolean): string {
   if (batch.status === 'ending') return 'ending';
   return batch.stop === 'none' ? 'running' : 'stopping';
 }
+
+/** Whether a word of `standing` is an end. */
+export const isEnd = (word: string): boolean =>
+  ['done', 'cancelled', 'stopped', 'failed'].includes(word);

@@ -100,7 +100,8 @@ async function runAs(home: Home, options: TakeOptions, owner: string): Promise<R
   }
 }
 
-async function becomeRunner(home: Home, id: string, owner: string): Promise<boolean> {
+/** Takes the record that says who runs a batch: true once this process does. */
+export async function becomeRunner(home: Home, id: string, owner: string): Promise<boolean> {
   const there = await home.store.read(runnerKey(id));
   const previous = there?.['owner'] as string | undefined;
   const deadOwner = previous !== undefined && home.host.isDead(previous) ? previous : undefined;
