@@ -62,7 +62,8 @@ export function newActions(options: ActionsOptions): Actions {
         const answer = await maker.ask(ask as ChildAsk);
         if (answer.did === 'there') throw thereAlready(answer);
         if (answer.did !== 'new') throw full();
-        await supervisor.enqueue(answer.batch, how);
+        // Two requests for one batch at the same moment: both may have been told that it is new.
+        if (!(await supervisor.enqueue(answer.batch, how))) throw thereAlready(answer);
         return { batch: answer.batch };
       } finally {
         giveBack?.();
@@ -95,8 +96,8 @@ export function newActions(options: ActionsOptions): Actions {
       await stopBatchOf(home, id, 'cancel');
       if (supervisor.running.includes(id)) return;
       await supervisor.withdraw(id);
-      // Somebody must bring it to its end. It takes no other's place: it was there, or is over at once.
-      if (!(await runnerOf(place, id)).alive) await supervisor.enqueue(id, {}, { first: true });
+      // Somebody must bring it to its end, and write the report.
+      if (!(await runnerOf(place, id)).alive) await supervisor.enqueue(id, {}, { atOnce: true });
     },
     async retry(id, body) {
       const { request, how } = retryOf(body, id);

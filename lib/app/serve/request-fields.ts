@@ -19,7 +19,17 @@ const limits = z.strictObject({
   chunk: z.unknown().optional(),
   itemTimeout: z.string().optional(),
   maxRecordBytes: z.unknown().optional(),
-  tolerateFailures: z.union([z.number(), z.string()]).optional(),
+  tolerateFailures: z
+    .union([
+      z.number(),
+      z.string(),
+      z.strictObject({
+        count: z.number().optional(),
+        percent: z.number().optional(),
+        minSample: z.number().optional(),
+      }),
+    ])
+    .optional(),
 });
 
 const width = limits.pick({ concurrency: true, workers: true });
@@ -122,8 +132,9 @@ function limitsOf(given: z.infer<typeof limits>): Limits {
   const { itemTimeout, tolerateFailures } = given;
   if (itemTimeout !== undefined) own.itemTimeout = checkTimeout(itemTimeout);
   if (tolerateFailures !== undefined) {
-    inField('limits.tolerateFailures', () => toleranceOf(tolerateFailures));
-    own.tolerateFailures = tolerateFailures as NonNullable<Limits['tolerateFailures']>;
+    const tolerance = tolerateFailures as NonNullable<Limits['tolerateFailures']>;
+    inField('limits.tolerateFailures', () => toleranceOf(tolerance));
+    own.tolerateFailures = tolerance;
   }
   return own;
 }

@@ -19,8 +19,11 @@ export interface Supervisor {
   readonly waiting: readonly string[];
   /** Holds a place for a batch that is being made; undefined when all are taken. */
   reserve(): (() => void) | undefined;
-  /** Runs the batch when its turn comes; durable when it resolves. `first`: before all others. */
-  enqueue(id: string, how: RunHow, options?: { first?: boolean }): Promise<void>;
+  /**
+   * Runs the batch when its turn comes; durable when it resolves. False when it waits or runs already.
+   * `atOnce`: beyond the bound, for a batch that was cancelled; none of its items runs.
+   */
+  enqueue(id: string, how: RunHow, options?: { atOnce?: boolean }): Promise<boolean>;
   /** Takes a batch out that waits; false when it does not. */
   withdraw(id: string): Promise<boolean>;
   /** A batch that is coming to rest goes on afterwards. */
@@ -84,7 +87,7 @@ function handleOf(state: Turns): Supervisor {
         held = false;
       };
     },
-    enqueue: (id, how, { first = false } = {}) => enqueue(state, { id, how }, first),
+    enqueue: (id, how, more) => enqueue(state, { id, how }, more),
     async withdraw(id) {
       const at = waiting.findIndex((one) => one.id === id);
       if (at < 0) return false;

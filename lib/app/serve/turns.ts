@@ -53,21 +53,27 @@ export const tell = ({ listeners }: Turns): void => {
   for (const listener of listeners) listener();
 };
 
-/** Durable when it resolves. */
-export async function enqueue(state: Turns, one: Waiting, first: boolean): Promise<void> {
+/** Durable when it resolves; false when it waits or runs already. */
+export async function enqueue(
+  state: Turns,
+  one: Waiting,
+  { atOnce = false }: { atOnce?: boolean } = {},
+): Promise<boolean> {
   const { home, waiting, running } = state;
-  if (running.has(one.id) || waiting.some(({ id }) => id === one.id)) return;
+  if (running.has(one.id) || waiting.some(({ id }) => id === one.id)) return false;
   state.order = Math.max(state.order + 1, Math.floor(home.clock.now()));
   // Into the list before it is durable: two requests at once must not run one batch twice.
-  if (first) waiting.unshift(one);
+  if (atOnce) start(state, fresh(one));
   else waiting.push(one);
   if (one.how.currentCode === true) await clearPause(home, one.id);
-  const change = queueEntry(state.order, JSON.stringify(one.how));
-  await home.store.change(liveKey(one.id), change);
+  await home.store.change(liveKey(one.id), queueEntry(state.order, JSON.stringify(one.how)));
   state.faults.delete(one.id);
   pump(state);
   tell(state);
+  return true;
 }
+
+const fresh = (one: Waiting): Omit<Running, 'child'> => ({ ...one, deaths: 0, doneChunks: -1 });
 
 /** Before it waits: what waits with a pause would be one that a person paused while it waited. */
 async function clearPause(home: Home, id: string): Promise<void> {
@@ -81,7 +87,7 @@ export function pump(state: Turns): void {
   while (!state.closing && state.running.size < state.limits.running) {
     const next = state.waiting.shift();
     if (next === undefined) return;
-    start(state, { ...next, deaths: 0, doneChunks: -1 });
+    start(state, fresh(next));
   }
 }
 
@@ -121,8 +127,7 @@ async function rest(state: Turns, one: Running, answer: ChildAnswer): Promise<vo
     state.say(`Batch ${id}: ${answer.fault.message}`);
     leave(state, id, answer.fault);
   } else running.delete(id);
-  if (again !== undefined && answer.did === 'paused')
-    await enqueue(state, { id, how: again }, false);
+  if (again !== undefined && answer.did === 'paused') await enqueue(state, { id, how: again });
 }
 
 function leave(state: Turns, id: string, fault: Fault): void {
