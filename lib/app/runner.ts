@@ -82,3 +82,7 @@ export function standing(batch: Batch, runner: boolean): string {
 /** Whether a word of `standing` is an end. */
 export const isEnd = (word: string): boolean =>
   ['done', 'cancelled', 'stopped', 'failed'].includes(word);
+
+/** Whether by a word of `standing` somebody works on the batch: one that is paused or was interrupted is left alone. */
+export const isWorked = (word: string): boolean =>
+  ['running', 'ending', 'stopping', 'pausing'].includes(word);

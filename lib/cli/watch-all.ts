@@ -1,4 +1,5 @@
 import { type BatchFacts, batchFacts, newestFirst, stateOf } from '../app/batch-facts.ts';
+import { isWorked } from '../app/runner.ts';
 import { figuresOfAll } from '../core/figures.ts';
 import { formatCount, formatDuration, formatRate } from '../core/format.ts';
 import { hasEnded } from '../core/transitions.ts';
@@ -6,9 +7,6 @@ import { EXIT } from './exit-codes.ts';
 import { figureWords } from './progress-line.ts';
 import { type Cli, columnsOf } from './terminal.ts';
 import type { AnyPlace } from './with-place.ts';
-
-/** What runs somewhere; a batch that was interrupted or paused does not. */
-const RUNS = new Set(['running', 'ending', 'stopping', 'pausing']);
 
 const LOOK_MS = 1_000;
 
@@ -37,7 +35,7 @@ async function runningNow(place: AnyPlace): Promise<BatchFacts[]> {
     const state = await stateOf(place, id);
     if (state === undefined || hasEnded(state.batch.status)) continue;
     const facts = await batchFacts(place, state);
-    if (RUNS.has(facts.status)) found.push(facts);
+    if (isWorked(facts.status)) found.push(facts);
   }
   return found;
 }

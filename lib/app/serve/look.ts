@@ -13,7 +13,7 @@ import {
 } from '../batch-facts.ts';
 import type { Home } from '../home.ts';
 import { type HomePlace, placeOfHome, requireBatch } from '../place.ts';
-import { isEnd } from '../runner.ts';
+import { isEnd, isWorked } from '../runner.ts';
 import type { Supervisor } from './supervisor.ts';
 import type { Fault } from './wire.ts';
 
@@ -60,8 +60,6 @@ const FRESH_MS = 500;
 const MAX_OPEN = 100;
 const MAX_ENDED = 10;
 
-const RUNS = new Set(['running', 'ending', 'stopping', 'pausing']);
-
 export function newLook({ home, supervisor, limits }: LookOptions): Look {
   const place = placeOfHome(home);
   const entries = kept(LIST_MS, home, () => newestFirst(place));
@@ -69,7 +67,7 @@ export function newLook({ home, supervisor, limits }: LookOptions): Look {
   const status = kept(FRESH_MS, home, async (): Promise<ServerStatus> => {
     const all = await entries();
     const batches = (await openBatches(place, all)).map(served);
-    const running = batches.filter((batch) => RUNS.has(batch.status));
+    const running = batches.filter((batch) => isWorked(batch.status));
     const ended = all.filter((entry) => hasEnded(entry.status)).slice(0, MAX_ENDED);
     return {
       at: isoTime(home.clock.now()),
