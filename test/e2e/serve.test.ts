@@ -275,9 +275,12 @@ describe.concurrent('sluice serve', { timeout: 120_000 }, () => {
       return [answer.status, error.field ?? error.message];
     };
     const good = JSON.stringify({ job: './quick.ts', inputs: ['few.jsonl'] });
-    expect(await raw('{"job": ')).toEqual([400, '']);
-    expect(await raw('[]')).toEqual([400, '']);
-    expect(await raw(new Uint8Array([0x22, 0xff, 0x22]))).toEqual([400, '']);
+    expect(await raw('{"job": ')).toEqual([400, expect.stringContaining('is not valid JSON: ')]);
+    expect(await raw('[]')).toEqual([400, 'The body must be a JSON object.']);
+    expect(await raw(new Uint8Array([0x22, 0xff, 0x22]))).toEqual([
+      400,
+      'The body is not valid UTF-8.',
+    ]);
     expect(await raw(good, { 'content-type': 'text/plain' })).toEqual([415, expect.any(String)]);
     expect(await raw(new Uint8Array(10_000_000))).toEqual([413, expect.stringContaining('262144')]);
     expect(await raw('{"job":"odds","inputs":[]}')).toEqual([400, 'inputs']);

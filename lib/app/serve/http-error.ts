@@ -22,9 +22,9 @@ export class HttpError extends Error {
   }
 }
 
-/** What a client gave wrong, in a field of its body or of its URL. */
-export const badField = (field: string, message: string, hint?: string): HttpError =>
-  new HttpError(400, { code: 'USAGE', message, hint, field });
+/** What a client gave wrong, in a field of its body or of its URL; undefined = the body as a whole. */
+export const badField = (field: string | undefined, message: string): HttpError =>
+  new HttpError(400, { code: 'USAGE', message, field });
 
 /** Of errors about a batch that is there; a body's own faults are all 400. */
 const STATUS: Readonly<Record<SluiceErrorCode, number>> = {

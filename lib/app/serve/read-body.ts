@@ -24,7 +24,7 @@ export async function readBody(
   if (typeof body === 'object' && body !== null && !Array.isArray(body)) {
     return body as Record<string, unknown>;
   }
-  throw badField('', 'The body must be a JSON object.');
+  throw badField(undefined, 'The body must be a JSON object.');
 }
 
 async function readBytes(request: IncomingMessage): Promise<Buffer> {
@@ -53,11 +53,14 @@ function parse(bytes: Buffer): unknown {
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    throw badField('', 'The body is not valid UTF-8.');
+    throw badField(undefined, 'The body is not valid UTF-8.');
   }
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw badField('', `The body is not valid JSON: ${(error as Error).message.slice(0, 200)}`);
+    throw badField(
+      undefined,
+      `The body is not valid JSON: ${(error as Error).message.slice(0, 200)}`,
+    );
   }
 }

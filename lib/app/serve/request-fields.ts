@@ -155,7 +155,7 @@ function checked<T>(schema: z.ZodType<T>, body: Body): T {
   const unknown = issue?.code === 'unrecognized_keys' ? issue.keys : [];
   const field = [...path, ...unknown.slice(0, 1)].join('.');
   const what = unknown.length > 0 ? 'is no field of this request' : issue?.message;
-  throw badField(field, field === '' ? `${what}` : `${field}: ${what}`);
+  throw badField(field, `${field}: ${what}`);
 }
 
 /** An error of the core, as one of the field that it is about. */
