@@ -2,6 +2,7 @@ import type { Http } from '../core/http.ts';
 import type { ItemLogger, JobContext, Quota } from '../core/job.ts';
 import { seededRandom } from '../core/rng.ts';
 import type { Clock } from '../ports/clock.ts';
+import { type Abortable, newAbortable } from './aborting.ts';
 import type { HttpEnv, HttpItem } from './http-env.ts';
 import { itemHttp } from './item-http.ts';
 import { itemQuota, type Lent, type QuotaEnv } from './item-quota.ts';
@@ -39,6 +40,7 @@ export class ItemContext implements JobContext, HttpItem {
   #lines: string[] | undefined;
   #dropped = 0;
   #http: Http | undefined;
+  #aborting: Abortable | undefined;
   #step = 0;
   #tries = 0;
 
@@ -60,6 +62,11 @@ export class ItemContext implements JobContext, HttpItem {
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
     return this.#controller.signal;
+  }
+
+  get aborting(): Abortable {
+    this.#aborting ??= newAbortable();
+    return this.#aborting;
   }
 
   get log(): ItemLogger {
@@ -122,6 +129,7 @@ export class ItemContext implements JobContext, HttpItem {
     this.attempt = 1;
     this.#rng = undefined;
     this.#controller = undefined;
+    this.#aborting = undefined;
     if (isTimed(this.#shared)) this.startedAt = this.#shared.clock.monotonic();
   }
 
@@ -133,6 +141,7 @@ export class ItemContext implements JobContext, HttpItem {
   abort(reason: Error): void {
     this.#controller ??= new AbortController();
     this.#controller.abort(reason);
+    this.aborting.abort(reason);
   }
 
   /** All lines so far, as text. */
