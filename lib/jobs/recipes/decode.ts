@@ -1,3 +1,5 @@
+type Decoder = InstanceType<typeof TextDecoder>;
+
 /** How far into a page its own word about its encoding is looked for; the HTML standard says 1,024 bytes, pages do not. */
 const HEAD_BYTES = 4096;
 const CHARSET = /charset\s*=\s*["']?\s*([\w.:-]{2,40})/i;
@@ -18,14 +20,14 @@ export function decodePage(bytes: Uint8Array, contentType = ''): string {
   }
 }
 
-function markOf(bytes: Uint8Array): TextDecoder | undefined {
+function markOf(bytes: Uint8Array): Decoder | undefined {
   const [a, b, c] = bytes;
   if (a === 0xef && b === 0xbb && c === 0xbf) return new TextDecoder();
   if (a === 0xff && b === 0xfe) return new TextDecoder('utf-16le');
   return a === 0xfe && b === 0xff ? new TextDecoder('utf-16be') : undefined;
 }
 
-function decoderOf(name: string | undefined): TextDecoder | undefined {
+function decoderOf(name: string | undefined): Decoder | undefined {
   if (name === undefined) return undefined;
   try {
     const decoder = new TextDecoder(name);

@@ -25,6 +25,8 @@ export function parseHtml(html: string, handler: HtmlHandler): boolean {
     },
     ontext: (text) => handler.text?.(text),
     onclosetag(tag) {
+      // The parser also closes a tag that was never finished: nobody heard of its beginning.
+      if (opened.at(-1) !== tag) return;
       opened.pop();
       handler.close?.(tag);
     },

@@ -112,9 +112,10 @@ function mendMark(text: string, from: number, out: string[]): number {
     return end;
   }
   const char = text[from] as string;
-  if (char === ',' && closesNext(text, from + 1)) return from + 1;
+  const next = nextAfter(text, from);
+  if (char === ',' && (text[next] === '}' || text[next] === ']')) return from + 1;
   // Only at the very end: elsewhere it says that this is no JSON.
-  if (char === ';' && text.slice(from + 1, from + 200).trim() === '') return text.length;
+  if (char === ';' && next >= text.length) return text.length;
   out.push(char);
   return from + 1;
 }
@@ -137,14 +138,15 @@ function commentEnd(text: string, from: number): number | undefined {
   return wraps ? 4 : after('-->', 4);
 }
 
-/** Whether the next that is neither space nor comment closes an object or a list. */
-function closesNext(text: string, from: number): boolean {
-  let at = from;
+/** Where the next stands that is neither space nor comment. */
+function nextAfter(text: string, from: number): number {
+  if (text[from] !== ',' && text[from] !== ';') return from;
+  let at = from + 1;
   for (let steps = 0; steps < 100; steps++) {
     while (at < text.length && /\s/.test(text[at] as string)) at += 1;
     const end = commentEnd(text, at);
     if (end === undefined) break;
     at = end;
   }
-  return text[at] === '}' || text[at] === ']';
+  return at;
 }

@@ -16,7 +16,8 @@ export interface LoadedPage {
 export const MAX_PAGE_BYTES = 10 * 1024 * 1024;
 
 /** What a page must be; servers that say nothing, or only that it is text, are believed. */
-const READABLE = /^(?:text\/(?:html|plain|xml)|application\/(?:xhtml\+xml|xml|json|ld\+json|octet-stream))\b/i;
+const READABLE =
+  /^(?:text\/(?:html|plain|xml)|application\/(?:xhtml\+xml|xml|json|ld\+json|octet-stream))\b/i;
 
 /**
  * The page of a record: its own text, a saved file, or the answer of its address.
@@ -99,8 +100,7 @@ const noFile = (file: string, why: string): PermanentError =>
 
 function requireSize(bytes: number, what: string): void {
   if (bytes <= MAX_PAGE_BYTES) return;
-  throw new PermanentError(
-    `${what} has ${bytes} bytes; a page has at most ${MAX_PAGE_BYTES}.`,
-    { code: 'PAGE_TOO_LARGE' },
-  );
+  throw new PermanentError(`${what} has ${bytes} bytes; a page has at most ${MAX_PAGE_BYTES}.`, {
+    code: 'PAGE_TOO_LARGE',
+  });
 }

@@ -1,5 +1,4 @@
 import * as z from 'zod/mini';
-import { said } from './json.ts';
 import { keyOfUrl, normaliseUrl, webAddress } from './url.ts';
 
 /** A page: fetched where it comes without its text. */
@@ -15,8 +14,7 @@ export interface PageRecord {
 /** Longer addresses are no pages: what servers take ends near 8 KB. */
 const address = z.string().check(
   z.refine((text) => webAddress(text) !== undefined, {
-    error: ({ input }) =>
-      `url must begin with http:// or https:// and have at most 8192 characters; got ${said(input)}`,
+    error: 'must begin with http:// or https:// and have at most 8192 characters',
   }),
 );
 
@@ -24,7 +22,7 @@ export const pageRecord = z
   .object({
     url: address,
     html: z.optional(z.string()),
-    file: z.optional(z.string().check(z.minLength(1, 'file must not be blank'))),
+    file: z.optional(z.string().check(z.minLength(1, 'must not be blank'))),
   })
   .check(
     z.refine(({ html, file }) => html === undefined || file === undefined, {

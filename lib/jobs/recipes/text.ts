@@ -12,8 +12,9 @@ const SILENT = new Set(['script', 'style', 'noscript', 'template', 'iframe', 'sv
 export const isBlock = (tag: string): boolean => BLOCKS.has(tag);
 export const isSilent = (tag: string): boolean => SILENT.has(tag);
 
-/** What is left of a reference to a character that was encoded twice, as some CMS do: `&amp;eacute;`. */
-const ENTITY = /&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});/;
+/** What is left of HTML that was escaped twice, as some CMS do: `&amp;eacute;`, `&lt;p&gt;`. */
+const LEFT =
+  /&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});|<\/?[a-zA-Z][a-zA-Z0-9]*(?:\s[^<>]*)?>/;
 
 /** HTML, or text, without tags; blocks are on lines of their own. */
 function stripped(html: string): string {
@@ -48,7 +49,7 @@ const LONE = /\p{Surrogate}/gu;
 export function linesOf(text: string): string[] {
   let plain = text;
   // The second time for what was encoded twice.
-  for (let pass = 0; pass < 2 && (pass === 0 ? /[<&]/ : ENTITY).test(plain); pass++) {
+  for (let pass = 0; pass < 2 && (pass === 0 ? /[<&]/ : LEFT).test(plain); pass++) {
     plain = stripped(plain);
   }
   return plain

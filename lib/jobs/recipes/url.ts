@@ -35,7 +35,8 @@ export function normaliseUrl(given: URL): string {
   const kept = parts.filter((part) => !TRACKING.test(nameOf(part)));
   // By name only: several values of one name keep their order. Sorting is stable.
   kept.sort((a, b) => compare(nameOf(a), nameOf(b)));
-  url.search = kept.join('&');
+  // With its mark: without one, a parameter that begins with ? would lose it.
+  url.search = kept.length === 0 ? '' : `?${kept.join('&')}`;
   return url.href;
 }
 
