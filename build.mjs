@@ -67,7 +67,7 @@ export const functionBuild = (name) => ({
 /** The HTTP client, in a file of its own: only the workers of jobs with `http` have it beside them. */
 export const httpBuild = () => ({
   ...functionBuild('worker'),
-  entryPoints: ['lib/io/http/wire.ts'],
+  entryPoints: ['lib/app/http-client.ts'],
   outfile: 'dist/functions/worker/http.mjs',
 });
 

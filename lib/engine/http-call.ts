@@ -116,6 +116,7 @@ async function tryOnce(
   { call, hop, attempt }: Trying & { attempt: number },
 ): Promise<Tried> {
   const { plan, clock } = env;
+  const { connections } = plan;
   const { options, bounds, deadline } = call;
   // The item's own end comes by its signal: only a total of the call's own cuts a try short here.
   const leftMs = bounds.totalMs === undefined ? Infinity : deadline - clock.monotonic();
@@ -124,7 +125,7 @@ async function tryOnce(
   const guard = plan.guard ? { allowHosts: plan.allowHosts } : undefined;
   try {
     const answer = await sendOnce(env, item, {
-      wire: { ...hop, timeoutMs, maxBytes, guard, signal: item.signal },
+      wire: { ...hop, timeoutMs, maxBytes, connections, guard, signal: item.signal },
       retry: attempt > 1,
       quota: options.quota ?? plan.quota,
       key: options.key,

@@ -1,11 +1,28 @@
-import type { HeaderValues } from '../core/http.ts';
+import type { Breaker } from '../core/breaker.ts';
+import type { HeaderValues, Http } from '../core/http.ts';
 import { type HttpMeter, newHttpMeter } from '../core/http-meter.ts';
 import { type HttpPlan, httpPlan } from '../core/http-plan.ts';
 import type { ItemLogger } from '../core/job.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { HttpHost } from '../ports/http.ts';
+import type { HttpWire } from '../ports/http.ts';
 import type { QuotaEnv, QuotaItem } from './item-quota.ts';
 import type { AttemptEnv } from './item-run.ts';
+
+/** What a process has one of, over all its items: the client, and what is known of each host. */
+export interface HttpHost {
+  /** Loads it on first use: a worker whose job has no `http` does without half a megabyte of code. */
+  client(): Promise<HttpClient>;
+  /** Breakers by host, as it is now. */
+  breakers: Map<string, Breaker>;
+  /** Bounds of open requests by origin, where a job has one. */
+  permits: Map<string, { acquire(): Promise<() => void> }>;
+  close(): Promise<void>;
+}
+
+export interface HttpClient {
+  wire: HttpWire;
+  httpClient(env: HttpEnv, item: HttpItem): Http;
+}
 
 /** What calls of an item need of the attempt. */
 export interface HttpEnv {

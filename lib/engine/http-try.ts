@@ -34,7 +34,7 @@ const MARGIN_MS = 250;
 
 /** Sends one request when breaker and quota let it. Rejects with what the wire met, or with why it was not sent. */
 export async function sendOnce(env: HttpEnv, item: HttpItem, one: Try): Promise<WireAnswer> {
-  const wire = await env.host.wire();
+  const { wire } = await env.host.client();
   const release = await permitOf(env, one);
   try {
     for (;;) {

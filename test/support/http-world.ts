@@ -12,10 +12,11 @@ import {
 import type { Result } from '../../lib/core/outcome.ts';
 import type { QuotaDefinition } from '../../lib/core/quota.ts';
 import { hasEnded } from '../../lib/core/transitions.ts';
+import { httpClient } from '../../lib/engine/http-client.ts';
+import type { HttpHost } from '../../lib/engine/http-env.ts';
 import type { LookupAll } from '../../lib/io/http/guard.ts';
 import { openWire } from '../../lib/io/http/wire.ts';
 import { ndjson } from '../../lib/io/ndjson.ts';
-import type { HttpHost } from '../../lib/ports/http.ts';
 import { memoryWorld } from './memory-engine.ts';
 
 export interface Remote {
@@ -91,7 +92,7 @@ export async function closeRemotes(): Promise<void> {
 /** The client of a process of its own. */
 export function httpHost(lookup?: LookupAll): HttpHost {
   const options = lookup === undefined ? {} : { lookup };
-  const host = newHttpHost(async () => ({ openWire: () => openWire(options) }));
+  const host = newHttpHost(async () => ({ openWire: () => openWire(options), httpClient }));
   hosts.push(host);
   return host;
 }
