@@ -1,18 +1,21 @@
 import {
   defineJob,
+  type HttpSettings,
   type Job,
   type JobContext,
   type JobDefinition,
   ndjson,
   ok,
+  type QuotaDefinition,
   type Result,
 } from '../../index.ts';
 import type { UniqueTable } from '../../sinks/table-sink.ts';
 import { loadPage, MAX_PAGE_BYTES } from './load-page.ts';
-import { optionsSchema, type RecipeOptions, rateSchema } from './options.ts';
+import { optionsSchema, type RecipeOptions, rateSchema, serviceUrl } from './options.ts';
 import { readRecipe } from './read-recipe.ts';
 import type { Recipe } from './recipe.ts';
 import { askedOf, hostKeyOf, keyOf, type PageRecord, pageRecord } from './record.ts';
+import { askService, type Poll } from './remote.ts';
 import { type Imported, type TableSteps, tableOfOptions, tableSteps } from './table.ts';
 
 export type { Duration } from './duration.ts';
@@ -31,6 +34,8 @@ export interface RecipesJob {
   allowHosts?: readonly string[];
   /** Where recipes are written to and looked up: `uniqueTable({ ...recipeTable, url })` of `sluice/sinks`. */
   table?: UniqueTable<Imported>;
+  /** An extraction service that reads the pages: the base of its API, and the name of a secret that is sent as bearer token. */
+  service?: { url: string; token?: string };
   /** Names of secrets that the table's URL needs. */
   secrets?: readonly string[];
 }
@@ -42,13 +47,17 @@ export interface RecipesJob {
  * export default recipesJob({ name: 'cookbook' });
  */
 export function recipesJob(given: RecipesJob = {}): RecipesJobOf {
-  const { name = 'recipes', allowHosts, table, secrets = [] } = given;
+  const { name = 'recipes', allowHosts, table, service, secrets = [] } = given;
+  const base = service === undefined ? undefined : serviceUrl(service.url);
+  const token = service?.token;
   return jobOf({
     name,
     options: rateSchema,
     allowOf: () => allowHosts,
+    serviceOf: () => base,
+    token,
     table: table === undefined ? undefined : tableSteps(table),
-    secrets,
+    secrets: token === undefined ? secrets : [...secrets, token],
   });
 }
 
@@ -57,14 +66,16 @@ export function recipesJob(given: RecipesJob = {}): RecipesJobOf {
  * the recipe in one form.
  *
  * Options: `rate` (calls a minute to one host, default 60), `pages` (folder of saved pages, default the working
- * folder), `allow` (hosts that may be called though their addresses are not public), `sink` (sqlite:<path> or
- * postgres://...: the table of recipes, by which a page that is known is skipped as duplicate).
+ * folder), `allow` (hosts that may be called though their addresses are not public), `service` (base of an extraction
+ * service, which then reads the pages), `sink` (sqlite:<path> or postgres://...: the table of recipes, by which a page
+ * that is known is skipped as duplicate).
  */
 // Pure: a job file that imports only `recipesJob` must not carry this one's database clients.
 export default /* @__PURE__ */ jobOf({
   name: 'recipes',
   options: optionsSchema,
   allowOf: ({ allow }) => allow,
+  serviceOf: ({ service }) => service,
   table: /* @__PURE__ */ tableOfOptions(),
   secrets: [],
 });
@@ -76,18 +87,56 @@ interface Parts {
   name: string;
   options: NonNullable<JobDefinition<PageRecord, Recipe, RecipeOptions>['options']>;
   allowOf(options: RecipeOptions): readonly string[] | undefined;
+  serviceOf(options: RecipeOptions): string | undefined;
+  /** Name of the secret that the service is sent. */
+  token?: string | undefined;
   table: TableSteps | undefined;
   secrets: readonly string[];
 }
 
-async function extract(record: PageRecord, context: Context): Promise<Recipe> {
+type Extract = (record: PageRecord, context: Context) => Promise<Recipe>;
+
+async function readHere(record: PageRecord, context: Context): Promise<Recipe> {
   const page = await loadPage(record, { context, folder: context.options.pages });
   const { recipe, count } = readRecipe(page);
   if (count > 1) context.log.info('the page holds several recipes', { count, taken: recipe.title });
   return recipe;
 }
 
-function jobOf({ name, options, allowOf, table, secrets }: Parts): RecipesJobOf {
+/** The service fetches the page itself, unless the record has its text. */
+function readThere(record: PageRecord, context: Context): Promise<Recipe> {
+  const { url, html, file } = record;
+  const page = async () => {
+    if (html === undefined && file === undefined) return { url };
+    return { url, html: (await loadPage(record, { context, folder: context.options.pages })).html };
+  };
+  const poll: Poll = (submit, check) => (context as Context & { poll: Poll }).poll(submit, check);
+  return askService(new URL(url), page, { http: context.http, poll });
+}
+
+function httpOf({ allowOf, serviceOf, token }: Parts, options: RecipeOptions): HttpSettings {
+  const service = serviceOf(options);
+  if (service !== undefined) {
+    return {
+      baseUrl: service,
+      ...(token === undefined
+        ? {}
+        : { headers: (secret) => ({ authorization: `Bearer ${secret(token)}` }) }),
+      maxBytes: MAX_PAGE_BYTES,
+    };
+  }
+  const allowHosts = allowOf(options);
+  // The item's own tries are all there are.
+  const guarded = { guard: true, maxBytes: MAX_PAGE_BYTES, tries: 1 };
+  return allowHosts === undefined ? guarded : { ...guarded, allowHosts };
+}
+
+function jobOf(parts: Parts): RecipesJobOf {
+  const { name, options, serviceOf, table, secrets } = parts;
+  const extract: Extract = (record, context) =>
+    serviceOf(context.options) === undefined
+      ? readHere(record, context)
+      : readThere(record, context);
   const common = {
     name,
     input: ndjson(pageRecord),
@@ -103,16 +152,11 @@ function jobOf({ name, options, allowOf, table, secrets }: Parts): RecipesJobOf 
       callsPerItem: 0,
       maxRecordBytes: MAX_PAGE_BYTES + 1024 * 1024,
     },
-    quotas: ({ rate }: RecipeOptions) => ({
-      'recipe-host': { calls: rate, per: '1m', key: hostKeyOf },
-    }),
-    http: (given: RecipeOptions) => ({
-      guard: true,
-      ...(allowOf(given) === undefined ? {} : { allowHosts: allowOf(given) as readonly string[] }),
-      maxBytes: MAX_PAGE_BYTES,
-      // The item's own tries are all there are.
-      tries: 1,
-    }),
+    quotas: (given: RecipeOptions): Record<string, QuotaDefinition<PageRecord>> =>
+      serviceOf(given) === undefined
+        ? { 'recipe-host': { calls: given.rate, per: '1m', key: hostKeyOf } }
+        : {},
+    http: (given: RecipeOptions) => httpOf(parts, given),
     retry: { tries: 3, base: '500ms' },
   };
   if (table === undefined) {

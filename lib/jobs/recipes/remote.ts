@@ -18,13 +18,20 @@ export interface ServiceJob {
 /** How work ended: with a recipe, or with a fault of the service. */
 export type ServiceEnd = { recipe: unknown } | { failed: string; code: string; retryable: boolean };
 
-type Poll = <T>(
+/** `ctx.poll`, as far as it is used here. */
+export type Poll = <T>(
   submit: (call: { idempotencyKey: string }) => Promise<string>,
   check: (remoteId: string) => Promise<{ done: T } | { progress: unknown }>,
 ) => Promise<T>;
 
 /** Work that crashed on the service is given to it so often in all; it is a job of minutes. */
 const MAX_SUBMITS = 3;
+
+/**
+ * A service whose slots are full answers 429 for minutes. With so many tries the item's time is over before they
+ * are, where the service asks for 3 s or more each time; then the item is put back, and fails no more for it.
+ */
+const SUBMIT_TRIES = 20;
 
 /**
  * The recipe of a page, by a service that takes minutes.
@@ -37,7 +44,7 @@ export async function askService(
   { http, poll }: { http: JobContext['http']; poll: Poll },
 ): Promise<Recipe> {
   const submit = async ({ idempotencyKey }: { idempotencyKey: string }): Promise<string> =>
-    idOf(await http.postJson('/jobs', await page(), { idempotencyKey }));
+    idOf(await http.postJson('/jobs', await page(), { idempotencyKey, tries: SUBMIT_TRIES }));
   const check = async (id: string) =>
     stateOf(await http.getJson(`/jobs/${encodeURIComponent(id)}`));
   for (let submits = 1; ; submits++) {
