@@ -91,9 +91,9 @@ const badAnswer = (call: string, answer: unknown): PermanentError =>
     },
   );
 
-/** The recipe in the one form; a service may leave out `@type`. */
+/** The recipe in the one form; what type the service calls it does not matter. */
 export function serviceRecipe(value: unknown, address: URL): Recipe {
-  const text = JSON.stringify({ '@type': 'Recipe', ...(value as object) });
+  const text = JSON.stringify({ ...(value as object), '@type': 'Recipe' });
   const found = findRecipe(text, address);
   if (found === undefined) throw badAnswer('GET /jobs/<id>', value);
   requireWhole(found.recipe);
