@@ -50,7 +50,7 @@ const claiming = { owner: 'me', now: 100, lease: 130 };
 const chunk = { epoch: 2, attempts: 1, lease: 99, owner: 'other', resumeAt: 100 };
 const claimed = { ...chunk, epoch: 3, attempts: 2, lease: 130, owner: 'me' };
 const mine = { epoch: 3, attempts: 2, lease: 130, owner: 'me', cursor: 4, named: 4, starts: 2 };
-const saved = { epoch: 3, cursor: 5, part: 'p' };
+const saved = { epoch: 3, cursor: 5, part: 'p', saves: 4 };
 
 const planning: TransitionCase[] = [
   {
@@ -187,32 +187,36 @@ const working: TransitionCase[] = [
     of: 'save',
     change: save({ ...saved, progress: false }),
     before: mine,
-    applies: [{ ...mine, cursor: 5 }],
-    after: { epoch: 3, attempts: 2, lease: 130, owner: 'me', cursor: 5, part: 'p' },
+    applies: [
+      { ...mine, cursor: 5 },
+      { ...mine, saves: 4 },
+      { ...mine, saves: 3, cursor: 5 },
+    ],
+    after: { epoch: 3, attempts: 2, lease: 130, owner: 'me', cursor: 5, saves: 4, part: 'p' },
     refused: [
       { ...mine, epoch: 4 },
-      { ...mine, cursor: 6 },
+      { ...mine, saves: 5 },
     ],
     alsoRefused: [{ ...mine, epoch: 2 }],
   },
   {
     of: 'save',
-    change: save({ ...saved, progress: true, nameNext: { starts: 2 } }),
+    change: save({ ...saved, progress: true, named: { at: 7, starts: 2 } }),
     before: mine,
-    after: { ...mine, attempts: 0, cursor: 5, part: 'p', named: 5, starts: 2 },
+    after: { ...mine, attempts: 0, cursor: 5, saves: 4, part: 'p', named: 7, starts: 2 },
     refused: [
       { ...mine, epoch: 4 },
-      { ...mine, cursor: 6 },
+      { ...mine, saves: 5 },
     ],
   },
   {
     of: 'save',
     change: save({ ...saved, progress: false, handBack: { resumeAt: 777 } }),
     before: mine,
-    after: { epoch: 3, attempts: 0, lease: 0, resumeAt: 777, cursor: 5, part: 'p' },
+    after: { epoch: 3, attempts: 0, lease: 0, resumeAt: 777, cursor: 5, saves: 4, part: 'p' },
     refused: [
       { ...mine, epoch: 4 },
-      { ...mine, cursor: 6 },
+      { ...mine, saves: 5 },
     ],
   },
   {
