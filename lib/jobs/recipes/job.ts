@@ -11,11 +11,11 @@ import {
 } from '../../index.ts';
 import type { UniqueTable } from '../../sinks/table-sink.ts';
 import { loadPage, MAX_PAGE_BYTES } from './load-page.ts';
-import { optionsSchema, type RecipeOptions, rateSchema, serviceUrl } from './options.ts';
+import { optionsSchema, ownSchema, type RecipeOptions, serviceUrl } from './options.ts';
 import { readRecipe } from './read-recipe.ts';
 import type { Recipe } from './recipe.ts';
 import { askedOf, hostKeyOf, keyOf, type PageRecord, pageRecord } from './record.ts';
-import { askService, type Poll } from './remote.ts';
+import { askService } from './remote.ts';
 import { type Imported, type TableSteps, tableOfOptions, tableSteps } from './table.ts';
 
 export type { Duration } from './duration.ts';
@@ -41,7 +41,7 @@ export interface RecipesJob {
 }
 
 /**
- * The recipes job with its table inside, for a job file of your own: the only way on AWS. It takes the option `rate`.
+ * The recipes job with its table inside, for a job file of your own: the only way on AWS. It takes the options `rate` and `stall`.
  *
  * @example
  * export default recipesJob({ name: 'cookbook' });
@@ -52,7 +52,7 @@ export function recipesJob(given: RecipesJob = {}): RecipesJobOf {
   const token = service?.token;
   return jobOf({
     name,
-    options: rateSchema,
+    options: ownSchema,
     allowOf: () => allowHosts,
     serviceOf: () => base,
     token,
@@ -67,7 +67,7 @@ export function recipesJob(given: RecipesJob = {}): RecipesJobOf {
  *
  * Options: `rate` (calls a minute to one host, default 60), `pages` (folder of saved pages, default the working
  * folder), `allow` (hosts that may be called though their addresses are not public), `service` (base of an extraction
- * service, which then reads the pages), `sink` (sqlite:<path> or postgres://...: the table of recipes, by which a page
+ * service, which then reads the pages), `stall` (its silence after which a page is stalled, default 15m), `sink` (sqlite:<path> or postgres://...: the table of recipes, by which a page
  * that is known is skipped as duplicate).
  */
 // Pure: a job file that imports only `recipesJob` must not carry this one's database clients.
@@ -110,8 +110,7 @@ function readThere(record: PageRecord, context: Context): Promise<Recipe> {
     if (html === undefined && file === undefined) return { url };
     return { url, html: (await loadPage(record, { context, folder: context.options.pages })).html };
   };
-  const poll: Poll = (submit, check) => (context as Context & { poll: Poll }).poll(submit, check);
-  return askService(new URL(url), page, { http: context.http, poll });
+  return askService(new URL(url), page, { context, stallAfter: context.options.stall });
 }
 
 function httpOf({ allowOf, serviceOf, token }: Parts, options: RecipeOptions): HttpSettings {
@@ -119,6 +118,7 @@ function httpOf({ allowOf, serviceOf, token }: Parts, options: RecipeOptions): H
   if (service !== undefined) {
     return {
       baseUrl: service,
+      quota: false,
       ...(token === undefined
         ? {}
         : { headers: (secret) => ({ authorization: `Bearer ${secret(token)}` }) }),

@@ -11,6 +11,8 @@ import { webAddress } from './url.ts';
 export type RecipeOptions = {
   /** Calls a minute to one host. */
   rate: number;
+  /** Silence of an extraction service after which a page is stalled, as a duration. */
+  stall: string;
   /** Folder of saved pages; not there in the cloud. */
   pages?: string;
   /** Base of an extraction service, where pages are not read here. */
@@ -38,6 +40,27 @@ const rate = z._default(
   RATE,
 );
 
+/** As `ctx.poll` has it. */
+const STALL = '15m';
+const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+const stall = z._default(
+  z.string().check(
+    z.refine(
+      (text) => {
+        const [, amount, unit] = /^(\d{1,9})(ms|s|m|h)$/.exec(text) ?? [];
+        const ms = Number(amount) * UNITS[(unit ?? 's') as keyof typeof UNITS];
+        return ms >= 1000 && ms <= 24 * UNITS.h;
+      },
+      {
+        error: ({ input }) =>
+          `must be a duration from 1s to 24h, such as '15m'; got ${said(input)}.`,
+      },
+    ),
+  ),
+  STALL,
+);
+
 const unknownOption = (known: string) => ({
   error: (issue: z.core.$ZodRawIssue) =>
     issue.code === 'unrecognized_keys'
@@ -46,20 +69,23 @@ const unknownOption = (known: string) => ({
 });
 
 /** Options of a job that has everything else in its own file. */
-export const rateSchema = z.strictObject(
-  { rate },
-  unknownOption('rate; its service, its table and the hosts it may call are part of the job file'),
+export const ownSchema = z.strictObject(
+  { rate, stall },
+  unknownOption(
+    'rate and stall; its service, its table and the hosts it may call are part of the job file',
+  ),
 );
 
 const builtInShape = z.strictObject(
   {
     rate,
+    stall,
     pages: z._default(z.string().check(z.minLength(1, 'must not be blank.')), '.'),
     service: z.optional(z.string()),
     allow: z.optional(z.string()),
     sink: z.optional(z.string()),
   },
-  unknownOption('rate, pages, service, allow, sink'),
+  unknownOption('rate, stall, pages, service, allow, sink'),
 );
 
 const IN_THE_CLOUD =
@@ -80,12 +106,14 @@ export const inTheCloud = (): boolean => process.env['AWS_LAMBDA_FUNCTION_NAME']
 function checkOptions(given: unknown): Checked {
   const checked = z.safeParse(builtInShape, given);
   if (!checked.success) return { issues: checked.error.issues };
-  const { rate: perMinute, pages, service, allow, sink } = checked.data;
-  const value: RecipeOptions = { rate: perMinute };
+  const { rate: perMinute, stall: stallAfter, pages, service, allow, sink } = checked.data;
+  const value: RecipeOptions = { rate: perMinute, stall: stallAfter };
   let checking = 'pages';
   try {
     if (inTheCloud()) {
-      const named = Object.keys(given as object).find((name) => name !== 'rate');
+      const named = Object.keys(given as object).find(
+        (name) => name !== 'rate' && name !== 'stall',
+      );
       if (named === undefined) return { value };
       checking = named;
       throw new Error(IN_THE_CLOUD);

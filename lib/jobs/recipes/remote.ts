@@ -18,12 +18,6 @@ export interface ServiceJob {
 /** How work ended: with a recipe, or with a fault of the service. */
 export type ServiceEnd = { recipe: unknown } | { failed: string; code: string; retryable: boolean };
 
-/** `ctx.poll`, as far as it is used here. */
-export type Poll = <T>(
-  submit: (call: { idempotencyKey: string }) => Promise<string>,
-  check: (remoteId: string) => Promise<{ done: T } | { progress: unknown }>,
-) => Promise<T>;
-
 /** Work that crashed on the service is given to it so often in all; it is a job of minutes. */
 const MAX_SUBMITS = 3;
 
@@ -41,15 +35,16 @@ const SUBMIT_TRIES = 20;
 export async function askService(
   address: URL,
   page: () => Promise<{ url: string; html?: string | undefined }>,
-  { http, poll }: { http: JobContext['http']; poll: Poll },
+  { context, stallAfter }: { context: Pick<JobContext, 'http' | 'poll'>; stallAfter: string },
 ): Promise<Recipe> {
+  const { http } = context;
   const submit = async ({ idempotencyKey }: { idempotencyKey: string }): Promise<string> =>
     idOf(await http.postJson('/jobs', await page(), { idempotencyKey, tries: SUBMIT_TRIES }));
   const check = async (id: string) =>
     stateOf(await http.getJson(`/jobs/${encodeURIComponent(id)}`));
   for (let submits = 1; ; submits++) {
     // Each has a key of its own: what crashed is not what is asked for again.
-    const end = await poll<ServiceEnd>(submit, check);
+    const end = await context.poll<ServiceEnd>(submit, check, { stallAfter });
     if ('recipe' in end) return serviceRecipe(end.recipe, address);
     if (!end.retryable) throw new PermanentError(end.failed, { code: end.code });
     if (submits < MAX_SUBMITS) continue;

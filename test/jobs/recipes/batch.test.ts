@@ -246,11 +246,12 @@ describe('options', () => {
       'rate: must be the calls a minute to one host, a whole number from 1 to 6000; got "0".',
     ],
     [['pages=none'], 'pages: must be a folder of saved pages; there is none at "none".'],
+    [['stall=5'], 'stall: must be a duration from 1s to 24h, such as \'15m\'; got "5".'],
     [['service=x'], 'service: must be the base of an extraction service'],
     [['service=http://x.org/?a'], 'ending before any ? or #'],
     [['allow=http://x'], 'allow: must be hosts with commas between them'],
     [['sink=mysql://x'], 'sink: the URL of a sink must begin with sqlite: or postgres://'],
-    [['x=1'], 'the recipes job has no option x: it has rate, pages, service, allow, sink.'],
+    [['x=1'], 'the recipes job has no option x: it has rate, stall, pages, service, allow, sink.'],
   ])('%j is refused', async (options, message) => {
     const world = newWorld();
     world.write('pages.jsonl', '{"url":"https://x.org"}\n');
