@@ -12,9 +12,12 @@ const SILENT = new Set(['script', 'style', 'noscript', 'template', 'iframe', 'sv
 export const isBlock = (tag: string): boolean => BLOCKS.has(tag);
 export const isSilent = (tag: string): boolean => SILENT.has(tag);
 
-/** What is left of HTML that was escaped twice, as some CMS do: `&amp;eacute;`, `&lt;p&gt;`. */
-const LEFT =
-  /&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});|<\/?[a-zA-Z][a-zA-Z0-9]*(?:\s[^<>]*)?>/;
+/**
+ * A reference with its semicolon, a tag, or a comment: what makes a text HTML. Without a semicolon `&copy` may as well
+ * be a text's own.
+ */
+const HTML =
+  /&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});|<\/?[a-zA-Z][a-zA-Z0-9]*(?:\s[^<>]*)?>|<!--/;
 
 /** HTML, or text, without tags; blocks are on lines of their own. */
 function stripped(html: string): string {
@@ -48,10 +51,8 @@ const LONE = /\p{Surrogate}/gu;
 /** Its lines, without tags, references and doubled spaces; blank lines are left out. */
 export function linesOf(text: string): string[] {
   let plain = text;
-  // The second time for what was encoded twice.
-  for (let pass = 0; pass < 2 && (pass === 0 ? /[<&]/ : LEFT).test(plain); pass++) {
-    plain = stripped(plain);
-  }
+  // The second time for what a CMS has escaped twice: `&amp;eacute;`, `&lt;p&gt;`.
+  for (let pass = 0; pass < 2 && HTML.test(plain); pass++) plain = stripped(plain);
   return plain
     .replace(/\r\n?|[\u2028\u2029]/g, '\n')
     .replace(CONTROL, ' ')
