@@ -27,6 +27,7 @@ const programs = {
   'cli/main': 'lib/cli/main.ts',
   'cli/line': 'lib/cli/line.ts',
   'app/thread': 'lib/app/thread.ts',
+  'app/serve/child': 'lib/app/serve/child.ts',
   'app/emulate/boot': 'lib/app/emulate/boot.ts',
   'adapters/local/store-thread': 'lib/adapters/local/store-thread.ts',
 };

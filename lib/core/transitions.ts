@@ -245,5 +245,5 @@ export const renewRunner = (owner: string, lease: number): Change => ({
 
 export const dropRunner = (owner: string): Change => ({
   when: [['=', 'owner', owner]],
-  remove: ['owner', 'lease'],
+  remove: ['owner', 'lease', 'note'],
 });

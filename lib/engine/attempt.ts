@@ -80,9 +80,9 @@ export async function openAttempt(
     },
     async write(key) {
       const usage = { ...env.usage(), http: http?.meter.uses() };
-      const { body, counts, codes } = rows.toPart(usage, polls.open());
+      const { body, ...facts } = rows.toPart(usage, polls.open());
       await env.objects.put(key, body);
-      return { bytes: body.reduce((sum, piece) => sum + piece.length, 0), counts, codes };
+      return { bytes: body.reduce((sum, piece) => sum + piece.length, 0), ...facts };
     },
     close() {
       source.close();

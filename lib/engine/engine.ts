@@ -1,5 +1,6 @@
 import type { RecordKey } from '../core/change.ts';
 import type { ItemError } from '../core/errors.ts';
+import type { SparseHistogram } from '../core/histogram.ts';
 import type { ChunkId } from '../core/keys.ts';
 import type { Counts } from '../core/outcome.ts';
 import type { ChunkRange } from '../core/records.ts';
@@ -111,4 +112,6 @@ export interface PartSummary {
   counts: Counts;
   /** Failed and stalled items by code, in this part. */
   codes: Record<string, CodeCount>;
+  /** Milliseconds its items took. */
+  durations: SparseHistogram;
 }

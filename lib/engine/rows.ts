@@ -1,5 +1,12 @@
 import type { ItemError } from '../core/errors.ts';
-import { fromSparse, type Histogram, newHistogram, record, toSparse } from '../core/histogram.ts';
+import {
+  fromSparse,
+  type Histogram,
+  newHistogram,
+  record,
+  type SparseHistogram,
+  toSparse,
+} from '../core/histogram.ts';
 import { type HostUse, mergeUses } from '../core/http-meter.ts';
 import { type Counts, noCounts, type Status } from '../core/outcome.ts';
 import type { OpenPoll } from '../core/poll.ts';
@@ -49,6 +56,7 @@ export interface WrittenPart {
   body: Buffer[];
   counts: Counts;
   codes: Record<string, CodeCount>;
+  durations: SparseHistogram;
 }
 
 export interface RowsOptions {
@@ -138,20 +146,25 @@ export function newRows({ first, worker, process, startedAt, saved }: RowsOption
       // A section always holds a member, be it of nothing, so that it unzips.
       for (const section of SECTION_NUMBERS) zip(section, sections[section].length === 0 ? 0 : 1);
       facts.processes[process] = usage;
-      const ahead = aheadOf(open, { from: facts.items, startedAt });
-      const kept = { ...(ahead[0] && { ahead }), ...(polls[0] && { polls: [...polls] }) };
-      const body = assemblePart(sections, { ...facts, durations: toSparse(durations), ...kept });
-      return { body, counts: { ...facts.counts }, codes: structuredClone(facts.codes) };
+      const sparse = toSparse(durations);
+      const kept = keptOf(open, { from: facts.items, startedAt, polls });
+      const body = assemblePart(sections, { ...facts, durations: sparse, ...kept });
+      const codes = structuredClone(facts.codes);
+      return { body, counts: { ...facts.counts }, codes, durations: sparse };
     },
   };
 }
 
-/** Rows behind a gap, by their place in the chunk. */
-const aheadOf = (
+/** What a save keeps beside the prefix: rows behind a gap by their place in the chunk, and open polls. */
+function keptOf(
   open: readonly (Row | undefined)[],
-  { from, startedAt }: { from: number; startedAt: number },
-): [number, Row][] =>
-  open.flatMap((row, at) => (row === undefined ? [] : [[from + at, movedBy(row, startedAt)]]));
+  { from, startedAt, polls }: { from: number; startedAt: number; polls: readonly OpenPoll[] },
+): Pick<Trailer, 'ahead' | 'polls'> {
+  const ahead = open.flatMap((row, at): [number, Row][] =>
+    row === undefined ? [] : [[from + at, movedBy(row, startedAt)]],
+  );
+  return { ...(ahead[0] && { ahead }), ...(polls[0] && { polls: [...polls] }) };
+}
 
 /** Saved rows hold wall-clock times: each attempt counts from its own beginning. */
 const movedBy = (row: Row, ms: number): Row =>

@@ -1,6 +1,7 @@
 import type { Change, StoredRecord } from '../../lib/core/change.ts';
 import { addSlots, leaseSlots } from '../../lib/core/quota-transitions.ts';
 import { forgetEntry, keepOn, listRound, startRound } from '../../lib/core/round-transitions.ts';
+import { noteRunner, queueEntry, unqueueEntry } from '../../lib/core/runner-transitions.ts';
 import {
   advancePlan,
   beginEnd,
@@ -411,9 +412,31 @@ const hosting: TransitionCase[] = [
   {
     of: 'dropRunner',
     change: dropRunner('me'),
-    before: { v: 1, owner: 'me', lease: 130 },
+    before: { v: 1, owner: 'me', lease: 130, note: '{}' },
     after: { v: 1 },
     refused: [{ v: 1, owner: 'other', lease: 130 }],
+  },
+  {
+    of: 'noteRunner',
+    change: noteRunner('me', '{"at":2}'),
+    before: { owner: 'me', lease: 130, note: '{"at":1}' },
+    after: { owner: 'me', lease: 130, note: '{"at":2}' },
+    refused: [{ owner: 'other', lease: 130 }],
+    alsoRefused: [{ lease: 130 }],
+  },
+  {
+    of: 'queueEntry',
+    change: queueEntry(5, '{}'),
+    before: { v: 1, status: 'running' },
+    after: { v: 1, status: 'running', serve: 5, how: '{}' },
+    refused: [{ status: 'running' }],
+  },
+  {
+    of: 'unqueueEntry',
+    change: unqueueEntry(),
+    before: { v: 1, serve: 5, how: '{}' },
+    after: { v: 1 },
+    refused: [{ v: 1, how: '{}' }],
   },
 ];
 

@@ -51,6 +51,7 @@ async function played({ record: fields, count = 3, cursor = 0, itemMs = 0, ...pl
         bytes: 0,
         counts: { ok: at, skipped: 0, failed: 0, stalled: 0, notRun: 0 },
         codes: {},
+        durations: { min: 0, max: 0, buckets: [] },
       };
     },
     close: () => undefined,
