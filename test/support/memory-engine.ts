@@ -48,6 +48,7 @@ export function rowsInput(rows: readonly unknown[], chunk: number): Input {
 
 export interface WorldOptions {
   rows: readonly unknown[];
+  id?: string;
   limits?: Limits;
   /** How many times faster than real its monotonic clock runs: saves come as often. */
   clockRate?: number;
@@ -87,7 +88,7 @@ let processes = 0;
 /** The real engine on memory adapters, with as many workers as its settings say. */
 export function memoryWorld(
   job: Job,
-  { rows, limits, after, onCall, env, clockRate = 1 }: WorldOptions,
+  { rows, id = 'test-batch', limits, after, onCall, env, clockRate = 1 }: WorldOptions,
 ) {
   const settings = settingsOf(job, limits);
   const real = systemClock();
@@ -138,7 +139,6 @@ export function memoryWorld(
       );
     },
   };
-  const id = 'test-batch';
 
   const handle = async (queue: string): Promise<boolean> => {
     const [delivery] = await engine.queue.receive(queue, {
