@@ -1,4 +1,5 @@
 import { stepsOf } from '../core/job.ts';
+import { sizedSteps } from '../core/step.ts';
 import { newShared } from '../pool/shared.ts';
 import type { AttemptSpec } from './engine.ts';
 import type { GroupRunner } from './group-call.ts';
@@ -28,7 +29,7 @@ export function newStepRun(
   const shared: SharedContext = { job: job.name, now, options, secrets, clock, quotas };
   const zero = clock.monotonic();
   const flow: StepFlowEnv = {
-    steps: stepsOf(job),
+    steps: sizedSteps(stepsOf(job), options),
     runner: groupRunner(env, spec, { own, gate }),
     concurrency: spec.careful ? 1 : env.settings.concurrency,
     alone: spec.careful,
