@@ -63,6 +63,13 @@ export const functionBuild = (name) => ({
   logLevel: 'warning',
 });
 
+/** The HTTP client, in a file of its own: only the workers of jobs with `http` have it beside them. */
+export const httpBuild = () => ({
+  ...functionBuild('worker'),
+  entryPoints: ['lib/io/http/wire.ts'],
+  outfile: 'dist/functions/worker/http.mjs',
+});
+
 const modules = (entryPoints, rest) =>
   build({
     absWorkingDir: root,
@@ -83,6 +90,7 @@ export async function buildAll() {
     modules(library, { packages: 'external' }),
     modules(programs, { external, banner: { js: BANNER } }),
     ...FUNCTIONS.map((name) => build(functionBuild(name))),
+    build(httpBuild()),
   ]);
   chmodSync(`${root}dist/cli/main.js`, 0o755);
   await bundleBuiltInJobs();

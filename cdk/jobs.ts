@@ -25,6 +25,8 @@ export interface BundledJob {
   digest: string;
   bytes: Uint8Array;
   stages: readonly StageLimits[];
+  /** It has `http`: its worker needs the client beside it. */
+  http?: boolean;
 }
 
 /**
@@ -71,5 +73,6 @@ async function bundleOne(reference: string, folder: string): Promise<BundledJob>
     stages: [
       { workers, itemTimeoutMs: itemTimeoutMs * stepsOf(job).length, memoryMb: memoryMbOf(job) },
     ],
+    ...(job.http === undefined ? {} : { http: true }),
   };
 }

@@ -6,6 +6,14 @@
  * export default defineJob({ name: 'noop', input: ndjson(), process: () => ok(null) });
  */
 export { PermanentError, RetryableError, StalledError, UnavailableError } from './core/errors.ts';
+export type {
+  BreakerSettings,
+  Http,
+  HttpAnswer,
+  HttpSettings,
+  RequestOptions,
+  RequestOptionsWithBody,
+} from './core/http.ts';
 export type { Job, JobContext, JobDefinition, Limits, Quota, Retry } from './core/job.ts';
 export { defineJob } from './core/job.ts';
 export type { Outcome, Result } from './core/outcome.ts';

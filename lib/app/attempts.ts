@@ -10,6 +10,7 @@ import { newShared } from '../pool/shared.ts';
 import type { Input } from '../ports/input.ts';
 import type { Home } from './home.ts';
 import type { JobFile } from './job-file.ts';
+import { localHttp } from './local-http.ts';
 import { localSecrets } from './local-secrets.ts';
 import { openThreadAttempt } from './thread-attempt.ts';
 import { newThreadPool } from './thread-pool.ts';
@@ -62,7 +63,7 @@ export function newAttempts(options: AttemptsOptions): Attempts {
     { slots: inlineSlots, acquire: inline.acquire },
     { slots: pool.places, acquire: pool.acquire },
   ]);
-  const shared = newShared();
+  const own = { shared: newShared(), http: localHttp(), quotas };
   let busy = 0;
 
   const decide = async (): Promise<void> => {
@@ -102,7 +103,7 @@ export function newAttempts(options: AttemptsOptions): Attempts {
               control,
               objects: options.home.objects,
             })
-          : await openAttempt({ ...(await inlineEnv(options)), shared, quotas }, spec, control);
+          : await openAttempt({ ...(await inlineEnv(options)), ...own }, spec, control);
         return freeingSlot(opened, spec, done);
       } catch (error) {
         done();
@@ -120,7 +121,7 @@ export function newAttempts(options: AttemptsOptions): Attempts {
       return pool.started;
     },
     async close() {
-      await Promise.all([pool.close(), shared.close()]);
+      await Promise.all([pool.close(), own.shared.close(), own.http.close()]);
     },
   };
 }

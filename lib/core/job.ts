@@ -1,4 +1,5 @@
 import { SluiceError } from './errors.ts';
+import type { Http, HttpSettings } from './http.ts';
 import type { Result } from './outcome.ts';
 import type { Quotas } from './quota.ts';
 import type { Reader } from './reader.ts';
@@ -38,6 +39,8 @@ export interface JobContext<O = Record<string, unknown>> {
    * const answer = await ctx.quota('api').call(() => fetch(url, { signal: ctx.signal }));
    */
   quota(name?: string, key?: string): Quota;
+  /** The client of a job that has `http`: pooled, under the job's quotas, with tries of its own. */
+  readonly http: Http;
 }
 
 /** A remote's quota, as one item uses it. */
@@ -99,6 +102,8 @@ interface JobParts<R, O> {
   limits?: Limits;
   /** What remotes allow, by a name that all jobs of a home or stack share; calls go through `ctx.quota`. */
   quotas?: Quotas<R, O>;
+  /** Gives the job `ctx.http`; `{}` for the defaults. A function where settings depend on the job's options. */
+  http?: HttpSettings | ((options: O) => HttpSettings);
   retry?: Retry;
   /** CPU-bound: may run in worker threads that read their own byte ranges. */
   cpu?: boolean;

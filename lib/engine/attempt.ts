@@ -1,11 +1,13 @@
 import { stepsOf } from '../core/job.ts';
 import { isGroup } from '../core/step.ts';
 import type { Attempt, AttemptSpec, Control, ControlState } from './engine.ts';
+import { newHold } from './hold.ts';
+import { newHttpEnv } from './http-env.ts';
 import { type AttemptEnv, failedRow, newItemRun } from './item-run.ts';
 import { newQuotaGate } from './quota-gate.ts';
 import { getPart, trailerOf } from './read-part.ts';
 import { newRecordSource } from './record-source.ts';
-import { withoutSecrets } from './redact.ts';
+import { secretCleaner, withoutSecrets } from './redact.ts';
 import type { toRow } from './row-text.ts';
 import { newRows } from './rows.ts';
 import { newStepRun } from './step-run.ts';
@@ -26,12 +28,16 @@ export async function openAttempt(
   });
   const rows = withoutSecrets(written, env.secrets);
   const source = newRecordSource(env.input, spec.range, rows.cursor);
-  const gate = newQuotaGate(env);
+  const hold = newHold();
+  const gate = newQuotaGate(env, hold);
+  const http = newHttpEnv(env, gate?.env);
+  const parts = { rows, source, gate, http, hold };
+  const clean = secretCleaner(env.secrets);
   const steps = stepsOf(env.job);
   const run =
     steps.length > 1 || steps.some(isGroup)
-      ? newStepRun(env, spec, { rows, source, gate })
-      : newItemRun(env, spec, { rows, source, gate });
+      ? newStepRun(env, spec, parts)
+      : newItemRun(env, spec, parts);
   return {
     async work(until) {
       let state: ControlState = 'go';
@@ -39,11 +45,12 @@ export async function openAttempt(
         if (state === 'go') state = control.state();
         return state;
       };
-      const blocked = await run.work(until, latched);
+      const reason = await run.work(until, latched);
+      const blocked = reason === undefined || clean === undefined ? reason : clean(reason);
       const { cursor } = rows;
       // A batch that ends anyway is not paused first.
       if (blocked !== undefined && !ending(latched())) return { cursor, state: 'pause', blocked };
-      const resumeAt = cursor < until && state === 'go' ? gate?.deferredTo() : undefined;
+      const resumeAt = cursor < until && state === 'go' ? hold.deferredTo() : undefined;
       return resumeAt === undefined ? { cursor, state } : { cursor, state: 'drain', resumeAt };
     },
     async fail(error) {
@@ -59,7 +66,7 @@ export async function openAttempt(
       }
     },
     async write(key) {
-      const { body, counts, codes } = rows.toPart(env.usage());
+      const { body, counts, codes } = rows.toPart({ ...env.usage(), http: http?.meter.uses() });
       await env.objects.put(key, body);
       return { bytes: body.reduce((sum, piece) => sum + piece.length, 0), counts, codes };
     },

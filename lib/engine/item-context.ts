@@ -1,7 +1,10 @@
+import type { Http } from '../core/http.ts';
 import type { ItemLogger, JobContext, Quota } from '../core/job.ts';
 import { seededRandom } from '../core/rng.ts';
 import type { Clock } from '../ports/clock.ts';
-import { itemQuota, type Lent, type QuotaEnv, type QuotaItem } from './item-quota.ts';
+import type { HttpEnv, HttpItem } from './http-env.ts';
+import { itemHttp } from './item-http.ts';
+import { itemQuota, type Lent, type QuotaEnv } from './item-quota.ts';
 
 /** What all items of one attempt share. */
 export interface SharedContext {
@@ -12,6 +15,8 @@ export interface SharedContext {
   clock: Clock;
   /** Absent where the job declares no quota. */
   quotas?: QuotaEnv | undefined;
+  /** Absent where the job has no `http`. */
+  http?: HttpEnv | undefined;
 }
 
 /** Lines an item may log, and characters of each: what goes beyond is counted, not kept. */
@@ -19,7 +24,7 @@ const MAX_LINES = 100;
 const MAX_LINE = 4096;
 
 /** The context of one item; its signal, log and rng are made on first use, since most items need none. */
-export class ItemContext implements JobContext, QuotaItem {
+export class ItemContext implements JobContext, HttpItem {
   readonly index: number;
   attempt = 1;
   lent: Lent | undefined;
@@ -33,6 +38,7 @@ export class ItemContext implements JobContext, QuotaItem {
   #rng: (() => number) | undefined;
   #lines: string[] | undefined;
   #dropped = 0;
+  #http: Http | undefined;
   #step = 0;
   #tries = 0;
 
@@ -40,7 +46,7 @@ export class ItemContext implements JobContext, QuotaItem {
     this.index = index;
     this.#shared = shared;
     this.#raw = raw;
-    if (shared.quotas !== undefined) this.startedAt = shared.clock.monotonic();
+    if (isTimed(shared)) this.startedAt = shared.clock.monotonic();
   }
 
   get now(): number {
@@ -81,6 +87,11 @@ export class ItemContext implements JobContext, QuotaItem {
     );
   }
 
+  get http(): Http {
+    this.#http ??= itemHttp(this.#shared.http, this);
+    return this.#http;
+  }
+
   rng(): number {
     // A new try draws the same numbers: a retried item must not depend on how often it failed.
     // Each step draws its own, or a step that is repeated would shift those of the next.
@@ -111,7 +122,7 @@ export class ItemContext implements JobContext, QuotaItem {
     this.attempt = 1;
     this.#rng = undefined;
     this.#controller = undefined;
-    if (this.#shared.quotas !== undefined) this.startedAt = this.#shared.clock.monotonic();
+    if (isTimed(this.#shared)) this.startedAt = this.#shared.clock.monotonic();
   }
 
   /** The most that one step needed. */
@@ -153,6 +164,10 @@ export class ItemContext implements JobContext, QuotaItem {
     return `${JSON.stringify({ ...head, msg: String(message).slice(0, MAX_LINE / 4), cut: true })}\n`;
   }
 }
+
+/** Only calls ask how much of an item's time is left. */
+const isTimed = ({ quotas, http }: SharedContext): boolean =>
+  quotas !== undefined || http !== undefined;
 
 function safeJson(value: unknown): string | undefined {
   try {

@@ -5,10 +5,13 @@ import type { EachStep, SqliteFile } from '../core/step.ts';
 import { runBounded } from '../pool/run-bounded.ts';
 import type { Shared } from '../pool/shared.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { HttpHost } from '../ports/http.ts';
 import type { Input } from '../ports/input.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import type { Quotas } from '../ports/quotas.ts';
 import type { AttemptSpec, ControlState } from './engine.ts';
+import { type Hold, isPutBack } from './hold.ts';
+import type { HttpEnv } from './http-env.ts';
 import { ItemContext, type SharedContext } from './item-context.ts';
 import type { QuotaGate } from './quota-gate.ts';
 import type { RecordSource, Taken } from './record-source.ts';
@@ -37,6 +40,8 @@ export interface AttemptEnv {
   verdicts?: ReadonlyMap<number, ItemError>;
   /** Told the index of an item before it runs, so that whoever watches knows which one hangs; -1 for a group. */
   starting?(index: number): void;
+  /** What the process has for calls of a job with `http`. */
+  http?: HttpHost;
   /** Where slots of the job's quotas come from. */
   quotas?: Quotas;
   /** Told while a worker waits for a slot. */
@@ -60,33 +65,20 @@ export interface RunParts {
   rows: Rows;
   source: RecordSource;
   gate: QuotaGate | undefined;
-}
-
-/** The item found no slot within its time: it has no outcome yet, and the chunk is deferred. */
-export function isPutBack(
-  { putBackUntil }: ItemContext,
-  { ended }: Finished,
-  gate: QuotaGate | undefined,
-): boolean {
-  // Whatever the job made of the error that it got, unless it did without the call.
-  if (putBackUntil === undefined || ended.status !== 'failed') return false;
-  gate?.defer(putBackUntil);
-  return true;
+  http: HttpEnv | undefined;
+  hold: Hold;
 }
 
 /** Rows one by one through the only step. */
-export function newItemRun(
-  env: AttemptEnv,
-  { careful }: AttemptSpec,
-  { rows, source, gate }: RunParts,
-): AttemptRun {
-  const item = itemWorker(env, rows, gate);
+export function newItemRun(env: AttemptEnv, { careful }: AttemptSpec, parts: RunParts): AttemptRun {
+  const { source, gate, hold } = parts;
+  const item = itemWorker(env, parts);
   const concurrency = careful ? 1 : env.settings.concurrency;
   return {
     async work(until, state) {
-      const pull = source.pull(until, () => state() === 'go');
+      const pull = source.pull(until, () => hold.free() && state() === 'go');
       await runBounded(gate?.pull(pull, state) ?? pull, concurrency, item);
-      return undefined;
+      return hold.blocked();
     },
   };
 }
@@ -94,13 +86,12 @@ export function newItemRun(
 /** Returns the function that works one record and puts its row. */
 function itemWorker(
   env: AttemptEnv,
-  rows: Rows,
-  gate: QuotaGate | undefined,
+  { rows, gate, http, hold }: RunParts,
 ): (taken: Taken) => void | Promise<void> {
   const { clock, job, settings } = env;
   const { now, options, secrets } = env;
   const quotas = gate?.env;
-  const shared: SharedContext = { job: job.name, now, options, secrets, clock, quotas };
+  const shared: SharedContext = { job: job.name, now, options, secrets, clock, quotas, http };
   const [process] = stepsOf(job) as [EachStep];
   const runner: ItemRunner = { job, process, settings, clock, random: env.random };
   const zero = clock.monotonic();
@@ -120,7 +111,7 @@ function itemWorker(
     const startedAt = clock.monotonic();
     const finish = (finished: Finished): number => {
       const endedAt = clock.monotonic();
-      if (isPutBack(context, finished, gate)) return endedAt;
+      if (isPutBack(context, finished, hold)) return endedAt;
       const times = { at: startedAt - zero, endedAt: endedAt - zero };
       rows.put(taken.position, toRow({ taken, context, finished, times }));
       return endedAt;

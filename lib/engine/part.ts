@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import type { ErrorKind } from '../core/errors.ts';
 import type { SparseHistogram } from '../core/histogram.ts';
+import type { HostUse } from '../core/http-meter.ts';
 import type { Counts } from '../core/outcome.ts';
 
 /**
@@ -31,6 +32,8 @@ export interface Trailer {
   workers: Record<string, WorkerShare>;
   /** CPU ms so far and resident bytes of each process that worked on it, when it wrote. */
   processes: Record<string, { cpuMs: number; rssBytes: number }>;
+  /** Calls by host, of a job that called some. */
+  http?: Record<string, HostUse>;
   /** SHA-256 of the first three sections' bytes. */
   sha256: [string, string, string];
 }

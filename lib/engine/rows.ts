@@ -1,5 +1,6 @@
 import type { ItemError } from '../core/errors.ts';
 import { fromSparse, type Histogram, newHistogram, record, toSparse } from '../core/histogram.ts';
+import { type HostUse, mergeUses } from '../core/http-meter.ts';
 import { type Counts, noCounts, type Status } from '../core/outcome.ts';
 import { assemblePart, type CodeCount, compress, type Trailer, type WorkerShare } from './part.ts';
 import { type PartBytes, rawSection } from './read-part.ts';
@@ -32,7 +33,15 @@ export interface Rows {
   /** Whether there is a row already, be it behind a gap. */
   has(position: number): boolean;
   /** The whole prefix as a part. */
-  toPart(usage: { cpuMs: number; rssBytes: number }): WrittenPart;
+  toPart(usage: PartUsage): WrittenPart;
+}
+
+/** What the attempt used so far. */
+export interface PartUsage {
+  cpuMs: number;
+  rssBytes: number;
+  /** Its own calls by host, without those of what was saved before. */
+  http?: Record<string, HostUse> | undefined;
 }
 
 export interface WrittenPart {
@@ -118,8 +127,10 @@ export function newRows({ first, worker, process, startedAt, saved }: RowsOption
       }
       if (chars >= FLUSH_CHARS) flush();
     },
-    toPart(usage) {
+    toPart({ http, ...usage }) {
       flush();
+      const uses = mergeUses(saved?.trailer.http, http);
+      if (uses !== undefined) facts.http = uses;
       // A section always holds a member, be it of nothing, so that it unzips.
       for (const section of SECTION_NUMBERS) zip(section, sections[section].length === 0 ? 0 : 1);
       facts.processes[process] = usage;

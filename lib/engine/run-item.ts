@@ -1,5 +1,12 @@
 import { backoffMs } from '../core/backoff.ts';
-import { type ItemError, retryAfterOf, toItemError } from '../core/errors.ts';
+import {
+  type ItemError,
+  isDuplicate,
+  isSpent,
+  isUnavailable,
+  retryAfterOf,
+  toItemError,
+} from '../core/errors.ts';
 import type { Job } from '../core/job.ts';
 import type { Settings } from '../core/options.ts';
 import type { Result } from '../core/outcome.ts';
@@ -183,6 +190,8 @@ export const timeoutError = (ms: number): ItemError => ({
 });
 
 export function isRetryable({ job }: Pick<ItemRunner, 'job'>, error: unknown): boolean {
+  if (isUnavailable(error)) return error.retry;
+  if (isDuplicate(error) || isSpent(error)) return false;
   const { kind } = toItemError(error);
   if (kind === 'stalled' || kind === 'permanent') return false;
   if (job.retry?.when === undefined) return kind === 'retryable';
@@ -206,6 +215,7 @@ export function checkedResult(result: Result): Ended {
 }
 
 export function failed(thrown: unknown): Ended {
+  if (isDuplicate(thrown)) return { status: 'skipped', reason: 'duplicate' };
   const error = toItemError(thrown);
   return { status: error.kind === 'stalled' ? 'stalled' : 'failed', error, thrown };
 }

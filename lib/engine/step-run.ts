@@ -3,34 +3,24 @@ import { sizedSteps } from '../core/step.ts';
 import { newShared } from '../pool/shared.ts';
 import type { AttemptSpec } from './engine.ts';
 import type { GroupRunner } from './group-call.ts';
+import { isPutBack } from './hold.ts';
 import { ItemContext, type SharedContext } from './item-context.ts';
-import {
-  type AttemptEnv,
-  type AttemptRun,
-  failedRow,
-  isPutBack,
-  type RunParts,
-} from './item-run.ts';
-import type { QuotaGate } from './quota-gate.ts';
-import { secretCleaner } from './redact.ts';
+import { type AttemptEnv, type AttemptRun, failedRow, type RunParts } from './item-run.ts';
 import { toRow } from './row-text.ts';
 import { flowThrough, type StepFlowEnv } from './step-flow.ts';
 
 /** Runs an attempt's rows through several steps, or through groups. */
-export function newStepRun(
-  env: AttemptEnv,
-  spec: AttemptSpec,
-  { rows, source, gate }: RunParts,
-): AttemptRun {
+export function newStepRun(env: AttemptEnv, spec: AttemptSpec, parts: RunParts): AttemptRun {
   const { clock, job, now, options, secrets } = env;
+  const { rows, source, gate, http, hold } = parts;
   const { first } = spec.range;
   const own = env.shared === undefined ? newShared() : undefined;
   const quotas = gate?.env;
-  const shared: SharedContext = { job: job.name, now, options, secrets, clock, quotas };
+  const shared: SharedContext = { job: job.name, now, options, secrets, clock, quotas, http };
   const zero = clock.monotonic();
   const flow: StepFlowEnv = {
     steps: sizedSteps(stepsOf(job), options),
-    runner: groupRunner(env, spec, { own, gate }),
+    runner: groupRunner(env, spec, { own, parts }),
     concurrency: spec.careful ? 1 : env.settings.concurrency,
     alone: spec.careful,
     clock,
@@ -46,22 +36,20 @@ export function newStepRun(
       return context;
     },
     end(taken, context, { finished, spentMs, endedAt }) {
-      if (isPutBack(context, finished, gate)) return;
+      if (isPutBack(context, finished, hold)) return;
       // A row may wait for its group: what counts is the time that was spent on it.
       const times = { at: Math.max(0, endedAt - zero - spentMs), endedAt: endedAt - zero };
       rows.put(taken.position, toRow({ taken, context, finished, times }));
     },
   };
-  const clean = secretCleaner(secrets);
   return {
     async work(until, state) {
-      const pull = source.pull(until, () => state() === 'go');
+      const pull = source.pull(until, () => hold.free() && state() === 'go');
       const span = { first, from: first + source.position, until: first + until };
       const gated = gate?.pull(pull, state) ?? pull;
       const blocked = await flowThrough(flow, { ...span, source: gated, state });
-      if (blocked === undefined) return undefined;
-      const reason = `${blocked.code}: ${blocked.message}`;
-      return clean === undefined ? reason : clean(reason);
+      if (blocked !== undefined) hold.block(`${blocked.code}: ${blocked.message}`);
+      return hold.blocked();
     },
     close: () => void own?.close(),
   };
@@ -70,7 +58,7 @@ export function newStepRun(
 function groupRunner(
   env: AttemptEnv,
   { id, epoch }: AttemptSpec,
-  { own, gate }: { own: AttemptEnv['shared']; gate: QuotaGate | undefined },
+  { own, parts }: { own: AttemptEnv['shared']; parts: RunParts },
 ): GroupRunner {
   const { clock, job, settings, now, options, secrets } = env;
   const held = (env.shared ?? own) as NonNullable<typeof own>;
@@ -82,7 +70,8 @@ function groupRunner(
     clock,
     random: env.random,
     starting: env.starting?.bind(env),
-    quotas: gate?.env,
+    quotas: parts.gate?.env,
+    http: parts.http,
     lent: {
       batch,
       round,

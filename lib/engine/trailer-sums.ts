@@ -1,4 +1,5 @@
 import { fromSparse, type Histogram, merge, newHistogram } from '../core/histogram.ts';
+import { type HostUse, mergeUses } from '../core/http-meter.ts';
 import { type Counts, noCounts, STATUSES } from '../core/outcome.ts';
 import type { Report } from '../core/report.ts';
 import { addFailures, type FailureGroups } from './failure-groups.ts';
@@ -12,6 +13,8 @@ export interface TrailerSums {
   workers: Map<string, Report['perWorker'][number]>;
   processes: Map<string, { cpuMs: number; rssBytes: number }>;
   durations: Histogram;
+  /** Calls by host. */
+  http: Record<string, HostUse> | undefined;
   retried: number;
   lastAt: number;
   /** When each part's last item ended, for the timeline. */
@@ -25,6 +28,7 @@ export const noSums = (): TrailerSums => ({
   workers: new Map(),
   processes: new Map(),
   durations: newHistogram(),
+  http: undefined,
   retried: 0,
   lastAt: 0,
   ended: [],
@@ -52,6 +56,7 @@ export function addTrailer(sums: TrailerSums, trailer: Trailer): void {
     });
   }
   sums.durations = merge(sums.durations, fromSparse(trailer.durations));
+  sums.http = mergeUses(sums.http, trailer.http);
   sums.chunks += 1;
   sums.retried += trailer.retried;
   sums.lastAt = Math.max(sums.lastAt, trailer.lastAt);

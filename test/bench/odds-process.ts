@@ -96,6 +96,7 @@ function contextOf(given: Record<string, unknown>): JobContext<OddsOptions> {
     quota: () => {
       throw new Error('no quota');
     },
+    http: undefined as never,
     options: checked.value,
   };
 }

@@ -63,6 +63,7 @@ export async function cloudEngine(cloud: Cloud, jobName: string): Promise<Engine
           process: cloud.host.id,
           shared: held,
           quotas: quotasOf(cloud),
+          http: cloud.http,
         },
         spec,
         control,

@@ -292,7 +292,8 @@ describe('a job file with a server', () => {
     const quota = (): never => {
       throw new Error('no quota');
     };
-    const common = { index: 0, attempt: 1, signal, log, rng: () => 0, secret, quota };
+    const http = undefined as never;
+    const common = { index: 0, attempt: 1, signal, log, rng: () => 0, secret, quota, http };
     return job.process?.(checked.value, { ...common, now: Date.now(), options: options.value });
   }
 

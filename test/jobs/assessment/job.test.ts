@@ -54,7 +54,8 @@ async function outcomeWith(options: AssessmentOptions, assertions: unknown[], jo
   const quota = (): never => {
     throw new Error('no quota');
   };
-  const common = { index: 0, attempt: 1, signal, log, rng: () => 0, secret: () => '', quota };
+  const http = undefined as never;
+  const common = { index: 0, attempt: 1, signal, log, rng: () => 0, secret: () => '', quota, http };
   const context: JobContext<AssessmentOptions> = { ...common, now: NOW, options };
   try {
     return await assess(job, { agent: 'ann', assertions }, context);

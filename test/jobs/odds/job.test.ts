@@ -47,6 +47,7 @@ function contextOf(given: Record<string, unknown>): JobContext<OddsOptions> {
     quota: () => {
       throw new Error('no quota');
     },
+    http: undefined as never,
     options: checked.value,
   };
 }
