@@ -31,8 +31,8 @@ const [MAX_GROUP, MAX_TEXT] = [10_000, 1_000_000];
 /** What a job file fixes: whoever uploads an input may not choose where the key is sent. */
 export interface FixedOptions {
   base?: string | undefined;
-  /** The job has a sink of its own. */
-  hasSink?: boolean;
+  /** Whether records go to a database is fixed too. */
+  sink?: boolean;
 }
 
 const fields = {
@@ -91,7 +91,7 @@ function optionsOf(given: Given, fixed: FixedOptions): CompaniesOptions {
   if (base !== undefined && (cloud || fixed.base !== undefined)) {
     wrong('base', `is part of the job file, companiesJob({ base }), since the key is sent there.`);
   }
-  if (sink !== undefined && (cloud || fixed.hasSink === true)) {
+  if (sink !== undefined && (cloud || fixed.sink === true)) {
     wrong('sink', 'is part of the job file, companiesJob({ sink }): a function has no file.');
   }
   return {
