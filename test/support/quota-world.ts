@@ -21,12 +21,21 @@ import { startBatch } from '../../lib/engine/start-batch.ts';
 import { sweepBatch } from '../../lib/engine/sweep.ts';
 import { type WorkAnswer, workChunk } from '../../lib/engine/work-chunk.ts';
 import type { Clock } from '../../lib/ports/clock.ts';
-import { rowsInput } from './memory-engine.ts';
+import type { HttpHost } from '../../lib/ports/http.ts';
+import { type Rows, rowsInput } from './memory-engine.ts';
 
 export interface QuotaWorldOptions {
   job: Job;
-  rows: readonly unknown[];
+  rows: Rows;
   limits?: Limits;
+  options?: Record<string, unknown>;
+  secrets?: Record<string, string>;
+  /** How one process of a job with `http` calls. */
+  http?: (clock: Clock) => HttpHost;
+  /** Where parts are kept; in memory by default. */
+  objects?: Engine['objects'];
+  /** Told after each second. */
+  onSecond?: () => Promise<void> | void;
   /** Processes, each with a clock and a quota service of its own. */
   processes: number;
   /** Clocks are off by this at most, ms. */
@@ -46,7 +55,7 @@ export function quotaWorld(options: QuotaWorldOptions) {
   const settings = settingsOf(job, limits);
   const clock = memoryClock();
   const store = memoryCheckpointStore();
-  const objects = memoryObjectStore();
+  const objects = options.objects ?? memoryObjectStore();
   const queue = memoryWorkQueue(clock);
   const log = memoryLogger();
   const input = rowsInput(rows, settings.chunk);
@@ -65,6 +74,7 @@ export function quotaWorld(options: QuotaWorldOptions) {
     const own = skewed(clock, skewMs === 0 ? 0 : (at % 2 === 0 ? 1 : -1) * skewMs);
     const host = memoryHost({ id: `p${at}` });
     const quotas = newQuotaLeases({ store: counting, clock: own, log, random });
+    const http = options.http?.(own);
     let began = clock.monotonic();
     const engine: Engine = {
       ...{ clock: own, host, store: counting, objects, queue, log },
@@ -83,8 +93,9 @@ export function quotaWorld(options: QuotaWorldOptions) {
         const env = {
           ...{ clock: own, random, usage: host.usage, objects, input, job, settings, quotas },
           ...{
-            options: {},
-            secrets: {},
+            options: options.options ?? {},
+            secrets: options.secrets ?? {},
+            ...(http === undefined ? {} : { http }),
             now: 1_700_000_000_000,
             worker: host.id,
             process: host.id,
@@ -141,7 +152,7 @@ export function quotaWorld(options: QuotaWorldOptions) {
     async run(forMs: number): Promise<void> {
       await startBatch(first, {
         ...{ id: ID, job: job.name, jobRef: job.name, inputName: 'rows', sources: [] },
-        ...{ readerOptions: {}, settings, options: {}, now: 1_700_000_000_000 },
+        ...{ readerOptions: {}, settings, options: options.options ?? {}, now: 1_700_000_000_000 },
       });
       const all = [
         consume(first, ORCHESTRATOR),
@@ -153,7 +164,10 @@ export function quotaWorld(options: QuotaWorldOptions) {
         over = true;
       });
       const end = clock.monotonic() + forMs;
-      while (!over && clock.monotonic() < end) await clock.advance(1_000);
+      while (!over && clock.monotonic() < end) {
+        await clock.advance(1_000);
+        await options.onSecond?.();
+      }
       if (over) await done;
       queue.close();
     },

@@ -29,13 +29,9 @@ const MAX_IN_URL = 80;
  *
  * A single company that the search does not find is asked for by its number: only there Sirene says why.
  */
-export async function lookUp(
-  ask: Ask,
-  sirens: readonly string[],
-  pageSize = MAX_PER_CALL,
-): Promise<Map<string, LookedUp>> {
+export async function lookUp(ask: Ask, sirens: readonly string[]): Promise<Map<string, LookedUp>> {
   const offices = new Map<string, Part>();
-  for (const office of await search(ask, sirens, pageSize)) {
+  for (const office of await search(ask, sirens)) {
     const siren = office['siren'] as string;
     const other = offices.get(siren);
     offices.set(siren, other === undefined ? office : betterOffice(office, other));
@@ -54,11 +50,11 @@ export async function lookUp(
 /** Of many companies nobody says which is unknown, and which is hidden. */
 const NOT_FOUND = 'not found in Sirene: unknown, not public, or closed as a duplicate';
 
-async function search(ask: Ask, sirens: readonly string[], pageSize: number): Promise<Part[]> {
+async function search(ask: Ask, sirens: readonly string[]): Promise<Part[]> {
   const any = sirens.map((siren) => `siren:${siren}`).join(' OR ');
   const query = {
     q: `(${any}) AND etablissementSiege:true`,
-    nombre: String(Math.min(pageSize, Math.max(20, sirens.length))),
+    nombre: String(Math.min(MAX_PER_CALL, Math.max(20, sirens.length))),
     masquerValeursNulles: 'true',
   };
   const offices: Part[] = [];
