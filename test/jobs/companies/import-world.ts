@@ -48,9 +48,8 @@ export interface ImportFacts {
   used: number;
   /** Of the time that was left at a quarter: estimate / truth - 1. */
   etaError: number;
-  /** MB: the highest before a quarter was done, and after. */
-  rssBefore: number;
-  rssAfter: number;
+  /** Resident MB at most in each fifth of the work. */
+  rss: number[];
   logBytes: number;
 }
 
@@ -68,7 +67,7 @@ export async function runImport(options: ImportOptions): Promise<ImportFacts> {
   if (checked === undefined || checked.issues !== undefined) throw new Error('wrong options');
   const pace = newPace();
   const progress: { done: number; at: number; eta: number | undefined }[] = [];
-  const rss = { before: 0, after: 0 };
+  const rss = [0, 0, 0, 0, 0];
   let seconds = 0;
   const world = quotaWorld({
     job: job as unknown as Job,
@@ -92,8 +91,8 @@ export async function runImport(options: ImportOptions): Promise<ImportFacts> {
       pace.note(done, world.clock.monotonic());
       const eta = etaMs({ done, total: state?.totalItems }, pace.rate());
       progress.push({ done, at: world.clock.monotonic(), eta });
-      const half = done < companies / 4 ? 'before' : 'after';
-      rss[half] = Math.max(rss[half], process.memoryUsage().rss / 2 ** 20);
+      const fifth = Math.min(4, Math.floor((done / companies) * 5));
+      rss[fifth] = Math.max(rss[fifth] as number, Math.round(process.memoryUsage().rss / 2 ** 20));
     },
   });
   gateway = newGateway({
@@ -112,7 +111,7 @@ export async function runImport(options: ImportOptions): Promise<ImportFacts> {
     ...{ calls: calls.length, refused, most },
     used: (calls.length - 1) / ((spanMs / windowMs) * Number(limit)),
     etaError: (quarter?.eta ?? 0) / leftMs - 1,
-    ...{ rssBefore: rss.before, rssAfter: rss.after },
+    rss,
     logBytes: world.log.lines.reduce((sum, line) => sum + JSON.stringify(line).length + 80, 0),
   };
 }
