@@ -11,6 +11,7 @@ import {
   skip,
   UnavailableError,
 } from '../../index.ts';
+import { sinkOption } from '../../sinks/table-sink.ts';
 import { identify, keyOf, type Row } from './identifier.ts';
 import { baseOf, type CompaniesOptions, type FixedOptions, optionsSchema } from './options.ts';
 import { type CompanyResult, sinkOfOptions } from './results.ts';
@@ -49,7 +50,7 @@ type CompaniesJobOf = Job<Row, CompanyResult, CompaniesOptions>;
 export function companiesJob(given: CompaniesJob = {}): CompaniesJobOf {
   const { name = 'companies', base, key = KEY, sink, secrets = [] } = given;
   const fixed = base === undefined ? undefined : baseOf(base);
-  return jobOf({ name, key, secrets, sink, fixed: { base: fixed, sink: true } });
+  return jobOf({ name, key, secrets, sink, fixed: { base: fixed } });
 }
 
 const KEY = 'INSEE_API_KEY';
@@ -68,7 +69,7 @@ export default /* @__PURE__ */ jobOf({
   key: KEY,
   secrets: [],
   sink: /* @__PURE__ */ sinkOfOptions(),
-  fixed: {},
+  fixed: { checkSink: sinkOption },
 });
 
 interface Parts {

@@ -1,6 +1,5 @@
 import * as z from 'zod/mini';
 import type { JobDefinition } from '../../index.ts';
-import { sinkOption } from '../../sinks/table-sink.ts';
 import type { Company } from './company.ts';
 import type { Row } from './identifier.ts';
 import { normalised, type TextRules } from './rules.ts';
@@ -31,8 +30,8 @@ const [MAX_GROUP, MAX_TEXT] = [10_000, 1_000_000];
 /** What a job file fixes: whoever uploads an input may not choose where the key is sent. */
 export interface FixedOptions {
   base?: string | undefined;
-  /** Whether records go to a database is fixed too. */
-  sink?: boolean;
+  /** Checks the option `sink`; absent where that is part of the job file too, which then carries no database client. */
+  checkSink?: (url: string) => string;
 }
 
 const fields = {
@@ -91,7 +90,8 @@ function optionsOf(given: Given, fixed: FixedOptions): CompaniesOptions {
   if (base !== undefined && (cloud || fixed.base !== undefined)) {
     wrong('base', `is part of the job file, companiesJob({ base }), since the key is sent there.`);
   }
-  if (sink !== undefined && (cloud || fixed.sink === true)) {
+  const { checkSink } = fixed;
+  if (sink !== undefined && (cloud || checkSink === undefined)) {
     wrong('sink', 'is part of the job file, companiesJob({ sink }): a function has no file.');
   }
   return {
@@ -100,7 +100,9 @@ function optionsOf(given: Given, fixed: FixedOptions): CompaniesOptions {
     perCall: whole(given, 'per-call', { fallback: 1, min: 1, max: MAX_PER_CALL }),
     timeout: timeoutOf(given.timeout),
     rules: rulesOf(given),
-    ...(sink === undefined ? {} : { sink: within('sink', () => sinkOption(sink)) }),
+    ...(sink === undefined || checkSink === undefined
+      ? {}
+      : { sink: within('sink', () => checkSink(sink)) }),
     group: whole(given, 'group', { fallback: 100, min: 1, max: MAX_GROUP }),
   };
 }

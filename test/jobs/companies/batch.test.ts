@@ -2,6 +2,7 @@ import Database from 'libsql';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Outcome } from '../../../lib/core/outcome.ts';
 import job, { type Company, companiesJob } from '../../../lib/jobs/companies/job.ts';
+import { openPostgres } from '../../support/postgres.ts';
 import { brief, newWorld, parseLines, type World } from '../../support/world.ts';
 import { json, text } from './fake-gateway.ts';
 import { type FakeInsee, type FakeInseeOptions, KEY, startFakeInsee } from './fake-insee.ts';
@@ -85,6 +86,31 @@ describe('120 companies', () => {
       ...{ street: '1 BIS RUE DES DEPOTS', postcode: '22000', partial: 0, text_key: null },
     });
   });
+
+  it.runIf(FULL)(
+    'by hundreds into PostgreSQL',
+    async () => {
+      const postgres = await openPostgres();
+      try {
+        const flags = ['per-call=60', `sink=${postgres.url}`].flatMap((one) => ['--option', one]);
+        const { world, answer } = await run({ flags });
+        expect(answer.code, answer.stderr).toBe(0);
+        const written = await postgres.query<Record<string, unknown>>(
+          'SELECT siren, name, partial, siret FROM companies WHERE batch = $1 ORDER BY item',
+          [world.batch()],
+        );
+        await postgres.query('DELETE FROM companies WHERE batch = $1', [world.batch()]);
+        expect(written).toEqual(
+          okOf(world).map(({ siren, name, partial, headOffice }) => ({
+            ...{ siren, name, partial, siret: headOffice?.siret },
+          })),
+        );
+      } finally {
+        await postgres.stop();
+      }
+    },
+    60_000,
+  );
 
   it('by hundreds: the same records in two calls, in the order of the input', async () => {
     const alone = await run({});

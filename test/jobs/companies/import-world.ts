@@ -6,7 +6,7 @@ import {
   readSync,
   rmSync,
   statSync,
-  writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { memoryObjectStore } from '../../../lib/adapters/memory/object-store.ts';
@@ -149,8 +149,9 @@ function fileObjects(folder: string): ObjectStore {
   mkdirSync(folder, { recursive: true });
   return {
     async put(key, body) {
-      await keys.put(key, body);
-      writeFileSync(fileOf(key), (await keys.get(key)) as Uint8Array);
+      const file = openSync(fileOf(key), 'w');
+      for await (const piece of body instanceof Uint8Array ? [body] : body) writeSync(file, piece);
+      closeSync(file);
       // Only the name stays in memory.
       await keys.put(key, new Uint8Array());
     },
