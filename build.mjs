@@ -27,6 +27,7 @@ const programs = {
   'cli/main': 'lib/cli/main.ts',
   'cli/line': 'lib/cli/line.ts',
   'app/thread': 'lib/app/thread.ts',
+  'app/serve/child': 'lib/app/serve/child.ts',
   'app/emulate/boot': 'lib/app/emulate/boot.ts',
   'adapters/local/store-thread': 'lib/adapters/local/store-thread.ts',
 };
@@ -67,7 +68,7 @@ export const functionBuild = (name) => ({
 /** The HTTP client, in a file of its own: only the workers of jobs with `http` have it beside them. */
 export const httpBuild = () => ({
   ...functionBuild('worker'),
-  entryPoints: ['lib/io/http/wire.ts'],
+  entryPoints: ['lib/app/http-client.ts'],
   outfile: 'dist/functions/worker/http.mjs',
 });
 

@@ -18,6 +18,7 @@ export type { Job, JobContext, JobDefinition, Limits, Quota, Retry } from './cor
 export { defineJob } from './core/job.ts';
 export type { Outcome, Result } from './core/outcome.ts';
 export { ok, skip } from './core/outcome.ts';
+export type { PollAnswer, PollOptions } from './core/poll.ts';
 export type { QuotaDefinition } from './core/quota.ts';
 export { retryAfterMs } from './core/retry-after.ts';
 export type { GroupContext, GroupResult, GroupStep } from './core/step.ts';

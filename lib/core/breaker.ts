@@ -77,9 +77,9 @@ export function settled(state: Breaker, plan: BreakerPlan, call: Settling): Brea
   return result === 'bad' && ones(recent) >= plan.failures ? opened(next, plan, call) : next;
 }
 
-/** The host was down for so long that waiting any longer makes no sense. */
+/** The host was down for so long that waiting makes no sense. Not while a probe is out: it may be back. */
 export const isGivenUp = ({ mode, openings }: Breaker, plan: BreakerPlan): boolean =>
-  mode !== 'closed' && openings > plan.openings;
+  mode === 'open' && openings > plan.openings;
 
 /** A host that asks for more is asked again after this: it may have been mended. */
 const MAX_ASKED_MS = 15 * 60_000;

@@ -3,10 +3,12 @@ import {
   type Histogram,
   merge,
   newHistogram,
+  quantile,
   record,
   type SparseHistogram,
   toSparse,
 } from './histogram.ts';
+import type { HostCalls } from './report.ts';
 
 /** Calls of one host, as a part's trailer keeps them. */
 export interface HostUse {
@@ -108,3 +110,13 @@ const addUse = (a: HostUse, b: HostUse): HostUse => ({
   openings: a.openings + b.openings,
   durations: toSparse(merge(fromSparse(a.durations), fromSparse(b.durations))),
 });
+
+/** Hosts as a report lists them. */
+export const hostCalls = (uses: Readonly<Record<string, HostUse>>): HostCalls[] =>
+  Object.entries(uses)
+    .map(([host, { durations, ...counts }]) => {
+      const histogram = fromSparse(durations);
+      const at = (q: number): number => Math.round(quantile(histogram, q) * 1000) / 1000;
+      return { host, p50: at(0.5), p95: at(0.95), ...counts };
+    })
+    .sort((a, b) => b.calls - a.calls || (a.host < b.host ? -1 : 1));

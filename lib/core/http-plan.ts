@@ -81,7 +81,8 @@ export function httpPlan(job: HttpJob, options: Record<string, unknown>): HttpPl
     ...boundsOf(given),
     guard,
     allowHosts: hostsOf(given.allowHosts, guard),
-    connections: connections && whole('http.connections', connections, CONNECTIONS),
+    connections:
+      connections === undefined ? undefined : whole('http.connections', connections, CONNECTIONS),
     breaker: breakerOf(given.breaker),
     whenDown,
   };
@@ -161,7 +162,7 @@ function breakerOf(given: BreakerSettings | false | undefined): BreakerPlan | un
   const settings = given ?? {};
   requireObject('http.breaker', settings);
   onlyKnown('http.breaker', settings, BREAKER);
-  const { failures = 10, of = 20, open = '5s', maxOpen = '60s', openings = 8 } = settings;
+  const { failures = 10, of = 20, open = '1s', maxOpen = '60s', openings = 10 } = settings;
   const last = whole('http.breaker.of', of, { min: 1, max: 30 });
   const openMs = duration('http.breaker.open', open, OPEN_MS);
   return {

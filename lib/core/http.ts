@@ -20,7 +20,7 @@ export interface HttpSettings {
   guard?: boolean;
   /** Hosts that `guard` lets through all the same: 'intranet.example.org', 'localhost:8080'. */
   allowHosts?: readonly string[];
-  /** Connections to one origin, per process; default: as many as items in flight. */
+  /** Connections to one origin, per process (a thread counts as one); default: as many as items in flight need. */
   connections?: number;
   /** False: none. */
   breaker?: BreakerSettings | false;
@@ -38,10 +38,10 @@ export interface BreakerSettings {
   /** Bad answers among the last `of` that open it: 10 of 20 by default; at most 30. */
   failures?: number;
   of?: number;
-  /** How long it stays open at first ('5s'), and at most ('60s'): twice as long each time. Then one call probes. */
+  /** How long it stays open at first ('1s'), and at most ('60s'): twice as long each time. Then one call probes. */
   open?: string;
   maxOpen?: string;
-  /** Openings without a good answer, after which the host is given up: 8 by default. */
+  /** Openings without a good answer, after which the host is given up: 10 by default, some five minutes. */
   openings?: number;
 }
 

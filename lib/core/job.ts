@@ -1,6 +1,7 @@
 import { SluiceError } from './errors.ts';
 import type { Http, HttpSettings } from './http.ts';
 import type { Result } from './outcome.ts';
+import type { PollAnswer, PollOptions } from './poll.ts';
 import type { Quotas } from './quota.ts';
 import type { Reader } from './reader.ts';
 import type { StandardSchema } from './standard-schema.ts';
@@ -39,6 +40,26 @@ export interface JobContext<O = Record<string, unknown>> {
    * const answer = await ctx.quota('api').call(() => fetch(url, { signal: ctx.signal }));
    */
   quota(name?: string, key?: string): Quota;
+  /**
+   * Submits work to a slow remote once, then asks for it until it is done, however long that takes: what is open is
+   * saved before the first check, and between checks the worker is free. `submit` gives the remote's id for the work;
+   * it may run twice after a crash, with the same `idempotencyKey`. What stands before it in `process` runs again with
+   * each check. Not with `cpu: true`.
+   *
+   * @example
+   * const recipe = await ctx.poll(
+   *   ({ idempotencyKey }) => api.submit(row.url, idempotencyKey),
+   *   async (id) => {
+   *     const job = await api.status(id);
+   *     return job.state === 'done' ? { done: job.recipe } : { progress: job.percent };
+   *   },
+   * );
+   */
+  poll<T>(
+    submit: (call: { idempotencyKey: string }) => string | Promise<string>,
+    check: (remoteId: string) => PollAnswer<T> | Promise<PollAnswer<T>>,
+    options?: PollOptions,
+  ): Promise<T>;
   /** The client of a job that has `http`: pooled, under the job's quotas, with tries of its own. */
   readonly http: Http;
 }

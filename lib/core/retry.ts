@@ -1,4 +1,5 @@
 import type { Tolerance } from './options.ts';
+import type { Remotes } from './poll.ts';
 import type { ChunkRange } from './records.ts';
 
 /** Which failed items a retry takes; nothing given: all that failed. */
@@ -35,4 +36,6 @@ export interface RoundChoice {
 export interface RetryLine extends ChunkRange {
   /** Places from `first` on, ascending. */
   items: readonly number[];
+  /** By place: work that a remote has begun and was not done with; it is asked for, not submitted again. */
+  remotes?: Readonly<Record<number, Remotes>>;
 }

@@ -102,6 +102,9 @@ export interface LiveEntry {
   resolvedAt?: number;
   /** `purge --resolved` took it out of the list. */
   forgotten?: number;
+  /** `sluice serve` is to run it: its order (milliseconds since 1970), and with what, as JSON. */
+  serve?: number;
+  how?: string;
 }
 
 /** The batches of a home, oldest id first; one query. `all` also gives those that were taken out of the list. */

@@ -110,6 +110,9 @@ const asOneItem = (
   get signal() {
     return context.signal;
   },
+  get aborting() {
+    return context.signal;
+  },
   get log() {
     return (rows[0] as GroupRow).context.log;
   },

@@ -1,5 +1,7 @@
 import { isUnavailable } from '../core/errors.ts';
 import type { ItemContext } from './item-context.ts';
+import type { Polls } from './polls.ts';
+import type { Taken } from './record-source.ts';
 import type { Finished } from './run-item.ts';
 
 /** Why an attempt starts no more items, although nobody stopped the batch. */
@@ -31,14 +33,20 @@ export function newHold(): Hold {
 }
 
 /** The item has no outcome yet: it found no slot in time, or what it works with is away. It runs again later. */
-export function isPutBack({ putBackUntil }: ItemContext, { ended }: Finished, hold: Hold): boolean {
+export function isPutBack(
+  taken: Taken,
+  { context, ended }: { context: ItemContext } & Finished,
+  { hold, polls }: { hold: Hold; polls: Polls },
+): boolean {
   if (ended.status !== 'failed') return false;
   if (isUnavailable(ended.thrown)) {
     hold.block(`${ended.thrown.code}: ${ended.thrown.message}`);
     return true;
   }
   // Whatever the job made of the error that it got, unless it did without the call.
-  if (putBackUntil === undefined) return false;
-  hold.defer(putBackUntil);
+  const { parkedUntil, putBackUntil } = context;
+  if (parkedUntil !== undefined) polls.park(taken, parkedUntil);
+  else if (putBackUntil !== undefined) hold.defer(putBackUntil);
+  else return false;
   return true;
 }

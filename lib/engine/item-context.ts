@@ -1,9 +1,12 @@
 import type { Http } from '../core/http.ts';
 import type { ItemLogger, JobContext, Quota } from '../core/job.ts';
+import type { PollAnswer, PollOptions, Remotes } from '../core/poll.ts';
 import { seededRandom } from '../core/rng.ts';
 import type { Clock } from '../ports/clock.ts';
+import { type Abortable, newAbortable } from './aborting.ts';
 import type { HttpEnv, HttpItem } from './http-env.ts';
 import { itemHttp } from './item-http.ts';
+import { type PollEnv, type PollItem, pollRemote } from './item-poll.ts';
 import { itemQuota, type Lent, type QuotaEnv } from './item-quota.ts';
 
 /** What all items of one attempt share. */
@@ -15,6 +18,8 @@ export interface SharedContext {
   clock: Clock;
   /** Absent where the job declares no quota. */
   quotas?: QuotaEnv | undefined;
+  /** Absent where nothing can be polled: in a worker thread. */
+  polling?: PollEnv | undefined;
   /** Absent where the job has no `http`. */
   http?: HttpEnv | undefined;
 }
@@ -24,13 +29,16 @@ const MAX_LINES = 100;
 const MAX_LINE = 4096;
 
 /** The context of one item; its signal, log and rng are made on first use, since most items need none. */
-export class ItemContext implements JobContext, HttpItem {
+export class ItemContext implements JobContext, HttpItem, PollItem {
   readonly index: number;
   attempt = 1;
   lent: Lent | undefined;
   startedAt = 0;
   calls = 0;
   putBackUntil: number | undefined;
+  place = 0;
+  remotes: Remotes | undefined;
+  parkedUntil: number | undefined;
   readonly #shared: SharedContext;
   readonly #raw: string;
   #key: string | null = null;
@@ -39,8 +47,10 @@ export class ItemContext implements JobContext, HttpItem {
   #lines: string[] | undefined;
   #dropped = 0;
   #http: Http | undefined;
+  #aborting: Abortable | undefined;
   #step = 0;
   #tries = 0;
+  #polls = 0;
 
   constructor(shared: SharedContext, index: number, raw: string) {
     this.index = index;
@@ -60,6 +70,11 @@ export class ItemContext implements JobContext, HttpItem {
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
     return this.#controller.signal;
+  }
+
+  get aborting(): Abortable {
+    this.#aborting ??= newAbortable();
+    return this.#aborting;
   }
 
   get log(): ItemLogger {
@@ -85,6 +100,24 @@ export class ItemContext implements JobContext, HttpItem {
     throw new Error(
       `The job declares no quota${name === undefined ? '' : ` '${name}'`}: add it to its quotas.`,
     );
+  }
+
+  poll<T>(
+    submit: (call: { idempotencyKey: string }) => string | Promise<string>,
+    check: (remoteId: string) => PollAnswer<T> | Promise<PollAnswer<T>>,
+    options?: PollOptions,
+  ): Promise<T> {
+    const { polling } = this.#shared;
+    if (polling === undefined) {
+      throw new Error('ctx.poll waits for a remote: leave out `cpu: true` in a job that polls.');
+    }
+    const name = `${this.#step}.${this.#polls}`;
+    this.#polls += 1;
+    return pollRemote(polling, this, { name, submit, check, options });
+  }
+
+  restartTimeout(inMs = 0): void {
+    this.startedAt = this.#shared.clock.monotonic() + inMs;
   }
 
   get http(): Http {
@@ -113,6 +146,7 @@ export class ItemContext implements JobContext, HttpItem {
   nextTry(same = false): void {
     if (!same) this.attempt += 1;
     this.#rng = undefined;
+    this.#polls = 0;
   }
 
   /** The next step counts its own tries, and its time is not over. */
@@ -120,8 +154,10 @@ export class ItemContext implements JobContext, HttpItem {
     this.#tries = this.tries;
     this.#step = step;
     this.attempt = 1;
+    this.#polls = 0;
     this.#rng = undefined;
     this.#controller = undefined;
+    this.#aborting = undefined;
     if (isTimed(this.#shared)) this.startedAt = this.#shared.clock.monotonic();
   }
 
@@ -133,6 +169,7 @@ export class ItemContext implements JobContext, HttpItem {
   abort(reason: Error): void {
     this.#controller ??= new AbortController();
     this.#controller.abort(reason);
+    this.aborting.abort(reason);
   }
 
   /** All lines so far, as text. */

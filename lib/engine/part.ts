@@ -4,6 +4,8 @@ import type { ErrorKind } from '../core/errors.ts';
 import type { SparseHistogram } from '../core/histogram.ts';
 import type { HostUse } from '../core/http-meter.ts';
 import type { Counts } from '../core/outcome.ts';
+import type { OpenPoll } from '../core/poll.ts';
+import type { Row } from './rows.ts';
 
 /**
  * A part is what one attempt of a chunk wrote: one object of three gzip sections (outcomes, attempts,
@@ -36,6 +38,9 @@ export interface Trailer {
   http?: Record<string, HostUse>;
   /** SHA-256 of the first three sections' bytes. */
   sha256: [string, string, string];
+  /** Of a save only: rows behind a gap by their place in the chunk, and the remote work that is waited for. */
+  ahead?: [number, Row][];
+  polls?: OpenPoll[];
 }
 
 export interface CodeCount {
@@ -79,7 +84,11 @@ export function assemblePart(
   const sha256 = sections.map(digest) as Trailer['sha256'];
   const trailer = compress(`${JSON.stringify({ v: 1, ...facts, sha256 } satisfies Trailer)}\n`);
   const lengths = [...sections.map(lengthOf), trailer.length];
-  const text = `{"sluice":"part/1","bytes":${JSON.stringify(lengths)}}`.padEnd(FOOT_TEXT_BYTES - 1);
+  // Whoever does not know of polls must not go on without them: they would be submitted again.
+  const version = facts.ahead === undefined && facts.polls === undefined ? 1 : 2;
+  const text = `{"sluice":"part/${version}","bytes":${JSON.stringify(lengths)}}`.padEnd(
+    FOOT_TEXT_BYTES - 1,
+  );
   return [...sections.flat(), trailer, gzipSync(`${text}\n`, { level: 0 })];
 }
 

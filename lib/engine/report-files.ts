@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { quantile, toBars } from '../core/histogram.ts';
+import { hostCalls } from '../core/http-meter.ts';
 import { isoTime } from '../core/iso-time.ts';
 import { reportKey, type StageId } from '../core/keys.ts';
 import type { Report } from '../core/report.ts';
@@ -169,6 +170,7 @@ function ownReport({ batch, end, stage, id }: ReportState, totals: Totals): Repo
     perWorker: [...totals.workers.values()]
       .map((worker) => ({ ...worker, busyMs: round(worker.busyMs) }))
       .sort((a, b) => (a.worker < b.worker ? -1 : 1)),
+    ...(totals.http === undefined ? {} : { http: hostCalls(totals.http) }),
     failures: listFailures(totals.groups),
     digests: {
       input: stage.inputDigest ?? '',

@@ -1,7 +1,15 @@
 import type { ItemError } from '../core/errors.ts';
-import { fromSparse, type Histogram, newHistogram, record, toSparse } from '../core/histogram.ts';
+import {
+  fromSparse,
+  type Histogram,
+  newHistogram,
+  record,
+  type SparseHistogram,
+  toSparse,
+} from '../core/histogram.ts';
 import { type HostUse, mergeUses } from '../core/http-meter.ts';
 import { type Counts, noCounts, type Status } from '../core/outcome.ts';
+import type { OpenPoll } from '../core/poll.ts';
 import { assemblePart, type CodeCount, compress, type Trailer, type WorkerShare } from './part.ts';
 import { type PartBytes, rawSection } from './read-part.ts';
 
@@ -32,8 +40,8 @@ export interface Rows {
   put(position: number, row: Row): void;
   /** Whether there is a row already, be it behind a gap. */
   has(position: number): boolean;
-  /** The whole prefix as a part. */
-  toPart(usage: PartUsage): WrittenPart;
+  /** The whole prefix as a part; rows behind a gap and open polls go along. */
+  toPart(usage: PartUsage, polls?: readonly OpenPoll[]): WrittenPart;
 }
 
 /** What the attempt used so far. */
@@ -48,6 +56,7 @@ export interface WrittenPart {
   body: Buffer[];
   counts: Counts;
   codes: Record<string, CodeCount>;
+  durations: SparseHistogram;
 }
 
 export interface RowsOptions {
@@ -72,7 +81,7 @@ const FLUSH_CHARS = 128 * 1024;
 
 const SECTION_NUMBERS = [0, 1, 2] as const;
 
-type Facts = Omit<Trailer, 'v' | 'sha256' | 'durations'>;
+type Facts = Omit<Trailer, 'v' | 'sha256' | 'durations' | 'ahead' | 'polls'>;
 
 export function newRows({ first, worker, process, startedAt, saved }: RowsOptions): Rows {
   const facts = saved ? factsOf(saved.trailer) : noFacts(first);
@@ -86,6 +95,9 @@ export function newRows({ first, worker, process, startedAt, saved }: RowsOption
   /** Text of each section that is not compressed yet. */
   let texts: [string, string, string] = ['', '', ''];
   const sums = { facts, durations, share, startedAt };
+  for (const [position, row] of saved?.trailer.ahead ?? []) {
+    open[position - facts.items] = movedBy(row, -startedAt);
+  }
 
   const zip = (section: 0 | 1 | 2, least: number): void => {
     if (texts[section].length < least) return;
@@ -127,18 +139,36 @@ export function newRows({ first, worker, process, startedAt, saved }: RowsOption
       }
       if (chars >= FLUSH_CHARS) flush();
     },
-    toPart({ http, ...usage }) {
+    toPart({ http, ...usage }, polls = []) {
       flush();
       const uses = mergeUses(saved?.trailer.http, http);
       if (uses !== undefined) facts.http = uses;
       // A section always holds a member, be it of nothing, so that it unzips.
       for (const section of SECTION_NUMBERS) zip(section, sections[section].length === 0 ? 0 : 1);
       facts.processes[process] = usage;
-      const body = assemblePart(sections, { ...facts, durations: toSparse(durations) });
-      return { body, counts: { ...facts.counts }, codes: structuredClone(facts.codes) };
+      const sparse = toSparse(durations);
+      const kept = keptOf(open, { from: facts.items, startedAt, polls });
+      const body = assemblePart(sections, { ...facts, durations: sparse, ...kept });
+      const codes = structuredClone(facts.codes);
+      return { body, counts: { ...facts.counts }, codes, durations: sparse };
     },
   };
 }
+
+/** What a save keeps beside the prefix: rows behind a gap by their place in the chunk, and open polls. */
+function keptOf(
+  open: readonly (Row | undefined)[],
+  { from, startedAt, polls }: { from: number; startedAt: number; polls: readonly OpenPoll[] },
+): Pick<Trailer, 'ahead' | 'polls'> {
+  const ahead = open.flatMap((row, at): [number, Row][] =>
+    row === undefined ? [] : [[from + at, movedBy(row, startedAt)]],
+  );
+  return { ...(ahead[0] && { ahead }), ...(polls[0] && { polls: [...polls] }) };
+}
+
+/** Saved rows hold wall-clock times: each attempt counts from its own beginning. */
+const movedBy = (row: Row, ms: number): Row =>
+  row.tries === 0 ? row : { ...row, at: row.at + ms, endedAt: row.endedAt + ms };
 
 /** `[tries, ms from the header's time, µs it took]`, and for a failed item what it keeps. */
 const attemptLine = ({ tries, at, endedAt, extra }: Row): string =>
@@ -186,7 +216,14 @@ const noFacts = (first: number): Facts => ({
 });
 
 function factsOf(trailer: Trailer): Facts {
-  const { v: _v, sha256: _sha256, durations: _durations, ...facts } = structuredClone(trailer);
+  const {
+    v: _v,
+    sha256: _sha256,
+    durations: _durations,
+    ahead: _ahead,
+    polls: _polls,
+    ...facts
+  } = structuredClone(trailer);
   return facts;
 }
 

@@ -147,14 +147,20 @@ async function finishAsync(
   first: Promise<Result>,
 ): Promise<Ended> {
   const { clock, settings } = runner;
-  const deadline = clock.monotonic() + settings.itemTimeoutMs;
+  // Waiting for a remote moves it: each stretch of the item's own work has the whole time.
+  context.restartTimeout();
+  const leftMs = (): number => context.startedAt + settings.itemTimeoutMs - clock.monotonic();
   let cancel = (): void => undefined;
   const timedOut = new Promise<Ended>((resolve) => {
-    cancel = clock.after(settings.itemTimeoutMs, () => {
-      const error = timeoutError(settings.itemTimeoutMs);
-      context.abort(Object.assign(new Error(error.message), error));
-      resolve({ status: 'failed', error, thrown: undefined });
-    });
+    const arm = (ms: number): void => {
+      cancel = clock.after(ms, () => {
+        if (leftMs() > 0) return arm(leftMs());
+        const error = timeoutError(settings.itemTimeoutMs);
+        context.abort(Object.assign(new Error(error.message), error));
+        resolve({ status: 'failed', error, thrown: undefined });
+      });
+    };
+    arm(settings.itemTimeoutMs);
   });
   const tries = async (): Promise<Ended> => {
     for (let result = first; ; result = again(runner, row, context)) {
@@ -165,8 +171,7 @@ async function finishAsync(
         // On top of what the remote asks for: items that it sent away together do not come back together.
         const waitMs = retryAfterOf(error) + backoffMs(context.attempt, backoff, runner.random());
         const over = context.attempt >= settings.tries || !isRetryable(runner, error);
-        if (over || clock.monotonic() + waitMs >= deadline || context.signal.aborted)
-          return failed(error);
+        if (over || waitMs >= leftMs() || context.signal.aborted) return failed(error);
         await clock.sleep(waitMs, context.signal);
         if (context.signal.aborted) return failed(error);
         context.nextTry();

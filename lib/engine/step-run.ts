@@ -4,19 +4,25 @@ import { newShared } from '../pool/shared.ts';
 import type { AttemptSpec } from './engine.ts';
 import type { GroupRunner } from './group-call.ts';
 import { isPutBack } from './hold.ts';
-import { ItemContext, type SharedContext } from './item-context.ts';
-import { type AttemptEnv, type AttemptRun, failedRow, type RunParts } from './item-run.ts';
+import { ItemContext } from './item-context.ts';
+import {
+  type AttemptEnv,
+  type AttemptRun,
+  failedRow,
+  pullOf,
+  type RunParts,
+  sharedOf,
+} from './item-run.ts';
 import { toRow } from './row-text.ts';
 import { flowThrough, type StepFlowEnv } from './step-flow.ts';
 
 /** Runs an attempt's rows through several steps, or through groups. */
 export function newStepRun(env: AttemptEnv, spec: AttemptSpec, parts: RunParts): AttemptRun {
-  const { clock, job, now, options, secrets } = env;
-  const { rows, source, gate, http, hold } = parts;
+  const { clock, job } = env;
+  const { rows, source, hold, polls } = parts;
   const { first } = spec.range;
   const own = env.shared === undefined ? newShared() : undefined;
-  const quotas = gate?.env;
-  const shared: SharedContext = { job: job.name, now, options, secrets, clock, quotas, http };
+  const shared = sharedOf(env, spec, parts);
   const zero = clock.monotonic();
   const flow: StepFlowEnv = {
     steps: sizedSteps(stepsOf(job), options),
@@ -25,6 +31,7 @@ export function newStepRun(env: AttemptEnv, spec: AttemptSpec, parts: RunParts):
     alone: spec.careful,
     clock,
     begin(taken) {
+      if (!polls.admits(taken)) return undefined;
       const unreadable = taken.error ?? env.verdicts?.get(taken.index);
       if (unreadable !== undefined) {
         rows.put(taken.position, failedRow(env, taken, unreadable));
@@ -33,21 +40,23 @@ export function newStepRun(env: AttemptEnv, spec: AttemptSpec, parts: RunParts):
       env.starting?.(taken.index);
       const context = new ItemContext(shared, taken.index, taken.raw);
       context.lent = taken.lent;
+      context.place = taken.position;
+      context.remotes = taken.remotes;
       return context;
     },
     end(taken, context, { finished, spentMs, endedAt }) {
-      if (isPutBack(context, finished, hold)) return;
+      if (isPutBack(taken, { context, ...finished }, parts)) return;
       // A row may wait for its group: what counts is the time that was spent on it.
       const times = { at: Math.max(0, endedAt - zero - spentMs), endedAt: endedAt - zero };
-      rows.put(taken.position, toRow({ taken, context, finished, times }));
+      const remotes = polls.remotes(taken.position);
+      rows.put(taken.position, toRow({ taken, context, finished, times, remotes }));
     },
   };
   return {
     async work(until, state) {
-      const pull = source.pull(until, () => hold.free() && state() === 'go');
       const span = { first, from: first + source.position, until: first + until };
-      const gated = gate?.pull(pull, state) ?? pull;
-      const blocked = await flowThrough(flow, { ...span, source: gated, state });
+      const pull = pullOf(parts, spec, { until, state });
+      const blocked = await flowThrough(flow, { ...span, source: pull, state });
       if (blocked !== undefined) hold.block(`${blocked.code}: ${blocked.message}`);
       return hold.blocked();
     },

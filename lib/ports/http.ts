@@ -1,5 +1,3 @@
-import type { Breaker } from '../core/breaker.ts';
-
 /** One request on the wire: no second try, no redirect. */
 export interface WireRequest {
   /** http or https, without user name and password. */
@@ -11,9 +9,19 @@ export interface WireRequest {
   timeoutMs: number;
   /** Largest body, compressed and decompressed. */
   maxBytes: number;
+  /** Connections to the origin, as the first request to it says; undefined for as many as there are requests. */
+  connections: number | undefined;
   /** Only public addresses may be reached, and these hosts (`name` or `name:port`). */
   guard: { allowHosts: readonly string[] } | undefined;
-  signal: AbortSignal | undefined;
+  signal: Aborting | undefined;
+}
+
+/** An AbortSignal, or as much of one as a request needs. */
+export interface Aborting {
+  readonly aborted: boolean;
+  readonly reason: unknown;
+  addEventListener(type: 'abort', call: () => void, options?: { once: true }): void;
+  removeEventListener(type: 'abort', call: () => void): void;
 }
 
 export interface WireAnswer {
@@ -40,15 +48,4 @@ export interface WireFault {
     | 'address'; // the guard refused it
   /** What happened: a code such as ECONNREFUSED, or words. */
   message: string;
-}
-
-/** What a process has one of, over all its items: the wire, and what is known of each host. */
-export interface HttpHost {
-  /** Loads the client on first use. */
-  wire(): Promise<HttpWire>;
-  /** Breakers by host, as it is now. */
-  breakers: Map<string, Breaker>;
-  /** Bounds of open requests by origin, where a job has one. */
-  permits: Map<string, { acquire(): Promise<() => void> }>;
-  close(): Promise<void>;
 }

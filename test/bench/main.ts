@@ -5,6 +5,7 @@ import { bundlesBench } from './bundles.ts';
 import { cloudBench } from './cloud.ts';
 import { commitsBench } from './commits.ts';
 import { csvBench } from './csv.ts';
+import { httpBench } from './http.ts';
 import { memoryBench } from './memory.ts';
 import { noopBench } from './noop.ts';
 import { oddsBench } from './odds.ts';
@@ -29,6 +30,7 @@ const BENCHES: readonly Bench[] = [
   statusBench,
   retryBench,
   sinksBench,
+  httpBench,
   autoBench,
   sampleBench,
   cloudBench,

@@ -1,4 +1,4 @@
-import { brotliCompressSync, createGzip, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ok } from '../../lib/core/outcome.ts';
 import { closeRemotes, type HttpJob, outcome, outcomes, remote } from '../support/http-world.ts';
@@ -118,7 +118,8 @@ describe('a bad remote', () => {
     expect(await outcome({ http, retry: { tries: 1 }, process: get(server.url) })).toMatchObject({
       error: { code: 'TIMEOUT' },
     });
-    await expect.poll(() => server.open).toBe(0);
+    // Its connection is closed; the pool may have opened the next one already.
+    await expect.poll(() => server.connections - server.open).toBe(1);
   });
 
   it('that resets the connection is asked again', async () => {
@@ -161,14 +162,12 @@ describe('a bad remote', () => {
   });
 
   it('that sends a gzip bomb is cut off while it is decompressed', async () => {
+    // 1 GB that is 1 MB on the wire: gzip allows members one behind the other.
+    const member = gzipSync(Buffer.alloc(1024 * 1024));
+    const bomb = Buffer.concat(Array.from({ length: 1024 }, () => member));
     const server = await remote((_, response) => {
       response.writeHead(200, { 'content-encoding': 'gzip' });
-      const zip = createGzip({ level: 9 });
-      zip.pipe(response);
-      // 1 GB that is 1 MB on the wire.
-      const block = Buffer.alloc(16 * 1024 * 1024);
-      for (let at = 0; at < 64; at += 1) zip.write(block);
-      zip.end();
+      response.end(bomb);
     });
     const before = process.memoryUsage().arrayBuffers;
     expect(

@@ -1,4 +1,5 @@
 import { seededRandom } from '../../lib/core/rng.ts';
+import { drawPolls } from './remote.ts';
 import { drawRetry, type Retry } from './retry.ts';
 import { drawUpgrade, type Upgrade } from './upgrade.ts';
 
@@ -80,6 +81,8 @@ export interface SimConfig {
   retry: Retry | undefined;
   /** Items call a remote that allows this many calls in any window of so many ms. */
   quota: { calls: number; ms: number } | undefined;
+  /** Some items wait for a remote, so long at most. */
+  polls: { ms: number } | undefined;
   pauseAt: number | undefined;
   resumeAfter: number;
   cancelAt: number | undefined;
@@ -169,6 +172,7 @@ export function drawConfig(seed: number, tune: Tune = {}): SimConfig {
     upgrade: gentle || shape === 'local' ? undefined : drawUpgrade(seed),
     retry: drawRetry(seed),
     quota: drawQuota(seed),
+    polls: drawPolls(seed),
     pauseAt: gentle ? undefined : maybe(0.2, upTo(90_000)),
     resumeAfter: 2_000 + upTo(random() < 0.5 ? 20_000 : 900_000),
     cancelAt: maybe(0.15, upTo(120_000)),

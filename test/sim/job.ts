@@ -14,6 +14,7 @@ import { SKEW_MS } from './cloud-limits.ts';
 import type { SimConfig } from './config.ts';
 import type { Invariants } from './invariants.ts';
 import type { SimProcess } from './process.ts';
+import { type SimRemote, waitsForRemote } from './remote.ts';
 import type { World } from './world.ts';
 
 export const JOB_NAME = 'sim';
@@ -69,13 +70,14 @@ const keyOf = (row: Row): string => `k${row.id}`;
 export interface SimJobPorts {
   world: World;
   invariants: Invariants;
+  remote: SimRemote;
   process: SimProcess;
   /** The round of the attempt: what the world has mended since round 0. */
   round: number;
 }
 
 /** The job as one process loads it. */
-export function simJob({ world, invariants, process, round }: SimJobPorts): Job {
+export function simJob({ world, invariants, remote, process, round }: SimJobPorts): Job {
   const { config } = world;
   const run = async (row: Row, context: JobContext): Promise<Result> => {
     const kind = config.fickle ? fickleKind(world) : kindOf(config, row.id, round);
@@ -87,6 +89,14 @@ export function simJob({ world, invariants, process, round }: SimJobPorts): Job 
         await process.clock.sleep(world.between(0, 50));
         world.hit('killerItem');
         process.kill(`item ${row.id} kills it`);
+      }
+      if (kind === 'ok' && !config.fickle && waitsForRemote(config, row.id)) {
+        const of = { index: row.id, round };
+        await context.poll(
+          ({ idempotencyKey: key }) => remote.submit(process, { ...of, key }),
+          (id) => remote.check(process, { ...of, id }),
+        );
+        return answerOf(kind, row, context);
       }
       await process.clock.sleep(durationOf(world, kind), context.signal);
       return answerOf(kind, row, context);

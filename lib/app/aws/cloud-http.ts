@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { SluiceError } from '../../core/errors.ts';
-import type { HttpHost, HttpWire } from '../../ports/http.ts';
-import { newHttpHost } from '../http-host.ts';
+import { UnavailableError } from '../../core/errors.ts';
+import type { HttpHost } from '../../engine/http-env.ts';
+import { type HttpModule, newHttpHost } from '../http-host.ts';
 
 /** The client, a file beside the function's code: half a megabyte that only jobs with `http` need. */
 export const HTTP_FILE = 'http.mjs';
@@ -11,11 +11,10 @@ export const HTTP_FILE = 'http.mjs';
 export const cloudHttp = (root: string): HttpHost =>
   newHttpHost(async () => {
     try {
-      return (await import(pathToFileURL(join(root, HTTP_FILE)).href)) as { openWire(): HttpWire };
+      return (await import(pathToFileURL(join(root, HTTP_FILE)).href)) as HttpModule;
     } catch (error) {
-      throw new SluiceError('BAD_JOB', `The worker has no ${HTTP_FILE} that can be loaded.`, {
-        hint: 'Build and deploy the stack again: it is put beside each job that has http.',
-        cause: error,
-      });
+      // Nobody's item is to blame: the batch pauses.
+      const message = `The worker has no ${HTTP_FILE} that can be loaded: build and deploy the stack again.`;
+      throw new UnavailableError(message, { code: 'NO_HTTP', retry: false, cause: error });
     }
   });

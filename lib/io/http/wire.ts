@@ -1,5 +1,5 @@
 import { buildConnector, Pool } from 'undici';
-import type { HttpWire, WireAnswer, WireRequest } from '../../ports/http.ts';
+import type { Aborting, HttpWire, WireAnswer, WireRequest } from '../../ports/http.ts';
 import { decoded, ENCODINGS } from './decode.ts';
 import { isWireFault, wireFault } from './fault.ts';
 import {
@@ -24,10 +24,11 @@ const CONNECT_MS = 60_000;
 /** Keep-alive pools, one an origin: HTTP/1.1, one request a connection at a time, no proxy. */
 export function openWire({ lookup = lookupAll }: WireOptions = {}): HttpWire {
   const pools = new Map<string, Pool>();
-  const poolOf = (url: URL, guarded: boolean): Pool => {
+  const poolOf = ({ url, connections }: WireRequest, guarded: boolean): Pool => {
     const key = `${guarded ? 'guarded ' : ''}${url.origin}`;
     const known = pools.get(key);
-    const pool = known ?? newPool(url.origin, guarded ? lookup : undefined);
+    const limits = { connections: connections ?? null };
+    const pool = known ?? newPool(url.origin, limits, guarded ? lookup : undefined);
     // The order of a map is that of use: the first is the one that was used longest ago.
     if (pools.size > 1 || known === undefined) {
       pools.delete(key);
@@ -41,7 +42,7 @@ export function openWire({ lookup = lookupAll }: WireOptions = {}): HttpWire {
       const { url, guard } = request;
       const guarded = guard !== undefined && !isAllowed(url, guard.allowHosts);
       if (guarded) checkLiteral(url);
-      const { status, headers, bytes } = await exchange(poolOf(url, guarded), request);
+      const { status, headers, bytes } = await exchange(poolOf(request, guarded), request);
       const body = await decoded(bytes, headers['content-encoding'], request.maxBytes);
       return { status, headers, bytes: body };
     },
@@ -62,21 +63,24 @@ function closeIdle(pools: Map<string, Pool>): void {
   }
 }
 
-function newPool(origin: string, lookup: LookupAll | undefined): Pool {
+function newPool(
+  origin: string,
+  { connections }: { connections: number | null },
+  lookup: LookupAll | undefined,
+): Pool {
   // Our own timer bounds each request from end to end; these would only look at parts of it.
-  const limits = { headersTimeout: 0, bodyTimeout: 0, pipelining: 1 };
+  const limits = { connections, headersTimeout: 0, bodyTimeout: 0, pipelining: 1 };
   const connect = { timeout: CONNECT_MS };
   if (lookup === undefined) return new Pool(origin, { ...limits, connect });
   const connector = buildConnector({ ...connect, lookup: guardedLookup(lookup) });
   const guarded: buildConnector.connector = (options, done) =>
     connector(options, (error, socket) => {
-      const refused = socket === null ? undefined : checkConnected(socket.remoteAddress);
-      if (socket === null) done(error as Error, null);
-      else if (refused === undefined) done(null, socket);
-      else {
-        socket.destroy();
-        done(refused, null);
-      }
+      // Without a socket there is undefined, whatever the types say.
+      if (!socket) return done(error as Error, null);
+      const refused = checkConnected(socket.remoteAddress);
+      if (refused === undefined) return done(null, socket);
+      socket.destroy();
+      return done(refused, null);
     });
   return new Pool(origin, { ...limits, connect: guarded });
 }
@@ -143,7 +147,7 @@ function exchange(pool: Pool, request: WireRequest): Promise<WireAnswer> {
 
 const tooLarge = (): Error => wireFault('too large', 'sent');
 
-const reasonOf = (signal: AbortSignal | undefined): Error =>
+const reasonOf = (signal: Aborting | undefined): Error =>
   signal?.reason instanceof Error ? signal.reason : new Error('The request was aborted.');
 
 function joined(raw: Record<string, string | string[] | undefined>): Record<string, string> {
