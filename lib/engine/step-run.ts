@@ -25,7 +25,7 @@ export function newStepRun(env: AttemptEnv, spec: AttemptSpec, parts: RunParts):
   const shared = sharedOf(env, spec, parts);
   const zero = clock.monotonic();
   const flow: StepFlowEnv = {
-    steps: sizedSteps(stepsOf(job), options),
+    steps: sizedSteps(stepsOf(job), env.options),
     runner: groupRunner(env, spec, { own, parts }),
     concurrency: spec.careful ? 1 : env.settings.concurrency,
     alone: spec.careful,

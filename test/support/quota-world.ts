@@ -13,6 +13,7 @@ import { openAttempt } from '../../lib/engine/attempt.ts';
 import { type Batch, readBatch } from '../../lib/engine/batch.ts';
 import type { Engine } from '../../lib/engine/engine.ts';
 import { finalise } from '../../lib/engine/finalise.ts';
+import type { HttpHost } from '../../lib/engine/http-env.ts';
 import { items } from '../../lib/engine/items.ts';
 import { planChunks } from '../../lib/engine/plan-chunks.ts';
 import { newQuotaLeases } from '../../lib/engine/quota-leases.ts';
@@ -21,7 +22,6 @@ import { startBatch } from '../../lib/engine/start-batch.ts';
 import { sweepBatch } from '../../lib/engine/sweep.ts';
 import { type WorkAnswer, workChunk } from '../../lib/engine/work-chunk.ts';
 import type { Clock } from '../../lib/ports/clock.ts';
-import type { HttpHost } from '../../lib/ports/http.ts';
 import { type Rows, rowsInput } from './memory-engine.ts';
 
 export interface QuotaWorldOptions {

@@ -10,13 +10,16 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { memoryObjectStore } from '../../../lib/adapters/memory/object-store.ts';
-import { etaMs, newPace } from '../../../lib/cli/pace.ts';
+import { newHttpHost } from '../../../lib/app/http-host.ts';
 import type { Job } from '../../../lib/core/job.ts';
+import { etaMs, newPace } from '../../../lib/core/pace.ts';
 import { seededRandom } from '../../../lib/core/rng.ts';
+import { httpClient } from '../../../lib/engine/http-client.ts';
+import type { HttpHost } from '../../../lib/engine/http-env.ts';
 import { batchState } from '../../../lib/engine/status.ts';
 import job from '../../../lib/jobs/companies/job.ts';
 import type { Clock } from '../../../lib/ports/clock.ts';
-import type { HttpHost, WireAnswer, WireRequest } from '../../../lib/ports/http.ts';
+import type { WireAnswer, WireRequest } from '../../../lib/ports/http.ts';
 import type { ObjectStore } from '../../../lib/ports/object-store.ts';
 import type { Rows } from '../../support/memory-engine.ts';
 import { quotaWorld } from '../../support/quota-world.ts';
@@ -134,12 +137,10 @@ function virtualHttp(clock: Clock, random: () => number, answer: Answering): Htt
     await clock.sleep(50 + random() * 500);
     return { status: given.status, headers: given.headers, bytes: Buffer.from(given.body) };
   };
-  return {
-    wire: async () => ({ send, close: async () => undefined }),
-    breakers: new Map(),
-    permits: new Map(),
-    close: async () => undefined,
-  };
+  return newHttpHost(async () => ({
+    openWire: () => ({ send, close: async () => undefined }),
+    httpClient,
+  }));
 }
 
 /** Files, read and written at once: time stands still meanwhile, as it would not for real I/O. */

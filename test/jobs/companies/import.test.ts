@@ -1,11 +1,26 @@
 import { execFile } from 'node:child_process';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { build } from 'esbuild';
 import { describe, expect, it } from 'vitest';
+import { newFolder } from '../../support/cli.ts';
 import { type ImportFacts, runImport } from './import-world.ts';
 
 const FULL = process.env['SLUICE_FULL'] !== undefined;
 const MAIN = fileURLToPath(new URL('import-main.ts', import.meta.url));
+
+/** As one file: a loader of TypeScript would be 33 MB of what is measured. */
+async function bundled(): Promise<string> {
+  const outfile = join(newFolder(), 'import.mjs');
+  const require =
+    "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+  await build({
+    ...{ entryPoints: [MAIN], outfile, bundle: true, format: 'esm', platform: 'node' },
+    ...{ target: 'node20', external: ['pg-native'], banner: { js: require }, logLevel: 'silent' },
+  });
+  return outfile;
+}
 
 /** What holds of every import, whatever its length. */
 function expectKept(
@@ -42,7 +57,7 @@ describe('an import in virtual time: four processes, clocks a second apart, a st
   )(
     '$companies companies, $perCall a call, $quota: in $days days, in flat memory',
     async ({ companies, quota, perCall, days }) => {
-      const args = ['--import', 'tsx', MAIN, String(companies), quota, String(perCall)];
+      const args = [await bundled(), String(companies), quota, String(perCall)];
       const { stdout } = await promisify(execFile)(process.execPath, args);
       const facts = JSON.parse(stdout) as ImportFacts;
       console.log(stdout.trim());
