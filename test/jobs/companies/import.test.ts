@@ -64,12 +64,13 @@ describe('an import in virtual time: four processes, clocks a second apart, a st
       expectKept(facts, { companies, calls: Number(quota.split('/')[0]) });
       expect(facts.calls).toBe(companies / perCall);
       expect(facts.days).toBeLessThan(days);
-      const [early, late] = [Math.max(...facts.rss.slice(0, 2)), Math.max(...facts.rss.slice(3))];
-      expect(late).toBeLessThan(220);
+      expect(Math.max(...facts.rss)).toBeLessThan(220);
       expect(facts.logBytes).toBeLessThan(200e6);
       if (perCall > 1) return;
       expect(Math.abs(facts.etaError)).toBeLessThan(0.1);
-      expect(late).toBeLessThan(early * 1.15);
+      // The last fifth also makes the report.
+      const [, early = 0, , late] = facts.rss;
+      expect(late).toBeLessThan(early * 1.2);
     },
     3_600_000,
   );
