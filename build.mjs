@@ -20,6 +20,7 @@ const library = {
   'jobs/odds': 'lib/jobs/odds/job.ts',
   'jobs/assessment': 'lib/jobs/assessment/job.ts',
   'jobs/companies': 'lib/jobs/companies/job.ts',
+  'jobs/recipes': 'lib/jobs/recipes/job.ts',
 };
 
 /** What is started. */

@@ -8,6 +8,7 @@ const BUILT_IN: Readonly<Record<string, string>> = {
   odds: 'jobs/odds.js',
   assessment: 'jobs/assessment.js',
   companies: 'jobs/companies.js',
+  recipes: 'jobs/recipes.js',
 };
 
 export const builtInJobs = (): string[] => Object.keys(BUILT_IN);
@@ -59,6 +60,7 @@ export async function bundleJobBytes(reference: string): Promise<Uint8Array> {
       alias: {
         'sluice/jobs/assessment': join(distFolder(), 'jobs/assessment.js'),
         'sluice/jobs/companies': join(distFolder(), 'jobs/companies.js'),
+        'sluice/jobs/recipes': join(distFolder(), 'jobs/recipes.js'),
         'sluice/sinks': join(distFolder(), 'sinks.js'),
         sluice: join(distFolder(), 'index.js'),
       },

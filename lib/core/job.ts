@@ -192,6 +192,18 @@ export function defineJob<R, A, B, V, O = Record<string, unknown>>(
     O
   >,
 ): Job<R, V, O>;
+export function defineJob<R, A, B, C, V, O = Record<string, unknown>>(
+  definition: SteppedDefinition<
+    R,
+    readonly [
+      Step<NoInfer<R>, A, NoInfer<O>>,
+      Step<NoInfer<A>, B, NoInfer<O>>,
+      Step<NoInfer<B>, C, NoInfer<O>>,
+      Step<NoInfer<C>, V, NoInfer<O>>,
+    ],
+    O
+  >,
+): Job<R, V, O>;
 export function defineJob(definition: AnyDefinition): unknown {
   const { name, input, process, steps } = definition;
   if (typeof name !== 'string' || !JOB_NAME.test(name)) {

@@ -12,6 +12,7 @@ import {
   pullOf,
   type RunParts,
   sharedOf,
+  sinceOf,
 } from './item-run.ts';
 import { toRow } from './row-text.ts';
 import { flowThrough, type StepFlowEnv } from './step-flow.ts';
@@ -24,6 +25,7 @@ export function newStepRun(env: AttemptEnv, spec: AttemptSpec, parts: RunParts):
   const own = env.shared === undefined ? newShared() : undefined;
   const shared = sharedOf(env, spec, parts);
   const zero = clock.monotonic();
+  const zeroWall = clock.now();
   const flow: StepFlowEnv = {
     steps: sizedSteps(stepsOf(job), env.options),
     runner: groupRunner(env, spec, { own, parts }),
@@ -47,7 +49,9 @@ export function newStepRun(env: AttemptEnv, spec: AttemptSpec, parts: RunParts):
     end(taken, context, { finished, spentMs, endedAt }) {
       if (isPutBack(taken, { context, ...finished }, parts)) return;
       // A row may wait for its group: what counts is the time that was spent on it.
-      const times = { at: Math.max(0, endedAt - zero - spentMs), endedAt: endedAt - zero };
+      const at = Math.max(0, endedAt - zero - spentMs);
+      const since = sinceOf(polls.since(taken.position), { zero: zeroWall, at });
+      const times = { at, endedAt: endedAt - zero, since };
       const remotes = polls.remotes(taken.position);
       rows.put(taken.position, toRow({ taken, context, finished, times, remotes }));
     },

@@ -12,6 +12,7 @@ import { oddsBench } from './odds.ts';
 import { benchOddsProcess } from './odds-process.ts';
 import { type BenchOptions, parseOptions } from './options.ts';
 import { benchReaders } from './readers.ts';
+import { recipesBench } from './recipes.ts';
 import { retryBench } from './retry.ts';
 import { runnerBench } from './runner.ts';
 import { sampleBench } from './sample.ts';
@@ -33,6 +34,7 @@ const BENCHES: readonly Bench[] = [
   httpBench,
   autoBench,
   sampleBench,
+  recipesBench,
   cloudBench,
   bundlesBench,
 ];

@@ -51,6 +51,7 @@ export function rowsInput(rows: Rows, chunk: number): Input {
 
 export interface WorldOptions {
   rows: readonly unknown[];
+  id?: string;
   limits?: Limits;
   /** How many times faster than real its monotonic clock runs: saves come as often. */
   clockRate?: number;
@@ -90,7 +91,7 @@ let processes = 0;
 /** The real engine on memory adapters, with as many workers as its settings say. */
 export function memoryWorld(
   job: Job,
-  { rows, limits, after, onCall, env, clockRate = 1 }: WorldOptions,
+  { rows, id = 'test-batch', limits, after, onCall, env, clockRate = 1 }: WorldOptions,
 ) {
   const settings = settingsOf(job, limits);
   const real = systemClock();
@@ -141,7 +142,6 @@ export function memoryWorld(
       );
     },
   };
-  const id = 'test-batch';
 
   const handle = async (queue: string): Promise<boolean> => {
     const [delivery] = await engine.queue.receive(queue, {
