@@ -21,7 +21,7 @@ export { ok, skip } from './core/outcome.ts';
 export type { PollAnswer, PollOptions } from './core/poll.ts';
 export type { QuotaDefinition } from './core/quota.ts';
 export { retryAfterMs } from './core/retry-after.ts';
-export type { GroupContext, GroupStep } from './core/step.ts';
+export type { GroupContext, GroupResult, GroupStep } from './core/step.ts';
 export { inBatches } from './core/step.ts';
 export { csv } from './io/csv.ts';
 export { jsonArray } from './io/json-array.ts';

@@ -1,4 +1,5 @@
 import { stepsOf } from '../core/job.ts';
+import { sizedSteps } from '../core/step.ts';
 import { newShared } from '../pool/shared.ts';
 import type { AttemptSpec } from './engine.ts';
 import type { GroupRunner } from './group-call.ts';
@@ -26,7 +27,7 @@ export function newStepRun(env: AttemptEnv, spec: AttemptSpec, parts: RunParts):
   const zero = clock.monotonic();
   const zeroWall = clock.now();
   const flow: StepFlowEnv = {
-    steps: stepsOf(job),
+    steps: sizedSteps(stepsOf(job), env.options),
     runner: groupRunner(env, spec, { own, parts }),
     concurrency: spec.careful ? 1 : env.settings.concurrency,
     alone: spec.careful,

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import {
   type GroupContext,
   type GroupStep,
@@ -161,6 +162,21 @@ function openTable<R>(options: TableSinkOptions<R>, keys: Pick<TableShape, 'uniq
     return { results: written, keys: kept };
   };
   return { write, writerOf, group: options.group ?? DEFAULT_GROUP };
+}
+
+/**
+ * Checks the URL of a sink that a person gives as an option of a job: no password, since options are in the report; a
+ * file by its absolute path, so that a resume from elsewhere goes on with the same.
+ * @throws Error that says what it must be
+ */
+export function sinkOption(text: string): string {
+  tableSink({ url: text, table: 'any', columns: { any: 'text' } });
+  const [, path] = /^sqlite:(?:\/\/(?=[^/]*\/))?(.*)$/s.exec(text) ?? [];
+  if (path !== undefined) return `sqlite:${resolve(path)}`;
+  if (new URL(text).password === '') return text;
+  throw new Error(
+    "must hold no password, since a batch's options are in its report: set PGPASSWORD, or write ~/.pgpass.",
+  );
 }
 
 /** A secret or an option that is not there is no fault of a row. */

@@ -26,8 +26,11 @@ import { sweepBatch } from '../../lib/engine/sweep.ts';
 import { workChunk } from '../../lib/engine/work-chunk.ts';
 import type { Input } from '../../lib/ports/input.ts';
 
+/** Rows by their places: a list, or what makes them when they are asked for. */
+export type Rows = Pick<readonly unknown[], 'length' | 'slice'>;
+
 /** Rows in memory as a pinned input, cut into chunks of `chunk`. */
-export function rowsInput(rows: readonly unknown[], chunk: number): Input {
+export function rowsInput(rows: Rows, chunk: number): Input {
   return {
     prepare: async () => undefined,
     fault: () => undefined,
