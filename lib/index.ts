@@ -12,6 +12,8 @@ export type { Outcome, Result } from './core/outcome.ts';
 export { ok, skip } from './core/outcome.ts';
 export type { QuotaDefinition } from './core/quota.ts';
 export { retryAfterMs } from './core/retry-after.ts';
+export type { Group, Stage, StageLimits } from './core/stage.ts';
+export { each, groupBy } from './core/stage.ts';
 export type { GroupContext, GroupStep } from './core/step.ts';
 export { inBatches } from './core/step.ts';
 export { csv } from './io/csv.ts';

@@ -2,6 +2,7 @@ import { parseDuration } from './duration.ts';
 import { SluiceError } from './errors.ts';
 import type { Job, Limits } from './job.ts';
 import type { QuotaSettings } from './quota.ts';
+import { stageJob } from './stage.ts';
 
 /** One option that bounds a batch: everything a message about it needs. */
 interface OptionRow {
@@ -158,7 +159,49 @@ export interface Settings {
   quota?: QuotaSettings;
   /** In the cloud without reserved concurrency: the cap is held by the event source and the window alone. */
   unreserved?: boolean;
+  /** Of a job of several stages: what each may use. The first one's are also those above. */
+  stages?: StageSettings[];
 }
+
+/** What differs from stage to stage. */
+export interface StageSettings
+  extends Pick<
+    Settings,
+    | 'concurrency'
+    | 'workers'
+    | 'prefetch'
+    | 'chunk'
+    | 'itemTimeoutMs'
+    | 'tries'
+    | 'retryBaseMs'
+    | 'retryMaxMs'
+  > {
+  name: string;
+  kind: 'each' | 'groupBy';
+}
+
+/** The settings of one stage. */
+export const stageSettings = (settings: Settings, stage: number): Settings => ({
+  ...settings,
+  ...settings.stages?.[stage],
+});
+
+/** Settings with the same change made to every stage. */
+export const forStages = (
+  settings: Settings,
+  change: (one: Settings, stage: number) => Partial<Settings>,
+): Settings => ({
+  ...settings,
+  ...change(settings, 0),
+  ...(settings.stages === undefined
+    ? {}
+    : {
+        stages: settings.stages.map((own, at) => ({
+          ...own,
+          ...change(stageSettings(settings, at), at),
+        })) as StageSettings[],
+      }),
+});
 
 /** A Lambda function has one whole vCPU at this size (docs.aws.amazon.com/lambda, "Configure function memory"). */
 const ONE_VCPU_MB = 1769;
@@ -172,6 +215,30 @@ export const memoryMbOf = ({ limits, cpu }: Pick<Job, 'limits' | 'cpu'>): number
 
 /** The job's limits with the person's own on top. `label` names a flag in messages. */
 export function settingsOf(job: Job, own: Limits & { prefetch?: number } = {}): Settings {
+  const { stages } = job;
+  if (stages === undefined) return oneStage(job, own);
+  const each = stages.map(({ limits }, at) => {
+    const prefetch = own.prefetch ?? (own.workers === undefined ? limits?.prefetch : undefined);
+    return oneStage(stageJob(job, at), { ...own, ...(prefetch === undefined ? {} : { prefetch }) });
+  });
+  const [first] = each as [Settings];
+  return {
+    ...first,
+    stages: stages.map(({ name, sluice }, at) => {
+      const { concurrency, workers, prefetch, chunk, itemTimeoutMs, ...rest } = each[
+        at
+      ] as Settings;
+      const { tries, retryBaseMs, retryMaxMs } = rest;
+      return {
+        ...{ name, kind: sluice === 'groupBy/1' ? 'groupBy' : 'each' },
+        ...{ concurrency, workers, prefetch, chunk, itemTimeoutMs },
+        ...{ tries, retryBaseMs, retryMaxMs },
+      };
+    }),
+  };
+}
+
+function oneStage(job: Job, own: Limits & { prefetch?: number }): Settings {
   const limits = { ...job.limits, ...definedOnly(own) };
   const pick = (name: 'concurrency' | 'workers' | 'chunk' | 'maxRecordBytes', fallback?: number) =>
     checkOption(OPTIONS[name], limits[name] ?? fallback ?? OPTIONS[name].default);

@@ -1,0 +1,175 @@
+import { SluiceError } from './errors.ts';
+import type { Job, JobContext, Limits, Retry } from './job.ts';
+import type { Result } from './outcome.ts';
+import { type EachStep, isGroup, type Step } from './step.ts';
+
+/** What one stage may use; what it leaves out is the job's. */
+export interface StageLimits
+  extends Pick<
+    Limits,
+    'concurrency' | 'workers' | 'chunk' | 'itemTimeout' | 'memory' | 'callsPerItem'
+  > {
+  /** Chunks released beyond the workers, 0 to 1000; default: as many as workers. */
+  prefetch?: number;
+}
+
+interface StageParts {
+  /** Lower-case letters, digits and dashes; at most 40 characters, and no two stages of a job alike. */
+  name: string;
+  limits?: StageLimits;
+  retry?: Retry;
+  /** CPU-bound: may run in worker threads. Default: what the job says. */
+  cpu?: boolean;
+}
+
+export interface EachDefinition<A, B, O> extends StageParts {
+  /** Names the item in its outcome; default: its index in the stage. The first stage's is the job's `key`. */
+  key?(row: A): string;
+  process(row: A, context: JobContext<O>): Result<B> | Promise<Result<B>>;
+}
+
+/** An `each` stage of a single group, or of several steps. */
+export interface SteppedStage<A, B, O> extends StageParts {
+  key?(row: A): string;
+  steps: readonly [Step<A, B, O>];
+}
+
+/** All rows of one key. */
+export interface Group<A = unknown> {
+  readonly key: string;
+  /** How many rows there are. */
+  readonly count: number;
+  /** In input order; may be gone through more than once. A large group is read as it is gone through. */
+  readonly rows: AsyncIterable<A>;
+  /** The rows as an array. Throws a `PermanentError` for a group of more than 100,000: go through `rows` there. */
+  all(): Promise<A[]>;
+}
+
+export interface GroupByDefinition<A, B, O> extends StageParts {
+  /** What a row is grouped by: a text of at most 512 characters. */
+  key(row: A): string;
+  process(group: Group<A>, context: JobContext<O>): Result<B> | Promise<Result<B>>;
+}
+
+/** A stage as `each` and `groupBy` return it: recognised by `sluice`, since bundles do not share classes. */
+export interface Stage<A = unknown, B = unknown, O = Record<string, unknown>> extends StageParts {
+  readonly sluice: 'each/1' | 'groupBy/1';
+  key?(row: A): string;
+  /** `row` is a `Group` of rows in a `groupBy` stage. */
+  process?(row: never, context: JobContext<O>): Result<B> | Promise<Result<B>>;
+  readonly steps?: readonly Step<A, B, O>[];
+}
+
+/**
+ * A stage that works rows one by one. What an item gives as ok is the next stage's item (`ok.many`: its
+ * items), in input order; the next stage begins while this one still works.
+ *
+ * @example
+ * each({ name: 'extract', process: async (file: string) => ok(await readTags(file)) })
+ */
+export function each<A, B, O = Record<string, unknown>>(
+  definition: EachDefinition<A, B, O>,
+): Stage<A, B, O>;
+export function each<A, B, O = Record<string, unknown>>(
+  definition: SteppedStage<A, B, O>,
+): Stage<A, B, O>;
+export function each(definition: object): unknown {
+  return { ...definition, sluice: 'each/1' };
+}
+
+/**
+ * A stage whose items are groups: all rows of one key, in input order. It begins when the stage before it
+ * has ended. Groups are in order of their keys' SHA-256; each has one outcome. A row whose key is no text
+ * of at most 512 characters is a failed item of its own (`BAD_GROUP_KEY`).
+ *
+ * @example
+ * groupBy({ name: 'albums', key: (track: Track) => track.album, process: async ({ key, count }) => ok({ key, count }) })
+ */
+export function groupBy<A, B, O = Record<string, unknown>>(
+  definition: GroupByDefinition<A, B, O>,
+): Stage<A, B, O> {
+  return { ...definition, sluice: 'groupBy/1' } as unknown as Stage<A, B, O>;
+}
+
+/** Queues, functions and records of a job grow with it. */
+export const MAX_STAGES = 10;
+const STAGE_NAME = /^[a-z][a-z0-9-]{0,39}$/;
+
+/** Throws `BAD_JOB` that names the stage and what is wrong with it. */
+export function checkStages(job: string, stages: unknown): void {
+  const refuse = (why: string): never => {
+    throw new SluiceError('BAD_JOB', `Job ${job}: ${why}.`);
+  };
+  if (!Array.isArray(stages) || stages.length < 1 || stages.length > MAX_STAGES) {
+    const got = Array.isArray(stages) ? stages.length : typeof stages;
+    return refuse(`stages must be a list of 1 to ${MAX_STAGES} stages; got ${got}`);
+  }
+  const names = new Set<string>();
+  for (const [at, stage] of (stages as Partial<Stage>[]).entries()) {
+    const kind = stage?.sluice;
+    if (kind !== 'each/1' && kind !== 'groupBy/1') {
+      return refuse(`stage ${at + 1} is neither each({...}) nor groupBy({...})`);
+    }
+    const { name, process, steps, key } = stage;
+    if (typeof name !== 'string' || !STAGE_NAME.test(name)) {
+      return refuse(
+        `the name of stage ${at + 1} must be lower-case letters, digits and dashes, at most 40 characters; got ${JSON.stringify(name)}`,
+      );
+    }
+    if (names.has(name)) return refuse(`two stages have the name '${name}'`);
+    names.add(name);
+    const fine = (step: Step): boolean => typeof step === 'function' || isGroup(step);
+    const stepped = Array.isArray(steps) && steps.length > 0 && steps.every(fine);
+    if ((typeof process === 'function') === stepped) {
+      return refuse(`stage '${name}' needs one of process(row, ctx) and a list of steps`);
+    }
+    if (kind === 'each/1') continue;
+    if (at === 0)
+      return refuse(
+        `the first stage is groupBy '${name}': put each({ process: ok }) before it, which reads the input`,
+      );
+    if (typeof key !== 'function')
+      return refuse(`groupBy '${name}' has no key(row) that says what rows are grouped by`);
+  }
+}
+
+export const stageCountOf = ({ stages }: Pick<Job, 'stages'>): number => stages?.length ?? 1;
+
+/** What rows that go to this stage are grouped by; undefined for an `each` stage. */
+export function groupKeyOf(
+  { stages }: Pick<Job, 'stages'>,
+  stage: number,
+): ((row: unknown) => string) | undefined {
+  const found = stages?.[stage];
+  return found?.sluice === 'groupBy/1' ? found.key?.bind(found) : undefined;
+}
+
+/** One stage as a job of its own: what an attempt of it runs, and what its settings and function are made of. */
+export function stageJob(job: Job, number: number): Job {
+  const { stages, ...parts } = job;
+  const stage = stages?.[number];
+  if (stage === undefined) return job;
+  const key = stage.sluice === 'groupBy/1' ? keyOfGroup : (stage.key?.bind(stage) ?? undefined);
+  const { name, limits, retry = job.retry, cpu = job.cpu } = stage;
+  const { prefetch: _prefetch, ...own } = limits ?? {};
+  const { process: _process, steps: _steps, key: _key, retry: _retry, cpu: _cpu, ...rest } = parts;
+  return {
+    ...rest,
+    // Each stage draws its own random numbers, also for a row that goes through as it is.
+    ...(number === 0 ? {} : { name: `${job.name}/${name}` }),
+    ...(number === 0 ? {} : { input: { ...job.input, schema: undefined } }),
+    ...withDefined({ key: number === 0 ? (key ?? job.key?.bind(job)) : key, retry, cpu }),
+    limits: { callsPerItem: 0, ...job.limits, ...own },
+    ...(stage.steps === undefined
+      ? { process: stage.process?.bind(stage) as unknown as EachStep }
+      : { steps: stage.steps }),
+  };
+}
+
+const keyOfGroup = (row: unknown): string => (row as Group).key;
+
+type Defined<T> = { [K in keyof T]?: NonNullable<T[K]> };
+const withDefined = <T extends object>(object: T): Defined<T> =>
+  Object.fromEntries(
+    Object.entries(object).filter(([, value]) => value !== undefined),
+  ) as Defined<T>;

@@ -1,0 +1,67 @@
+import { describe, expectTypeOf, it } from 'vitest';
+import * as z from 'zod';
+import {
+  csv,
+  defineJob,
+  each,
+  type Group,
+  groupBy,
+  inBatches,
+  type JobContext,
+  ok,
+  skip,
+} from '../../lib/index.ts';
+
+describe('types of stages', () => {
+  it('flow from stage to stage: values, values of many, groups', () => {
+    const job = defineJob(
+      {
+        name: 'staged',
+        input: csv(z.object({ file: z.string() })),
+        options: z.object({ rate: z.coerce.number() }),
+      },
+      each({
+        name: 'read',
+        process(row, ctx) {
+          expectTypeOf(row).toEqualTypeOf<{ file: string }>();
+          expectTypeOf(ctx).toEqualTypeOf<JobContext<{ rate: number }>>();
+          return ok.many([row.file.length * ctx.options.rate]);
+        },
+      }),
+      each({
+        name: 'halve',
+        key: (n) => String(n),
+        process(n) {
+          expectTypeOf(n).toBeNumber();
+          return n > 1 ? ok({ half: n / 2 }) : skip('too small');
+        },
+      }),
+      groupBy({
+        name: 'by-half',
+        key: (row) => String(row.half),
+        async process(group) {
+          expectTypeOf(group).toEqualTypeOf<Group<{ half: number }>>();
+          const rows = await group.all();
+          return ok(rows.length);
+        },
+      }),
+      each({
+        name: 'insert',
+        steps: [inBatches(100, (rows: readonly number[]) => rows.map((n) => ok(n)))],
+      }),
+    );
+    expectTypeOf(job.name).toBeString();
+  });
+
+  it('a stage that takes other rows than the one before it gives is refused', () => {
+    defineJob({
+      name: 'wrong',
+      input: csv(z.object({ file: z.string() })),
+      // @ts-expect-error the second stage takes numbers, the first one gives texts
+      stages: [
+        each({ name: 'read', process: (row: { file: string }) => ok(row.file) }),
+        each({ name: 'add', process: (n: number) => ok(n + 1) }),
+      ],
+    });
+  });
+});
