@@ -4,7 +4,7 @@ import type { Quotas } from './quota.ts';
 import type { Reader } from './reader.ts';
 import { checkStages, type Stage } from './stage.ts';
 import type { StandardSchema } from './standard-schema.ts';
-import { type EachStep, isGroup, type Step } from './step.ts';
+import { checkSteps, type EachStep, type Step } from './step.ts';
 
 /** Logger of one item: its lines go to the part's log member, never to the console. */
 export interface ItemLogger {
@@ -275,26 +275,6 @@ export function defineJob(definition: AnyDefinition, ...own: readonly Stage[]): 
     );
   }
   return { ...definition, ...(stages === undefined ? {} : { stages }), sluice: 'job/1' };
-}
-
-const MAX_STEPS = 10;
-
-function checkSteps(name: string, { process, steps }: { process: unknown; steps: unknown }): void {
-  if (process !== undefined) {
-    throw new SluiceError('BAD_JOB', `Job ${name} has both process and steps: keep one of them.`);
-  }
-  if (!Array.isArray(steps) || steps.length < 1 || steps.length > MAX_STEPS) {
-    throw new SluiceError(
-      'BAD_JOB',
-      `Job ${name} needs a list of 1 to ${MAX_STEPS} steps; got ${Array.isArray(steps) ? steps.length : typeof steps}.`,
-    );
-  }
-  const wrong = steps.findIndex((step: Step) => typeof step !== 'function' && !isGroup(step));
-  if (wrong < 0) return;
-  throw new SluiceError(
-    'BAD_JOB',
-    `Step ${wrong + 1} of job ${name} is neither a function (row, ctx) nor inBatches(...).`,
-  );
 }
 
 /** A job's steps: `process` is a single one. */

@@ -3,6 +3,8 @@ import { SluiceError } from './errors.ts';
 import type { Job, Limits } from './job.ts';
 import type { QuotaSettings } from './quota.ts';
 import { stageJob } from './stage.ts';
+import type { StageSettings } from './stage-settings.ts';
+import { definedOnly, type Tolerance, toleranceOf } from './tolerance.ts';
 
 /** One option that bounds a batch: everything a message about it needs. */
 interface OptionRow {
@@ -135,13 +137,6 @@ export function checkOption(option: OptionRow, value: unknown, label = option.na
   return number as number;
 }
 
-/** How many failed items a batch tolerates; judged on at least `minSample` items when it is a share. */
-export interface Tolerance {
-  count?: number;
-  percent?: number;
-  minSample: number;
-}
-
 /** A batch's limits, all set: frozen in its record when it starts. */
 export interface Settings {
   concurrency: number;
@@ -162,46 +157,6 @@ export interface Settings {
   /** Of a job of several stages: what each may use. The first one's are also those above. */
   stages?: StageSettings[];
 }
-
-/** What differs from stage to stage. */
-export interface StageSettings
-  extends Pick<
-    Settings,
-    | 'concurrency'
-    | 'workers'
-    | 'prefetch'
-    | 'chunk'
-    | 'itemTimeoutMs'
-    | 'tries'
-    | 'retryBaseMs'
-    | 'retryMaxMs'
-  > {
-  name: string;
-  kind: 'each' | 'groupBy';
-}
-
-/** The settings of one stage. */
-export const stageSettings = (settings: Settings, stage: number): Settings => ({
-  ...settings,
-  ...settings.stages?.[stage],
-});
-
-/** Settings with the same change made to every stage. */
-export const forStages = (
-  settings: Settings,
-  change: (one: Settings, stage: number) => Partial<Settings>,
-): Settings => ({
-  ...settings,
-  ...change(settings, 0),
-  ...(settings.stages === undefined
-    ? {}
-    : {
-        stages: settings.stages.map((own, at) => ({
-          ...own,
-          ...change(stageSettings(settings, at), at),
-        })) as StageSettings[],
-      }),
-});
 
 /** A Lambda function has one whole vCPU at this size (docs.aws.amazon.com/lambda, "Configure function memory"). */
 const ONE_VCPU_MB = 1769;
@@ -272,43 +227,4 @@ function inBounds(option: OptionRow, ms: number, text: string): number {
     `${option.name} must be from ${option.min} to ${option.max} ${option.unit}; got '${text}'.`,
     { hint: `Why this bound: ${option.why}.` },
   );
-}
-
-/** Items that must be done before a share is judged: 1 failure in 3 items says nothing about 1 %. */
-const MIN_SAMPLE = 100;
-
-export function toleranceOf(given: Limits['tolerateFailures']): Tolerance | undefined {
-  if (given === undefined) return undefined;
-  if (typeof given === 'object')
-    return checkTolerance({ minSample: MIN_SAMPLE, ...definedOnly(given) }, given);
-  const text = String(given).trim();
-  const percent = /^(\d+(?:\.\d+)?)%$/.exec(text);
-  if (percent) return checkTolerance({ percent: Number(percent[1]), minSample: MIN_SAMPLE }, given);
-  if (/^\d+$/.test(text)) return { count: Number(text), minSample: 0 };
-  return checkTolerance({ minSample: -1 }, given);
-}
-
-function checkTolerance(tolerance: Tolerance, given: unknown): Tolerance {
-  const { count = 0, percent = 0, minSample } = tolerance;
-  if (percent >= 0 && percent <= 100 && Number.isInteger(count) && count >= 0 && minSample >= 0) {
-    return tolerance;
-  }
-  throw new SluiceError(
-    'USAGE',
-    `tolerateFailures must be a count (50), a share from 0% to 100% ('1%'), or { count, percent, minSample }; got ${JSON.stringify(given)}.`,
-  );
-}
-
-/** True when the failures so far are more than the batch tolerates. */
-export function exceeds(tolerance: Tolerance | undefined, failed: number, done: number): boolean {
-  if (tolerance === undefined) return false;
-  if (tolerance.count !== undefined && failed > tolerance.count) return true;
-  const { percent } = tolerance;
-  return percent !== undefined && done >= tolerance.minSample && failed * 100 > percent * done;
-}
-
-function definedOnly<T extends object>(object: T): Partial<T> {
-  return Object.fromEntries(
-    Object.entries(object).filter(([, value]) => value !== undefined),
-  ) as Partial<T>;
 }

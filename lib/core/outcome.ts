@@ -9,6 +9,15 @@ export type Counts = Record<Status, number>;
 
 export const noCounts = (): Counts => ({ ok: 0, skipped: 0, failed: 0, stalled: 0, notRun: 0 });
 
+export function addCounts(a: Counts, b: Counts): Counts {
+  const sum = noCounts();
+  for (const status of STATUSES) sum[status] = a[status] + b[status];
+  return sum;
+}
+
+export const itemsOf = (counts: Counts): number =>
+  STATUSES.reduce((sum, status) => sum + counts[status], 0);
+
 /** What `process` returns: recognised by `status`. With `values`, from `ok.many`, there is no `value`. */
 export type Result<V = unknown> =
   | { status: 'ok'; value: V; values?: readonly unknown[] }

@@ -1,5 +1,5 @@
-import type { Tolerance } from './options.ts';
 import type { ChunkRange } from './records.ts';
+import type { Tolerance } from './tolerance.ts';
 
 /** Which failed items a retry takes; nothing given: all that failed. */
 export interface RetryFilter {

@@ -97,40 +97,45 @@ const STAGE_NAME = /^[a-z][a-z0-9-]{0,39}$/;
 
 /** Throws `BAD_JOB` that names the stage and what is wrong with it. */
 export function checkStages(job: string, stages: unknown): void {
-  const refuse = (why: string): never => {
-    throw new SluiceError('BAD_JOB', `Job ${job}: ${why}.`);
-  };
+  const wrong = stagesProblem(stages);
+  if (wrong !== undefined) throw new SluiceError('BAD_JOB', `Job ${job}: ${wrong}.`);
+}
+
+function stagesProblem(stages: unknown): string | undefined {
   if (!Array.isArray(stages) || stages.length < 1 || stages.length > MAX_STAGES) {
     const got = Array.isArray(stages) ? stages.length : typeof stages;
-    return refuse(`stages must be a list of 1 to ${MAX_STAGES} stages; got ${got}`);
+    return `stages must be a list of 1 to ${MAX_STAGES} stages; got ${got}`;
   }
-  const names = new Set<string>();
+  const names = new Set<unknown>();
   for (const [at, stage] of (stages as Partial<Stage>[]).entries()) {
-    const kind = stage?.sluice;
-    if (kind !== 'each/1' && kind !== 'groupBy/1') {
-      return refuse(`stage ${at + 1} is neither each({...}) nor groupBy({...})`);
-    }
-    const { name, process, steps, key } = stage;
-    if (typeof name !== 'string' || !STAGE_NAME.test(name)) {
-      return refuse(
-        `the name of stage ${at + 1} must be lower-case letters, digits and dashes, at most 40 characters; got ${JSON.stringify(name)}`,
-      );
-    }
-    if (names.has(name)) return refuse(`two stages have the name '${name}'`);
-    names.add(name);
-    const fine = (step: Step): boolean => typeof step === 'function' || isGroup(step);
-    const stepped = Array.isArray(steps) && steps.length > 0 && steps.every(fine);
-    if ((typeof process === 'function') === stepped) {
-      return refuse(`stage '${name}' needs one of process(row, ctx) and a list of steps`);
-    }
-    if (kind === 'each/1') continue;
-    if (at === 0)
-      return refuse(
-        `the first stage is groupBy '${name}': put each({ process: ok }) before it, which reads the input`,
-      );
-    if (typeof key !== 'function')
-      return refuse(`groupBy '${name}' has no key(row) that says what rows are grouped by`);
+    const problem = stageProblem(stage, at);
+    if (problem !== undefined) return problem;
+    if (names.has(stage.name)) return `two stages have the name '${stage.name}'`;
+    names.add(stage.name);
   }
+  return undefined;
+}
+
+function stageProblem(stage: Partial<Stage> | undefined, at: number): string | undefined {
+  const { sluice: kind, name, process, steps, key } = stage ?? {};
+  if (kind !== 'each/1' && kind !== 'groupBy/1') {
+    return `stage ${at + 1} is neither each({...}) nor groupBy({...})`;
+  }
+  if (typeof name !== 'string' || !STAGE_NAME.test(name)) {
+    return `the name of stage ${at + 1} must be lower-case letters, digits and dashes, at most 40 characters; got ${JSON.stringify(name)}`;
+  }
+  const fine = (step: Step): boolean => typeof step === 'function' || isGroup(step);
+  const stepped = Array.isArray(steps) && steps.length > 0 && steps.every(fine);
+  if ((typeof process === 'function') === stepped) {
+    return `stage '${name}' needs one of process(row, ctx) and a list of steps`;
+  }
+  if (kind === 'each/1') return undefined;
+  if (at === 0) {
+    return `the first stage is groupBy '${name}': put each({ process: ok }) before it, which reads the input`;
+  }
+  return typeof key === 'function'
+    ? undefined
+    : `groupBy '${name}' has no key(row) that says what rows are grouped by`;
 }
 
 export const stageCountOf = ({ stages }: Pick<Job, 'stages'>): number => stages?.length ?? 1;
@@ -159,7 +164,8 @@ export function stageJob(job: Job, number: number): Job {
     ...(number === 0 ? {} : { name: `${job.name}/${name}` }),
     ...(number === 0 ? {} : { input: { ...job.input, schema: undefined } }),
     ...withDefined({ key: number === 0 ? (key ?? job.key?.bind(job)) : key, retry, cpu }),
-    limits: { callsPerItem: 0, ...job.limits, ...own },
+    // Which of the stages calls is not known: slots are leased ahead only where a stage says so.
+    limits: { ...(job.quotas === undefined ? {} : { callsPerItem: 0 }), ...job.limits, ...own },
     ...(stage.steps === undefined
       ? { process: stage.process?.bind(stage) as unknown as EachStep }
       : { steps: stage.steps }),

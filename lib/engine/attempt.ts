@@ -1,31 +1,40 @@
 import { stepsOf } from '../core/job.ts';
+import { stageCountOf, stageJob } from '../core/stage.ts';
+import { stageSettings } from '../core/stage-settings.ts';
 import { isGroup } from '../core/step.ts';
+import type { Input } from '../ports/input.ts';
 import type { Attempt, AttemptSpec, Control, ControlState } from './engine.ts';
-import { type AttemptEnv, failedRow, newItemRun } from './item-run.ts';
+import { type AttemptEnv, failedRow, newItemRun, type OpenedEnv } from './item-run.ts';
 import { newQuotaGate } from './quota-gate.ts';
 import { getPart, trailerOf } from './read-part.ts';
 import { newRecordSource } from './record-source.ts';
 import { withoutSecrets } from './redact.ts';
 import type { toRow } from './row-text.ts';
 import { newRows } from './rows.ts';
+import { stageInput } from './stage-input.ts';
 import { newStepRun } from './step-run.ts';
 
 /** Opens an attempt that runs in this very thread. */
 export async function openAttempt(
-  env: AttemptEnv,
+  { input, ...given }: AttemptEnv,
   spec: AttemptSpec,
   control: Control,
 ): Promise<Attempt> {
+  const { stage } = spec.id;
+  const env = stageEnv(given, stage);
+  const items: Pick<Input, 'records' | 'indexes'> =
+    stage === 0 ? input : stageInput(env.objects, spec.id);
   const saved = spec.saved === undefined ? undefined : await getPart(env.objects, spec.saved);
   const written = newRows({
     first: spec.range.first,
     worker: env.worker,
     process: env.process,
     startedAt: Math.floor(env.clock.now()),
+    feeds: stage + 1 < stageCountOf(given.job),
     saved: saved && { part: saved, trailer: trailerOf(spec.saved as string, saved) },
   });
   const rows = withoutSecrets(written, env.secrets);
-  const source = newRecordSource(env.input, spec.range, rows.cursor);
+  const source = newRecordSource(items, spec.range, rows.cursor);
   const gate = newQuotaGate(env);
   const steps = stepsOf(env.job);
   const run =
@@ -53,7 +62,7 @@ export async function openAttempt(
     },
     async notRun() {
       const { first, count } = spec.range;
-      const indexes = rows.cursor < count ? await env.input.indexes?.(spec.range) : undefined;
+      const indexes = rows.cursor < count ? await items.indexes?.(spec.range) : undefined;
       for (let at = rows.cursor; at < count; at += 1) {
         if (!rows.has(at)) rows.put(at, notRunRow(indexes?.[at] ?? first + at));
       }
@@ -70,11 +79,19 @@ export async function openAttempt(
   };
 }
 
+/** The job and the settings of one stage. */
+const stageEnv = (env: OpenedEnv, stage: number): OpenedEnv => ({
+  ...env,
+  job: stageJob(env.job, stage),
+  settings: stageSettings(env.settings, stage),
+});
+
 const ending = (state: ControlState): boolean => state === 'cancel' || state === 'lost';
 
 const notRunRow = (index: number): ReturnType<typeof toRow> => ({
   status: 'notRun',
   outcome: `{"index":${index},"key":null,"status":"notRun"}\n`,
+  gives: 0,
   error: undefined,
   tries: 0,
   at: 0,

@@ -17,13 +17,18 @@ import type { Rows } from './rows.ts';
 import { type Finished, type ItemRunner, runItem } from './run-item.ts';
 
 /** What an attempt needs of the thread it runs in. */
-export interface AttemptEnv {
+export interface AttemptEnv extends OpenedEnv {
+  /** Of the first stage; what later ones work lies in the parts. */
+  input: Input;
+}
+
+/** The same without the input, and once it is open: with the job and the settings of its stage alone. */
+export interface OpenedEnv {
   clock: Clock;
   /** A number in [0, 1), for jitter. */
   random(): number;
   usage(): { cpuMs: number; rssBytes: number };
   objects: ObjectStore;
-  input: Input;
   job: Job;
   settings: Settings;
   options: Record<string, unknown>;
@@ -76,7 +81,7 @@ export function isPutBack(
 
 /** Rows one by one through the only step. */
 export function newItemRun(
-  env: AttemptEnv,
+  env: OpenedEnv,
   { careful }: AttemptSpec,
   { rows, source, gate }: RunParts,
 ): AttemptRun {
@@ -93,7 +98,7 @@ export function newItemRun(
 
 /** Returns the function that works one record and puts its row. */
 function itemWorker(
-  env: AttemptEnv,
+  env: OpenedEnv,
   rows: Rows,
   gate: QuotaGate | undefined,
 ): (taken: Taken) => void | Promise<void> {
@@ -136,7 +141,7 @@ function itemWorker(
 
 /** A row for an item that is recorded as failed without being run. */
 export function failedRow(
-  env: AttemptEnv,
+  env: OpenedEnv,
   taken: Taken,
   error: ItemError,
 ): ReturnType<typeof toRow> {

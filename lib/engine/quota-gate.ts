@@ -3,7 +3,7 @@ import { GRACE_MS, jobQuotas } from '../core/quota.ts';
 import type { Pull } from '../pool/run-bounded.ts';
 import type { ControlState } from './engine.ts';
 import { type Lent, type QuotaEnv, waitUntil } from './item-quota.ts';
-import type { AttemptEnv } from './item-run.ts';
+import type { OpenedEnv } from './item-run.ts';
 import type { Taken } from './record-source.ts';
 
 /** A worker waits so long for its next slot; beyond, its chunk is deferred. */
@@ -24,7 +24,7 @@ export interface QuotaGate {
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 /** Undefined for a job without quotas, which then costs nothing. */
-export function newQuotaGate(env: AttemptEnv): QuotaGate | undefined {
+export function newQuotaGate(env: OpenedEnv): QuotaGate | undefined {
   if (env.job.quotas === undefined || env.quotas === undefined) return undefined;
   const quotas = jobQuotas(env.job, env.options);
   const { itemTimeoutMs } = env.settings;

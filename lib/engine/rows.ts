@@ -9,6 +9,8 @@ export interface Row {
   status: Status;
   /** Its outcome line, with the line end. */
   outcome: string;
+  /** Items that it gives to a next stage. */
+  gives: number;
   error: ItemError | undefined;
   /** 0 for an item that never ran. */
   tries: number;
@@ -48,6 +50,8 @@ export interface RowsOptions {
   process: string;
   /** Wall clock in ms when this attempt began: attempts lines count from it. */
   startedAt: number;
+  /** A stage follows: the trailer says where in the outcomes its items lie. */
+  feeds: boolean;
   /** What an earlier attempt saved. */
   saved: { part: PartBytes; trailer: Trailer } | undefined;
 }
@@ -65,8 +69,9 @@ const SECTION_NUMBERS = [0, 1, 2] as const;
 
 type Facts = Omit<Trailer, 'v' | 'sha256' | 'durations'>;
 
-export function newRows({ first, worker, process, startedAt, saved }: RowsOptions): Rows {
-  const facts = saved ? factsOf(saved.trailer) : noFacts(first);
+export function newRows(options: RowsOptions): Rows {
+  const { first, worker, process, startedAt, feeds, saved } = options;
+  const facts = saved ? factsOf(saved.trailer) : noFacts(first, feeds);
   const durations = saved ? fromSparse(saved.trailer.durations) : newHistogram();
   const sections: [Buffer[], Buffer[], Buffer[]] = saved ? savedSections(saved.part) : [[], [], []];
   const share: WorkerShare = facts.workers[worker] ?? { items: 0, failed: 0, busyMs: 0 };
@@ -77,11 +82,16 @@ export function newRows({ first, worker, process, startedAt, saved }: RowsOption
   /** Text of each section that is not compressed yet. */
   let texts: [string, string, string] = ['', '', ''];
   const sums = { facts, durations, share, startedAt };
+  let given = 0;
 
   const zip = (section: 0 | 1 | 2, least: number): void => {
     if (texts[section].length < least) return;
-    sections[section].push(compress(texts[section]));
+    const member = compress(texts[section]);
+    sections[section].push(member);
     texts[section] = '';
+    if (section > 0) return;
+    facts.gives?.push([member.length, given]);
+    given = 0;
   };
   const flush = (): void => {
     if (contiguous === 0 && headed) return;
@@ -92,6 +102,7 @@ export function newRows({ first, worker, process, startedAt, saved }: RowsOption
     for (let at = 0; at < contiguous; at += 1) {
       const row = open[at] as Row;
       outcomes += row.outcome;
+      given += row.gives;
       attempts += attemptLine(row);
       if (row.log !== undefined) log += row.log;
       count(row, sums);
@@ -162,7 +173,8 @@ function countCode(codes: Record<string, CodeCount>, { kind, code }: ItemError):
   codes[name] = { ...entry, items: entry.items + 1 };
 }
 
-const noFacts = (first: number): Facts => ({
+const noFacts = (first: number, feeds: boolean): Facts => ({
+  ...(feeds ? { gives: [] } : {}),
   first,
   items: 0,
   counts: noCounts(),

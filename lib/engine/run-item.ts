@@ -218,6 +218,21 @@ function checkedValues(result: Extract<Ended, { status: 'ok' }>): Ended {
   return { status: 'failed', error, thrown: undefined };
 }
 
+/** A step that is not the last one gives one row to the next: an item has one outcome. */
+export const singleValue = (ended: Ended): Ended =>
+  ended.status !== 'ok' || ended.values === undefined
+    ? ended
+    : {
+        status: 'failed',
+        error: {
+          kind: 'permanent',
+          code: 'BAD_RESULT',
+          message:
+            'ok.many(values) is for the last step of a stage: make the step a stage of its own.',
+        },
+        thrown: undefined,
+      };
+
 export function failed(thrown: unknown): Ended {
   const error = toItemError(thrown);
   return { status: error.kind === 'stalled' ? 'stalled' : 'failed', error, thrown };

@@ -6,7 +6,14 @@ import { type Full, type Groups, newGroups } from './groups.ts';
 import type { ItemContext } from './item-context.ts';
 import type { Taken } from './record-source.ts';
 import { type GroupEnd, runGroup } from './run-group.ts';
-import { type Ended, type Finished, type ItemRunner, runItem, runStep } from './run-item.ts';
+import {
+  type Ended,
+  type Finished,
+  type ItemRunner,
+  runItem,
+  runStep,
+  singleValue,
+} from './run-item.ts';
 import { type FlowSpan, newTasks, type Rider, type Task, type Tasks } from './step-tasks.ts';
 
 /** What the flow needs of the attempt that it runs in. */
@@ -83,7 +90,8 @@ function newWorker(
   let yieldedAt = clock.monotonic();
 
   /** A row that ended step `at`: on to the next one. */
-  const ranStep = (rider: Rider, at: number, ended: Ended): Pending => {
+  const ranStep = (rider: Rider, at: number, end: Ended): Pending => {
+    const ended = at + 1 < steps.length ? singleValue(end) : end;
     if (ended.status === 'ok' && at + 1 < steps.length) {
       rider.value = ended.value;
       return enter(rider, at + 1);
@@ -170,7 +178,8 @@ function newCalls(env: StepFlowEnv, { groups, queue, enter }: CallParts): Calls 
     const on: Rider[] = [];
     const complete: Full<Rider>[] = [];
     for (const [place, rider] of rows.entries()) {
-      const ended = answer.ended[place] as Ended;
+      const end = answer.ended[place] as Ended;
+      const ended = at + 1 < steps.length ? singleValue(end) : end;
       rider.spentMs += shareMs;
       if (ended.status === 'ok' && at + 1 < steps.length) {
         rider.value = ended.value;

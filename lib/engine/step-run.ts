@@ -4,10 +4,10 @@ import type { AttemptSpec } from './engine.ts';
 import type { GroupRunner } from './group-call.ts';
 import { ItemContext, type SharedContext } from './item-context.ts';
 import {
-  type AttemptEnv,
   type AttemptRun,
   failedRow,
   isPutBack,
+  type OpenedEnv,
   type RunParts,
 } from './item-run.ts';
 import type { QuotaGate } from './quota-gate.ts';
@@ -17,7 +17,7 @@ import { flowThrough, type StepFlowEnv } from './step-flow.ts';
 
 /** Runs an attempt's rows through several steps, or through groups. */
 export function newStepRun(
-  env: AttemptEnv,
+  env: OpenedEnv,
   spec: AttemptSpec,
   { rows, source, gate }: RunParts,
 ): AttemptRun {
@@ -67,9 +67,9 @@ export function newStepRun(
 }
 
 function groupRunner(
-  env: AttemptEnv,
+  env: OpenedEnv,
   { id, epoch }: AttemptSpec,
-  { own, gate }: { own: AttemptEnv['shared']; gate: QuotaGate | undefined },
+  { own, gate }: { own: OpenedEnv['shared']; gate: QuotaGate | undefined },
 ): GroupRunner {
   const { clock, job, settings, now, options, secrets } = env;
   const held = (env.shared ?? own) as NonNullable<typeof own>;

@@ -59,7 +59,8 @@ export function newSlots(count: number): Slots {
         return busy;
       },
       slots: count,
-      maxSlots: count,
+      maxSlots: [count],
+      byStage: () => [{ busy, slots: count }],
       threads: 0,
       close: async () => undefined,
     },
