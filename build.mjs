@@ -26,6 +26,7 @@ const programs = {
   'cli/main': 'lib/cli/main.ts',
   'cli/line': 'lib/cli/line.ts',
   'app/thread': 'lib/app/thread.ts',
+  'app/serve/child': 'lib/app/serve/child.ts',
   'app/emulate/boot': 'lib/app/emulate/boot.ts',
   'adapters/local/store-thread': 'lib/adapters/local/store-thread.ts',
 };
@@ -63,6 +64,13 @@ export const functionBuild = (name) => ({
   logLevel: 'warning',
 });
 
+/** The HTTP client, in a file of its own: only the workers of jobs with `http` have it beside them. */
+export const httpBuild = () => ({
+  ...functionBuild('worker'),
+  entryPoints: ['lib/app/http-client.ts'],
+  outfile: 'dist/functions/worker/http.mjs',
+});
+
 const modules = (entryPoints, rest) =>
   build({
     absWorkingDir: root,
@@ -83,6 +91,7 @@ export async function buildAll() {
     modules(library, { packages: 'external' }),
     modules(programs, { external, banner: { js: BANNER } }),
     ...FUNCTIONS.map((name) => build(functionBuild(name))),
+    build(httpBuild()),
   ]);
   chmodSync(`${root}dist/cli/main.js`, 0o755);
   await bundleBuiltInJobs();

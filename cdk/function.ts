@@ -20,6 +20,7 @@ import {
 } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
+import { HTTP_FILE } from '../lib/app/aws/cloud-http.ts';
 import { SluiceError } from '../lib/core/errors.ts';
 import { type Granted, withGrants } from './grants.ts';
 import type { BundledJob } from './jobs.ts';
@@ -102,7 +103,7 @@ function acknowledge(fn: LambdaFunction): void {
 }
 
 /**
- * index.mjs and jobs/<name>.mjs. The asset's hash is that of these bytes and names alone, so that the
+ * index.mjs, jobs/<name>.mjs, and http.mjs for the worker of a job with `http`. The asset's hash is that of these bytes and names alone, so that the
  * same code is never deployed twice, from whatever folder and under whatever file modes it was built.
  */
 function codeOf({ kind, functions, jobs }: FunctionOptions): Code {
@@ -113,6 +114,9 @@ function codeOf({ kind, functions, jobs }: FunctionOptions): Code {
     });
   }
   const hash = createHash('sha256').update(readFileSync(index));
+  const http = kind === 'worker' && jobs.some((job) => job.http === true);
+  const client = http ? join(functions, kind, HTTP_FILE) : undefined;
+  if (client !== undefined) hash.update(readFileSync(client));
   for (const { name, digest } of jobs) hash.update(`\n${name} ${digest}`);
   return Code.fromAsset(dirname(index), {
     assetHash: hash.digest('hex'),
@@ -123,6 +127,7 @@ function codeOf({ kind, functions, jobs }: FunctionOptions): Code {
       local: {
         tryBundle(folder) {
           cpSync(index, join(folder, 'index.mjs'));
+          if (client !== undefined) cpSync(client, join(folder, HTTP_FILE));
           mkdirSync(join(folder, 'jobs'));
           for (const { name, bytes } of jobs) {
             writeFileSync(join(folder, 'jobs', `${name}.mjs`), bytes);

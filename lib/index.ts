@@ -6,14 +6,23 @@
  * export default defineJob({ name: 'noop', input: ndjson(), process: () => ok(null) });
  */
 export { PermanentError, RetryableError, StalledError, UnavailableError } from './core/errors.ts';
+export type {
+  BreakerSettings,
+  Http,
+  HttpAnswer,
+  HttpSettings,
+  RequestOptions,
+  RequestOptionsWithBody,
+} from './core/http.ts';
 export type { Job, JobContext, JobDefinition, Limits, Quota, Retry } from './core/job.ts';
 export { defineJob } from './core/job.ts';
 export type { Outcome, Result } from './core/outcome.ts';
 export { ok, skip } from './core/outcome.ts';
+export type { PollAnswer, PollOptions } from './core/poll.ts';
 export type { QuotaDefinition } from './core/quota.ts';
 export { retryAfterMs } from './core/retry-after.ts';
-export type { Group, Stage, StageLimits } from './core/stage.ts';
-export { each, groupBy } from './core/stage.ts';
+export type { Stage, StageLimits } from './core/stage.ts';
+export { each } from './core/stage.ts';
 export type { GroupContext, GroupStep } from './core/step.ts';
 export { inBatches } from './core/step.ts';
 export { csv } from './io/csv.ts';

@@ -12,6 +12,7 @@ import { newShared } from '../pool/shared.ts';
 import type { Input } from '../ports/input.ts';
 import type { Home } from './home.ts';
 import type { JobFile } from './job-file.ts';
+import { localHttp } from './local-http.ts';
 import { localSecrets } from './local-secrets.ts';
 import { openThreadAttempt } from './thread-attempt.ts';
 import { newThreadPool, type ThreadPool } from './thread-pool.ts';
@@ -130,7 +131,7 @@ export function newAttempts(options: AttemptsOptions): Attempts {
   const quotas = newQuotaLeases({ ...home, random: home.host.random });
   const pool = newThreadPool({ home, jobFile, quotas }, threadSlots);
   const seating = newSeating(options, { stages, pool, threadsAllowed });
-  const shared = newShared();
+  const own = { shared: newShared(), http: localHttp(), quotas };
   const byStage = () =>
     stages.map(({ cpu, inlineSlots, busy }) => {
       const slots = cpu && seating.threaded ? threadSlots : inlineSlots;
@@ -153,7 +154,7 @@ export function newAttempts(options: AttemptsOptions): Attempts {
         const { objects } = options.home;
         const opened = threadSeat
           ? openThreadAttempt(threadSeat, { spec, batch, control, objects })
-          : await openAttempt({ ...(await inlineEnv(options)), shared, quotas }, spec, control);
+          : await openAttempt({ ...(await inlineEnv(options)), ...own }, spec, control);
         return freeingSlot(opened, spec, done);
       } catch (error) {
         done();
@@ -174,7 +175,7 @@ export function newAttempts(options: AttemptsOptions): Attempts {
       return pool.started;
     },
     async close() {
-      await Promise.all([pool.close(), shared.close()]);
+      await Promise.all([pool.close(), own.shared.close(), own.http.close()]);
     },
   };
 }

@@ -1,4 +1,6 @@
 import { type Counters, newCounters } from '../core/counters.ts';
+import type { RunnerNote } from '../core/figures.ts';
+import { fromSparse, type Histogram, merge, newHistogram, quantile } from '../core/histogram.ts';
 import { type MetricSummary, type Metrics, newMetrics } from '../core/metrics.ts';
 import type { Counts } from '../core/outcome.ts';
 import { hasEnded } from '../core/transitions.ts';
@@ -24,6 +26,10 @@ export interface Progress {
   /** Failed and stalled items by code, as far as this process worked them. */
   codes: Record<string, number>;
   rssBytes: number;
+  /** Median of what items took that this process worked, ms within 5 %; undefined before the first commit. */
+  medianMs?: number | undefined;
+  /** What the process that runs the batch noted last, where that is another one. */
+  note?: RunnerNote | undefined;
 }
 
 /** `overtaken`: another process runs the batch now; this one lost its lease while it stood still. */
@@ -53,7 +59,7 @@ export async function drive(
   batch: Batch,
   { onProgress, signal, lost }: DriveOptions = {},
 ): Promise<Driven> {
-  const codes = newCounters();
+  const seen: Seen = { codes: newCounters(), durations: newHistogram() };
   const metrics = newMetrics((summaries) => engine.log.info('metrics', fieldsOf(summaries)));
   let outcome: Driven | undefined;
   let failure: { error: unknown } | undefined;
@@ -77,7 +83,7 @@ export async function drive(
         stage,
         chunk,
       });
-      if (answer.did === 'committed') measure(answer.part, codes, metrics);
+      if (answer.did === 'committed') measure(answer.part, seen, metrics);
       logAnswer(engine, chunk, answer);
     }
   };
@@ -102,7 +108,7 @@ export async function drive(
     if (lost?.() === true) return leave('overtaken');
     const state = await batchState(engine.store, batch.id);
     if (state === undefined) return end('ended');
-    onProgress?.(progressOf(engine, state, codes.snapshot()));
+    onProgress?.(progressOf(engine, state, seen));
     if (hasEnded(state.batch.status)) end('ended');
     else if (state.batch.stop === 'pause' && engine.attempts.busy === 0) end('paused');
   };
@@ -166,19 +172,28 @@ function repeat(
 const progressOf = (
   engine: LocalEngine,
   state: BatchState,
-  codes: Record<string, number>,
+  { codes, durations }: Seen,
 ): Progress => ({
   state,
   busy: engine.attempts.busy,
   slots: engine.attempts.slots,
   threads: engine.attempts.threads,
-  codes,
+  codes: codes.snapshot(),
   rssBytes: process.memoryUsage.rss(),
+  medianMs: durations.count === 0 ? undefined : quantile(durations, 0.5),
 });
 
+/** What this process saw of the items it worked. */
+interface Seen {
+  codes: Counters;
+  durations: Histogram;
+}
+
 /** The figures that functions send to CloudWatch: here a line of the log for each thousand, and one at the end. */
-function measure({ bytes, counts, codes }: PartSummary, sums: Counters, metrics: Metrics): void {
-  for (const [code, { items }] of Object.entries(codes)) sums.add(code, items);
+function measure(part: PartSummary, seen: Seen, metrics: Metrics): void {
+  const { bytes, counts, codes, durations } = part;
+  for (const [code, { items }] of Object.entries(codes)) seen.codes.add(code, items);
+  seen.durations = merge(seen.durations, fromSparse(durations));
   metrics.add('ChunksCommitted', 1);
   metrics.add('ItemsFailed', counts.failed + counts.stalled);
   metrics.add('PartBytes', bytes);

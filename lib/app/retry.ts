@@ -16,7 +16,7 @@ import { localSecrets } from './local-secrets.ts';
 import { type Place, placeOfHome, requireBatch } from './place.ts';
 import { currentJob, localSettings, widened } from './run-batch.ts';
 import { boundSource } from './sources.ts';
-import { type Taken, takeBatch } from './take-batch.ts';
+import { type Taken, type TakeOptions, takeBatch } from './take-batch.ts';
 
 export interface RetryRequest extends DriveOptions {
   batch: string;
@@ -35,6 +35,18 @@ export interface RetryRequest extends DriveOptions {
  * input is not there any more; nothing is begun then.
  */
 export async function retryBatch(home: Home, request: RetryRequest): Promise<Taken> {
+  const { items, ...rest } = await beginRetry(home, request);
+  request.onRound?.(rest.batch, items);
+  return takeBatch(home, { ...request, ...rest });
+}
+
+export interface BegunRetry extends Pick<TakeOptions, 'batch' | 'job' | 'jobFile' | 'settings'> {
+  /** Items of the round. */
+  items: number;
+}
+
+/** Begins the round; works nothing of it. Throws what `retryBatch` does. */
+export async function beginRetry(home: Home, request: RetryRequest): Promise<BegunRetry> {
   const { filter, limits, acceptCode } = request;
   const { batch, plan } = await chosen(placeOfHome(home), request.batch, filter);
   refuseEmpty(batch, plan, filter);
@@ -54,9 +66,8 @@ export async function retryBatch(home: Home, request: RetryRequest): Promise<Tak
     digest: jobFile.digest,
     tolerate: toleranceOf(limits?.tolerateFailures),
   });
-  request.onRound?.(started, plan.eligible);
   const settings = widened(started.settings, own, limits);
-  return takeBatch(home, { ...request, batch: started, job, jobFile, settings });
+  return { batch: started, items: plan.eligible, job, jobFile, settings };
 }
 
 /** What a retry of a batch would run; begins nothing. */

@@ -25,7 +25,7 @@ import { localSecrets } from './local-secrets.ts';
 import { parseNow } from './parse-now.ts';
 import { placeOfHome, requireBatch } from './place.ts';
 import { boundSource, type ResolvedInput, resolveInputs } from './sources.ts';
-import { type Taken, takeBatch } from './take-batch.ts';
+import { type Taken, type TakeOptions, takeBatch } from './take-batch.ts';
 
 /** What a person asks for with `sluice run`. */
 export interface RunRequest extends DriveOptions {
@@ -50,6 +50,28 @@ export interface RunRequest extends DriveOptions {
 
 /** Runs a job over an input: a new batch, or the one that this input and job already have. */
 export async function runBatch(home: Home, request: RunRequest): Promise<Taken> {
+  const { batch, how, ...rest } = await beginRun(home, request);
+  request.onBatch?.(batch, how);
+  if (how === 'ended') return { batch, driven: 'ended' };
+  return takeBatch(home, { ...request, batch, ...rest });
+}
+
+/** What `beginRun` takes of a request. */
+export type BeginRequest = Omit<RunRequest, keyof DriveOptions | 'onBatch' | 'parallel'>;
+
+export interface BegunRun extends Pick<TakeOptions, 'batch' | 'job' | 'jobFile' | 'settings'> {
+  how: 'new' | 'resumed' | 'ended';
+}
+
+/**
+ * The batch of a job and an input, made if it is not there; nothing of it is worked.
+ * @param mayBegin asked before one is made; throws to refuse it
+ */
+export async function beginRun(
+  home: Home,
+  request: BeginRequest,
+  mayBegin: () => void = () => undefined,
+): Promise<BegunRun> {
   const jobFile = await bundleJob(request.job, home.jobs);
   const job = await loadJob(jobFile.file);
   localSecrets(job, process.env);
@@ -67,32 +89,30 @@ export async function runBatch(home: Home, request: RunRequest): Promise<Taken> 
     again: request.again ? String(home.clock.now()) : undefined,
   });
   const there = await readBatch(home.store, id);
-  if (there !== undefined && hasEnded(there.status)) {
-    request.onBatch?.(there, 'ended');
-    return { batch: there, driven: 'ended' };
+  if (there !== undefined) {
+    const how = hasEnded(there.status) ? 'ended' : 'resumed';
+    return { batch: there, how, job, jobFile, settings };
   }
-  if (there === undefined) {
-    await preflight(job, { input, settings, readerOptions, home });
-    await home.objects.put(jobKey(id), jobFile.bytes);
-    const queue = localWorkQueue(home.clock);
-    await startBatch(
-      { ...home, queue, jobDigest: jobFile.digest },
-      {
-        id,
-        job: job.name,
-        jobRef: referenceOf(request.job),
-        inputName: input.name,
-        sources: input.sources,
-        readerOptions,
-        settings,
-        options,
-        now,
-      },
-    );
-  }
+  mayBegin();
+  await preflight(job, { input, settings, readerOptions, home });
+  await home.objects.put(jobKey(id), jobFile.bytes);
+  const queue = localWorkQueue(home.clock);
+  const made = await startBatch(
+    { ...home, queue, jobDigest: jobFile.digest },
+    {
+      id,
+      job: job.name,
+      jobRef: referenceOf(request.job),
+      inputName: input.name,
+      sources: input.sources,
+      readerOptions,
+      settings,
+      options,
+      now,
+    },
+  );
   const batch = (await readBatch(home.store, id)) as Batch;
-  request.onBatch?.(batch, there === undefined ? 'new' : 'resumed');
-  return takeBatch(home, { ...request, batch, job, jobFile, settings });
+  return { batch, how: made ? 'new' : 'resumed', job, jobFile, settings };
 }
 
 export interface ResumeRequest extends DriveOptions {
@@ -101,6 +121,8 @@ export interface ResumeRequest extends DriveOptions {
   limits?: Pick<Limits, 'concurrency' | 'workers'>;
   parallel?: Parallel;
   acceptCode?: boolean;
+  /** The very code that the batch last ran, whatever became of the job's file. */
+  storedCode?: boolean;
   onBatch?: RunRequest['onBatch'];
 }
 
@@ -111,7 +133,7 @@ export async function resumeBatchById(home: Home, request: ResumeRequest): Promi
     request.onBatch?.(batch, 'ended');
     return { batch, driven: 'ended' };
   }
-  const jobFile = await currentJob(home, batch);
+  const jobFile = await (request.storedCode === true ? storedJob : currentJob)(home, batch);
   const job = await loadJob(jobFile.file);
   localSecrets(job, process.env);
   const own = withQuotas(localSettings(job, request.limits), job, batch.options);

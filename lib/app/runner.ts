@@ -1,4 +1,5 @@
 import type { StoredRecord } from '../core/change.ts';
+import type { RunnerNote } from '../core/figures.ts';
 import {
   CHUNKS_PER_TALLY,
   chunkKey,
@@ -20,10 +21,26 @@ export async function hasRunner(
   batch: Batch,
 ): Promise<boolean> {
   if (place.kind === 'stack') return batch.stop !== 'pause' || isHeld(place, batch);
-  const record = await place.store.read(runnerKey(batch.id));
-  const owner = record?.['owner'] as string | undefined;
-  if (owner === undefined || place.host.isDead(owner)) return false;
-  return ((record?.['lease'] as number | undefined) ?? 0) > place.clock.now();
+  return (await runnerOf(place, batch.id)).alive;
+}
+
+/** A note is written each second: an older one is of a process that stands still. */
+const NOTE_MS = 15_000;
+
+/** The process that runs a batch of a home, and what it noted last. */
+export async function runnerOf(
+  { store, host, clock }: Pick<Place, 'store' | 'host' | 'clock'>,
+  batch: string,
+): Promise<{ alive: boolean; note?: RunnerNote }> {
+  const record = await store.read(runnerKey(batch));
+  const { owner, lease = 0, note } = record ?? {};
+  const now = clock.now();
+  if (typeof owner !== 'string' || host.isDead(owner) || Number(lease) <= now) {
+    return { alive: false };
+  }
+  const noted = typeof note === 'string' ? (JSON.parse(note) as RunnerNote) : undefined;
+  const fresh = noted !== undefined && Math.abs(now - noted.at) < NOTE_MS;
+  return fresh ? { alive: true, note: noted } : { alive: true };
 }
 
 /** A worker holds one of the chunks: a pause makes it save, and give its lease back. */
@@ -61,3 +78,11 @@ export function standing(batch: Batch, runner: boolean): string {
   if (batch.status === 'ending') return 'ending';
   return batch.stop === 'none' ? 'running' : 'stopping';
 }
+
+/** Whether a word of `standing` is an end. */
+export const isEnd = (word: string): boolean =>
+  ['done', 'cancelled', 'stopped', 'failed'].includes(word);
+
+/** Whether by a word of `standing` somebody works on the batch: one that is paused or was interrupted is left alone. */
+export const isWorked = (word: string): boolean =>
+  ['running', 'ending', 'stopping', 'pausing'].includes(word);

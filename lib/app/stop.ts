@@ -12,7 +12,7 @@ import { type Taken, takeBatch } from './take-batch.ts';
 
 /** Pauses a batch: the process that runs it starts no new item within 5 s, saves, and ends. */
 export async function pauseBatch(home: Home, id: string): Promise<Batch> {
-  return stop(home, id, 'pause');
+  return stopBatchOf(home, id, 'pause');
 }
 
 /**
@@ -24,7 +24,7 @@ export async function cancelBatch(
   id: string,
   options: DriveOptions = {},
 ): Promise<Taken> {
-  const batch = await stop(home, id, 'cancel');
+  const batch = await stopBatchOf(home, id, 'cancel');
   const jobFile = await storedJob(home, batch);
   const job = await loadJob(jobFile.file);
   return takeBatch(home, {
@@ -38,7 +38,12 @@ export async function cancelBatch(
   });
 }
 
-async function stop(home: Home, id: string, stopAs: 'pause' | 'cancel'): Promise<Batch> {
+/** Records the stop; the process that runs the batch sees it. Throws `NOT_FOUND`, and `STATE` once it has ended. */
+export async function stopBatchOf(
+  home: Home,
+  id: string,
+  stopAs: 'pause' | 'cancel',
+): Promise<Batch> {
   const batch = await requireBatch(placeOfHome(home), id);
   if (hasEnded(batch.status)) {
     throw new SluiceError('STATE', `Batch ${id} has ended already (${batch.status}).`, {

@@ -7,10 +7,13 @@ import { clearStop, dropRunner, hasEnded, takeRunner } from '../core/transitions
 import { type Batch, readBatch } from '../engine/batch.ts';
 import { batchState } from '../engine/status.ts';
 import type { Parallel } from './attempts.ts';
-import { type Driven, type DriveOptions, drive, takeUp } from './drive.ts';
+import { type Driven, type DriveOptions, drive, type Progress, takeUp } from './drive.ts';
 import type { Home } from './home.ts';
 import type { JobFile } from './job-file.ts';
 import { localEngine } from './local-engine.ts';
+import { placeOfHome } from './place.ts';
+import { runnerOf } from './runner.ts';
+import { newRunnerNotes } from './runner-notes.ts';
 
 export interface TakeOptions extends DriveOptions {
   batch: Batch;
@@ -67,6 +70,7 @@ async function follow(home: Home, options: TakeOptions, owner: string): Promise<
       threads: 0,
       codes: {},
       rssBytes: process.memoryUsage.rss(),
+      note: (await runnerOf(placeOfHome(home), id)).note,
     });
     if (options.signal?.aborted) return finished(home, options.batch, 'interrupted');
     await home.clock.sleep(FOLLOW_MS, options.signal);
@@ -82,15 +86,22 @@ interface Ran {
 async function runAs(home: Home, options: TakeOptions, owner: string): Promise<Ran> {
   const key = runnerKey(options.batch.id);
   const held = home.store.hold(key, { kind: 'runner', owner });
+  const notes = newRunnerNotes(home, { batch: options.batch.id, owner });
+  const onProgress = (progress: Progress): void => {
+    notes.see(progress);
+    options.onProgress?.(progress);
+  };
   try {
-    return await runHere(home, { ...options, lost: () => held.lost() });
+    return await runHere(home, { ...options, onProgress, lost: () => held.lost() });
   } finally {
+    await notes.end();
     home.store.drop(key);
     await home.store.change(key, dropRunner(owner));
   }
 }
 
-async function becomeRunner(home: Home, id: string, owner: string): Promise<boolean> {
+/** Takes the record that says who runs a batch: true once this process does. */
+export async function becomeRunner(home: Home, id: string, owner: string): Promise<boolean> {
   const there = await home.store.read(runnerKey(id));
   const previous = there?.['owner'] as string | undefined;
   const deadOwner = previous !== undefined && home.host.isDead(previous) ? previous : undefined;

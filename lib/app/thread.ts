@@ -16,6 +16,7 @@ import type { ObjectStore } from '../ports/object-store.ts';
 import type { Quotas, SlotAnswer } from '../ports/quotas.ts';
 import { inputOpener } from './input-of.ts';
 import { loadJob } from './load-job.ts';
+import { localHttp } from './local-http.ts';
 import { localSecrets } from './local-secrets.ts';
 import {
   type AttemptCall,
@@ -43,6 +44,7 @@ const controlOf = (lane: number) => ({
 });
 
 const held = newShared();
+const http = localHttp();
 let job: Promise<Job> | undefined;
 let inputOf: ReturnType<typeof inputOpener> | undefined;
 const attempts = new Map<number, Attempt>();
@@ -80,7 +82,7 @@ const quotas: Quotas = {
 
 async function answer({ attempt: name, call, opening }: ThreadAsk): Promise<unknown> {
   Atomics.add(shared, SLOT_BEAT, 1);
-  if (call.op === 'shut') return held.close();
+  if (call.op === 'shut') return Promise.all([held.close(), http.close()]);
   if (opening !== undefined) attempts.set(name, await open(opening));
   const attempt = attempts.get(name);
   if (attempt === undefined) throw new Error(`Attempt ${name} is not open in this thread.`);
@@ -151,6 +153,7 @@ async function open({ lane, spec, batch, verdicts }: ThreadOpening): Promise<Att
     shared: held,
     sqlite: openSqlite,
     quotas,
+    http,
     waiting: () => void Atomics.add(shared, SLOT_BEAT, 1),
     starting(index: number) {
       Atomics.store(shared, SLOT_INDEX, index);

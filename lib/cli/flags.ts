@@ -109,3 +109,10 @@ export function wholeNumber(
   const max = Number.MAX_SAFE_INTEGER;
   return checkOption({ name: label, min, max, default: min, unit, why: 'it counts' }, text, label);
 }
+
+/** Milliseconds of a duration that may not be shorter than `minMs`. */
+export function atLeast(label: string, text: string, minMs: number): number {
+  const ms = parseDuration(label, text);
+  if (ms >= minMs) return ms;
+  throw new SluiceError('USAGE', `${label} must be ${minMs} ms or more; got '${text}'.`);
+}

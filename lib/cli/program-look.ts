@@ -6,6 +6,7 @@ import type { LogsFlags } from './logs.ts';
 import type { Act } from './program.ts';
 import type { PurgeFlags } from './purge.ts';
 import type { ReportFlags } from './report.ts';
+import type { WatchFlags } from './watch-for.ts';
 
 /** Commands that look at batches, and purge. */
 export function addLookCommands(program: Command, act: Act): void {
@@ -17,10 +18,13 @@ export function addLookCommands(program: Command, act: Act): void {
       act(command, async (cli) => (await import('./status.ts')).statusCommand(cli, batch)),
     );
   program
-    .command('watch <batch>')
-    .description('follow a batch that another process, or a stack, runs')
-    .action((batch: string, _flags: object, command: Command) =>
-      act(command, async (cli) => (await import('./watch.ts')).watchCommand(cli, batch)),
+    .command('watch [batch]')
+    .description('follow a batch that another process, or a stack, runs (default: all that run)')
+    .option('--every <time>', 'a line so often (default: 10s, with --for 1m)')
+    .option('--for <time>', "sample it for so long, such as '6h', and fail if it is not steady")
+    .option('--database <url>', 'with --for: also the size of this PostgreSQL database')
+    .action((batch: string | undefined, flags: WatchFlags, command: Command) =>
+      act(command, async (cli) => (await import('./watch.ts')).watchCommand(cli, { batch, flags })),
     );
   program
     .command('list')

@@ -3,6 +3,7 @@ import { DELIMITER_NAMES } from './flags.ts';
 import type { Act } from './program.ts';
 import type { RetryFlags } from './retry.ts';
 import type { ResumeFlags, RunFlags } from './run.ts';
+import type { ServeFlags } from './serve.ts';
 import type { SubmitFlags } from './submit.ts';
 
 const RUN_EXAMPLES = `
@@ -49,6 +50,7 @@ export function addRunCommands(program: Command, act: Act): void {
     .action((batch: string, _flags: object, command: Command) =>
       act(command, async (cli) => (await import('./stop.ts')).cancelCommand(cli, batch)),
     );
+  addServe(program, act);
   addFirstSteps(program, act);
 }
 
@@ -106,6 +108,18 @@ function addRetry(program: Command, act: Act): void {
     .addHelpText('after', RETRY_EXAMPLES)
     .action((batch: string, flags: RetryFlags, command: Command) =>
       act(command, async (cli) => (await import('./retry.ts')).retryCommand(cli, { batch, flags })),
+    );
+}
+
+function addServe(program: Command, act: Act): void {
+  program
+    .command('serve')
+    .description('take batches over HTTP on this machine, and show them live; Ctrl-C saves them')
+    .option('--port <n>', 'on 127.0.0.1 and ::1 (default: 4780; 0 = any that is free)')
+    .option('--running <n>', 'batches that run at once (default: 2)')
+    .option('--waiting <n>', 'batches that wait beyond them; more are refused (default: 16)')
+    .action((flags: ServeFlags, command: Command) =>
+      act(command, async (cli) => (await import('./serve.ts')).serveCommand(cli, flags)),
     );
 }
 

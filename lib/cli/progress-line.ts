@@ -1,6 +1,7 @@
 import type { Progress } from '../app/drive.ts';
+import { type Figures, figuresOf, type RunnerNote } from '../core/figures.ts';
 import { cut, formatBytes, formatCount, formatDuration, formatRate } from '../core/format.ts';
-import { etaMs } from './pace.ts';
+import { etaMs } from '../core/pace.ts';
 
 export interface Shown {
   progress: Progress;
@@ -65,18 +66,42 @@ const meter = (share: number, columns: number): string => {
 };
 
 function condition(
-  { busy, slots, codes, state, rssBytes }: Progress,
+  { busy, slots, codes, state, rssBytes, note }: Progress,
   elsewhere: string | undefined,
 ): string[] {
   const { failed, stalled } = state.counts;
   return [
-    elsewhere ?? (slots === 0 ? 'another process works' : `workers ${busy}/${slots}`),
+    ...(note !== undefined
+      ? noted(state, note)
+      : [elsewhere ?? (slots === 0 ? 'another process works' : `workers ${busy}/${slots}`)]),
     ...(failed > 0 ? [`failed ${count(failed)}`] : []),
     ...(stalled > 0 ? [`stalled ${count(stalled)}`] : []),
     ...topCodes(codes),
-    ...(elsewhere === undefined ? [formatBytes(rssBytes)] : []),
+    ...(elsewhere === undefined ? [formatBytes(note?.rssBytes ?? rssBytes)] : []),
   ];
 }
+
+/** What the process that runs it says of itself. */
+function noted(state: Progress['state'], note: RunnerNote): string[] {
+  const itemMs = state.batch.settings.quota?.itemMs;
+  return figureWords(figuresOf({ ...state, itemMs }, note));
+}
+
+/** Workers, how busy they are, what waits, the median, what is good: as far as they are known. */
+export function figureWords(figures: Figures): string[] {
+  const { busy, slots, utilisation, queueDepth, medianMs, successRate } = figures;
+  return [
+    ...(slots === null ? [] : [`workers ${busy}/${slots}`]),
+    ...(utilisation === null ? [] : [`busy ${Math.round(utilisation * 100)} %`]),
+    `queue ${count(queueDepth)}`,
+    ...(medianMs === null ? [] : [`median ${formatDuration(medianMs)}`]),
+    ...(successRate === null ? [] : [`good ${goodShare(successRate)} %`]),
+  ];
+}
+
+/** Never 100 while something failed. */
+const goodShare = (rate: number): string =>
+  rate === 1 ? '100' : (Math.floor(rate * 1000) / 10).toFixed(1);
 
 function topCodes(codes: Readonly<Record<string, number>>): string[] {
   const sorted = Object.entries(codes).sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));

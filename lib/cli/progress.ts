@@ -1,5 +1,5 @@
 import type { Progress } from '../app/drive.ts';
-import { newPace } from './pace.ts';
+import { newPace } from '../core/pace.ts';
 import { barLines, plainLine, type Shown } from './progress-line.ts';
 import { type Cli, columnsOf } from './terminal.ts';
 
@@ -62,6 +62,6 @@ function every(spanMs: number, firstMs: number, show: (shown: Shown) => void) {
     pace.note(progress.state.doneItems, now);
     if (now < next) return;
     next = now + spanMs;
-    show({ progress, rate: pace.rate() });
+    show({ progress, rate: progress.note?.rate ?? pace.rate() });
   };
 }

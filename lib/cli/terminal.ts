@@ -104,7 +104,7 @@ function stackOf({ home, stack }: GlobalFlags): string | undefined {
 }
 
 /** Commands that never work on a stack. */
-const HOME_ONLY = ['run', 'demo', 'init', 'doctor', 'purge', 'emulate'];
+const HOME_ONLY = ['run', 'demo', 'init', 'doctor', 'purge', 'emulate', 'serve'];
 
 /** A command of this program as it works when typed here: with the same home, and the same stack where it takes one. */
 export function commandLine(script: string, { home, stack }: GlobalFlags, rest: string): string {

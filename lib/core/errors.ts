@@ -72,9 +72,9 @@ export interface UnavailableErrorOptions extends ItemErrorOptions {
 }
 
 /**
- * Throw it from `inBatches` when what the step writes to is there for no row at all. The call is tried again
- * as the step's retry policy says; then the batch is paused with this message as its reason, and no row is
- * blamed. A resume goes on with the same rows.
+ * Throw it when what a step works with is there for no row at all: a database that is away, a key that expired. The
+ * call is tried again as the retry policy says; then the batch is paused with this message as its reason, and no
+ * row is blamed. A resume goes on with the same rows.
  */
 export class UnavailableError extends Error {
   readonly kind = 'unavailable';
@@ -92,6 +92,29 @@ export class UnavailableError extends Error {
 export function isUnavailable(thrown: unknown): thrown is UnavailableError {
   try {
     return (thrown as { kind?: unknown } | undefined)?.kind === 'unavailable';
+  } catch {
+    return false;
+  }
+}
+
+/** The remote has it already: the item is skipped. For `ctx.http`, which throws it for 409. */
+export const duplicateError = (message: string): Error =>
+  Object.assign(new Error(message), { kind: 'duplicate', code: 'HTTP_409' });
+
+export function isDuplicate(thrown: unknown): boolean {
+  try {
+    return (thrown as { kind?: unknown } | undefined)?.kind === 'duplicate';
+  } catch {
+    return false;
+  }
+}
+
+/** Marks an error whose tries were made already, or must not be made: the item is not tried again for it. */
+export const spent = <E extends Error>(error: E): E => Object.assign(error, { spent: true });
+
+export function isSpent(thrown: unknown): boolean {
+  try {
+    return (thrown as { spent?: unknown } | undefined)?.spent === true;
   } catch {
     return false;
   }

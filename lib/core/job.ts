@@ -1,5 +1,7 @@
 import { SluiceError } from './errors.ts';
+import type { Http, HttpSettings } from './http.ts';
 import type { Result } from './outcome.ts';
+import type { PollAnswer, PollOptions } from './poll.ts';
 import type { Quotas } from './quota.ts';
 import type { Reader } from './reader.ts';
 import { checkStages, type Stage } from './stage.ts';
@@ -39,6 +41,28 @@ export interface JobContext<O = Record<string, unknown>> {
    * const answer = await ctx.quota('api').call(() => fetch(url, { signal: ctx.signal }));
    */
   quota(name?: string, key?: string): Quota;
+  /**
+   * Submits work to a slow remote once, then asks for it until it is done, however long that takes: what is open is
+   * saved before the first check, and between checks the worker is free. `submit` gives the remote's id for the work;
+   * it may run twice after a crash, with the same `idempotencyKey`. What stands before it in `process` runs again with
+   * each check. Not with `cpu: true`.
+   *
+   * @example
+   * const recipe = await ctx.poll(
+   *   ({ idempotencyKey }) => api.submit(row.url, idempotencyKey),
+   *   async (id) => {
+   *     const job = await api.status(id);
+   *     return job.state === 'done' ? { done: job.recipe } : { progress: job.percent };
+   *   },
+   * );
+   */
+  poll<T>(
+    submit: (call: { idempotencyKey: string }) => string | Promise<string>,
+    check: (remoteId: string) => PollAnswer<T> | Promise<PollAnswer<T>>,
+    options?: PollOptions,
+  ): Promise<T>;
+  /** The client of a job that has `http`: pooled, under the job's quotas, with tries of its own. */
+  readonly http: Http;
 }
 
 /** A remote's quota, as one item uses it. */
@@ -100,6 +124,8 @@ interface JobParts<R, O> {
   limits?: Limits;
   /** What remotes allow, by a name that all jobs of a home or stack share; calls go through `ctx.quota`. */
   quotas?: Quotas<R, O>;
+  /** Gives the job `ctx.http`; `{}` for the defaults. A function where settings depend on the job's options. */
+  http?: HttpSettings | ((options: O) => HttpSettings);
   retry?: Retry;
   /** CPU-bound: may run in worker threads that read their own byte ranges. */
   cpu?: boolean;
@@ -118,7 +144,7 @@ export interface SteppedDefinition<R, S extends readonly unknown[], O> extends J
 }
 
 /**
- * A job of several stages, each with its own queue and limits: `each`, `groupBy`. What a stage gives as ok
+ * A job of several stages, each with its own queue and limits. What a stage gives as ok
  * are the next one's items. In a list the rows of a stage have to be typed by hand; given to `defineJob` as
  * arguments behind the definition, they are typed by the stage before.
  */
@@ -157,7 +183,7 @@ const JOB_NAME = /^[a-z][a-z0-9-]{0,39}$/;
  * export default defineJob(
  *   { name: 'words', input: ndjson(z.object({ text: z.string() })) },
  *   each({ name: 'split', process: ({ text }) => ok.many(text.split(' ')) }),
- *   groupBy({ name: 'count', key: (word) => word, process: ({ key, count }) => ok({ word: key, count }) }),
+ *   each({ name: 'measure', process: (word) => ok(word.length) }),
  * );
  */
 export function defineJob<R, V, O = Record<string, unknown>>(
@@ -215,18 +241,6 @@ export function defineJob<R, A, B, V, O = Record<string, unknown>>(
       Stage<NoInfer<R>, A, NoInfer<O>>,
       Stage<NoInfer<A>, B, NoInfer<O>>,
       Stage<NoInfer<B>, V, NoInfer<O>>,
-    ],
-    O
-  >,
-): Job<R, V, O>;
-export function defineJob<R, A, B, C, V, O = Record<string, unknown>>(
-  definition: StagedDefinition<
-    R,
-    readonly [
-      Stage<NoInfer<R>, A, NoInfer<O>>,
-      Stage<NoInfer<A>, B, NoInfer<O>>,
-      Stage<NoInfer<B>, C, NoInfer<O>>,
-      Stage<NoInfer<C>, V, NoInfer<O>>,
     ],
     O
   >,

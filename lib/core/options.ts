@@ -179,13 +179,13 @@ export function settingsOf(job: Job, own: Limits & { prefetch?: number } = {}): 
   const [first] = each as [Settings];
   return {
     ...first,
-    stages: stages.map(({ name, sluice }, at) => {
+    stages: stages.map(({ name }, at) => {
       const { concurrency, workers, prefetch, chunk, itemTimeoutMs, ...rest } = each[
         at
       ] as Settings;
       const { tries, retryBaseMs, retryMaxMs } = rest;
       return {
-        ...{ name, kind: sluice === 'groupBy/1' ? 'groupBy' : 'each' },
+        name,
         ...{ concurrency, workers, prefetch, chunk, itemTimeoutMs },
         ...{ tries, retryBaseMs, retryMaxMs },
       };

@@ -1,16 +1,18 @@
+import { httpPlan } from './http-plan.ts';
 import type { Job } from './job.ts';
 import { type Settings, settingsOf } from './options.ts';
 import { jobQuotas, type QuotaPlan } from './quota.ts';
 
 /**
- * Settings with the job's quotas in them: checked, and with no more workers than they can keep busy. Throws a
- * SluiceError that names what is wrong with a quota.
+ * Settings with the job's quotas in them: checked, as is its `http`, and with no more workers than they can keep
+ * busy. Throws a SluiceError that names what is wrong.
  */
 export function withQuotas(
   settings: Settings,
-  job: Pick<Job, 'name' | 'quotas' | 'limits' | 'steps'>,
+  job: Pick<Job, 'name' | 'quotas' | 'limits' | 'steps'> & { http?: Job['http'] | undefined },
   options: Record<string, unknown>,
 ): Settings {
+  httpPlan(job, options);
   const plans = jobQuotas(job, options).map(({ plan }) => plan);
   const [first] = plans;
   if (first === undefined) return settings;
@@ -27,7 +29,11 @@ export function withQuotas(
 
 /** The limits that a job is deployed with. A quota that depends on options bounds a batch through its slots alone. */
 export const deployedSettings = (job: Job): Settings =>
-  typeof job.quotas === 'function' ? settingsOf(job) : withQuotas(settingsOf(job), job, {});
+  typeof job.quotas === 'function' ? settingsOf(job) : withQuotas(settingsOf(job), known(job), {});
+
+/** Without HTTP settings that only a batch's options make. */
+const known = (job: Job): Parameters<typeof withQuotas>[1] =>
+  typeof job.http === 'function' ? { ...job, http: undefined } : job;
 
 const msPerItem = ({ gapUs, long, callsPerItem, keyed }: QuotaPlan): number =>
   keyed ? 0 : callsPerItem * Math.max(gapUs / 1000, ...long.map(({ calls, ms }) => ms / calls));

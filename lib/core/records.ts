@@ -1,4 +1,5 @@
 import type { ItemError } from './errors.ts';
+import type { Remotes } from './poll.ts';
 
 /**
  * Records as a reader hands them to the engine, a block at a time: arrays side by side, because an
@@ -15,6 +16,8 @@ export interface RecordBlock {
   raws: string[];
   /** Position in the block -> why the record cannot be read. */
   errors: Map<number, ItemError> | undefined;
+  /** In a later round, by position: remote work of the record that is still to be asked for. */
+  remotes?: ReadonlyMap<number, Remotes>;
   /** Where a record stands, as a person finds it: `line 3`, `row 7 of b.parquet`. Counted only when asked. */
   where?: ((position: number) => string | undefined) | undefined;
 }

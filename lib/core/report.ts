@@ -66,6 +66,8 @@ export interface Report {
   peakRssMb: number;
   /** Each worker's own share. */
   perWorker: { worker: string; chunks: number; items: number; failed: number; busyMs: number }[];
+  /** Calls of each host by `ctx.http`, the most called first; absent where there were none. At most 20 hosts, and `other`. */
+  http?: HostCalls[];
   failures: FailureGroup[];
   digests: {
     /** SHA-256 over the SHA-256s of 8 MiB blocks of the input. */
@@ -107,7 +109,6 @@ export interface RoundSummary {
 export interface StageReport {
   stage: number;
   name: string;
-  kind: 'each' | 'groupBy';
   workers: number;
   concurrency: number;
   total: number;
@@ -140,6 +141,25 @@ export interface HistogramBar {
   fromMs: number;
   toMs: number;
   items: number;
+}
+
+/** What one host was asked, and how it answered. */
+export interface HostCalls {
+  /** With its port where that is not the scheme's own. */
+  host: string;
+  /** Requests that were sent: tries and redirects count. */
+  calls: number;
+  /** Milliseconds from a request to its last byte; within 5 %. */
+  p50: number;
+  p95: number;
+  /** Of the calls: second and later tries. */
+  retries: number;
+  /** Answers with status 429. */
+  limited: number;
+  /** Statuses from 500 on, time-outs and failed connections. */
+  bad: number;
+  /** How often its circuit breaker opened. */
+  openings: number;
 }
 
 /** Failed and stalled items of one code. */

@@ -1,3 +1,4 @@
+import type { Remotes } from './poll.ts';
 import type { ChunkRange } from './records.ts';
 import type { Tolerance } from './tolerance.ts';
 
@@ -35,4 +36,6 @@ export interface RoundChoice {
 export interface RetryLine extends ChunkRange {
   /** Places from `first` on, ascending. */
   items: readonly number[];
+  /** By place: work that a remote has begun and was not done with; it is asked for, not submitted again. */
+  remotes?: Readonly<Record<number, Remotes>>;
 }

@@ -14,7 +14,6 @@ export interface StageSettings
     | 'retryMaxMs'
   > {
   name: string;
-  kind: 'each' | 'groupBy';
 }
 
 /** The settings of one stage. */

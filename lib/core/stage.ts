@@ -34,29 +34,11 @@ export interface SteppedStage<A, B, O> extends StageParts {
   steps: readonly [Step<A, B, O>];
 }
 
-/** All rows of one key. */
-export interface Group<A = unknown> {
-  readonly key: string;
-  /** How many rows there are. */
-  readonly count: number;
-  /** In input order; may be gone through more than once. A large group is read as it is gone through. */
-  readonly rows: AsyncIterable<A>;
-  /** The rows as an array. Throws a `PermanentError` for a group of more than 100,000: go through `rows` there. */
-  all(): Promise<A[]>;
-}
-
-export interface GroupByDefinition<A, B, O> extends StageParts {
-  /** What a row is grouped by: a text of at most 512 characters. */
-  key(row: A): string;
-  process(group: Group<A>, context: JobContext<O>): Result<B> | Promise<Result<B>>;
-}
-
-/** A stage as `each` and `groupBy` return it: recognised by `sluice`, since bundles do not share classes. */
+/** A stage as `each` returns it: recognised by `sluice`, since bundles do not share classes. */
 export interface Stage<A = unknown, B = unknown, O = Record<string, unknown>> extends StageParts {
-  readonly sluice: 'each/1' | 'groupBy/1';
+  readonly sluice: 'each/1';
   key?(row: A): string;
-  /** `row` is a `Group` of rows in a `groupBy` stage. */
-  process?(row: never, context: JobContext<O>): Result<B> | Promise<Result<B>>;
+  process?(row: A, context: JobContext<O>): Result<B> | Promise<Result<B>>;
   readonly steps?: readonly Step<A, B, O>[];
 }
 
@@ -75,20 +57,6 @@ export function each<A, B, O = Record<string, unknown>>(
 ): Stage<A, B, O>;
 export function each(definition: object): unknown {
   return { ...definition, sluice: 'each/1' };
-}
-
-/**
- * A stage whose items are groups: all rows of one key, in input order. It begins when the stage before it
- * has ended. Groups are in order of their keys' SHA-256; each has one outcome. A row whose key is no text
- * of at most 512 characters is a failed item of its own (`BAD_GROUP_KEY`).
- *
- * @example
- * groupBy({ name: 'albums', key: (track: Track) => track.album, process: async ({ key, count }) => ok({ key, count }) })
- */
-export function groupBy<A, B, O = Record<string, unknown>>(
-  definition: GroupByDefinition<A, B, O>,
-): Stage<A, B, O> {
-  return { ...definition, sluice: 'groupBy/1' } as unknown as Stage<A, B, O>;
 }
 
 /** Queues, functions and records of a job grow with it. */
@@ -117,10 +85,8 @@ function stagesProblem(stages: unknown): string | undefined {
 }
 
 function stageProblem(stage: Partial<Stage> | undefined, at: number): string | undefined {
-  const { sluice: kind, name, process, steps, key } = stage ?? {};
-  if (kind !== 'each/1' && kind !== 'groupBy/1') {
-    return `stage ${at + 1} is neither each({...}) nor groupBy({...})`;
-  }
+  const { sluice, name, process, steps } = stage ?? {};
+  if (sluice !== 'each/1') return `stage ${at + 1} is no each({...})`;
   if (typeof name !== 'string' || !STAGE_NAME.test(name)) {
     return `the name of stage ${at + 1} must be lower-case letters, digits and dashes, at most 40 characters; got ${JSON.stringify(name)}`;
   }
@@ -129,32 +95,17 @@ function stageProblem(stage: Partial<Stage> | undefined, at: number): string | u
   if ((typeof process === 'function') === stepped) {
     return `stage '${name}' needs one of process(row, ctx) and a list of steps`;
   }
-  if (kind === 'each/1') return undefined;
-  if (at === 0) {
-    return `the first stage is groupBy '${name}': put each({ process: ok }) before it, which reads the input`;
-  }
-  return typeof key === 'function'
-    ? undefined
-    : `groupBy '${name}' has no key(row) that says what rows are grouped by`;
+  return undefined;
 }
 
 export const stageCountOf = ({ stages }: Pick<Job, 'stages'>): number => stages?.length ?? 1;
-
-/** What rows that go to this stage are grouped by; undefined for an `each` stage. */
-export function groupKeyOf(
-  { stages }: Pick<Job, 'stages'>,
-  stage: number,
-): ((row: unknown) => string) | undefined {
-  const found = stages?.[stage];
-  return found?.sluice === 'groupBy/1' ? found.key?.bind(found) : undefined;
-}
 
 /** One stage as a job of its own: what an attempt of it runs, and what its settings and function are made of. */
 export function stageJob(job: Job, number: number): Job {
   const { stages, ...parts } = job;
   const stage = stages?.[number];
   if (stage === undefined) return job;
-  const key = stage.sluice === 'groupBy/1' ? keyOfGroup : (stage.key?.bind(stage) ?? undefined);
+  const key = stage.key?.bind(stage);
   const { name, limits, retry = job.retry, cpu = job.cpu } = stage;
   const { prefetch: _prefetch, ...own } = limits ?? {};
   const { process: _process, steps: _steps, key: _key, retry: _retry, cpu: _cpu, ...rest } = parts;
@@ -167,12 +118,10 @@ export function stageJob(job: Job, number: number): Job {
     // Which of the stages calls is not known: slots are leased ahead only where a stage says so.
     limits: { ...(job.quotas === undefined ? {} : { callsPerItem: 0 }), ...job.limits, ...own },
     ...(stage.steps === undefined
-      ? { process: stage.process?.bind(stage) as unknown as EachStep }
+      ? { process: stage.process?.bind(stage) as EachStep }
       : { steps: stage.steps }),
   };
 }
-
-const keyOfGroup = (row: unknown): string => (row as Group).key;
 
 type Defined<T> = { [K in keyof T]?: NonNullable<T[K]> };
 const withDefined = <T extends object>(object: T): Defined<T> =>

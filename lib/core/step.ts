@@ -1,4 +1,5 @@
 import { SluiceError } from './errors.ts';
+import type { Http } from './http.ts';
 import type { ItemLogger, JobContext, Quota } from './job.ts';
 import type { Result } from './outcome.ts';
 
@@ -43,6 +44,8 @@ export interface GroupContext<O = Record<string, unknown>> {
   secret(name: string): string;
   /** As in `JobContext`; without a slot in time all rows of the call run again later. */
   quota(name?: string, key?: string): Quota;
+  /** As in `JobContext`, for the whole call; 409 skips the rows that are in it. */
+  readonly http: Http;
   /**
    * What is opened once per worker (a thread, a process, a Lambda environment) and closed when the worker
    * ends: a pool of connections, a file. What `open` throws is thrown, and the next call opens again.

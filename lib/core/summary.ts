@@ -10,7 +10,7 @@ import {
   visible,
 } from './format.ts';
 import type { Status } from './outcome.ts';
-import type { FailureGroup, Report } from './report.ts';
+import type { FailureGroup, HostCalls, Report } from './report.ts';
 
 /** Narrower terminals get lines of this width. */
 const NARROWEST = 24;
@@ -130,9 +130,41 @@ function facts(report: Report, columns: number): string[] {
   if (report.retried > 0) lines[0]?.[1].push(`${count(report.retried)} tried again`);
   return [
     ...lines.flatMap(([label, values]) => wrapped(label, values, { columns, glue: ', ' })),
+    ...remotes(report, columns),
     labelled('outcomes', visible(report.digests.outcomes)),
   ];
 }
+
+/** Hosts of which the calls are told; all are in the report. */
+const HOSTS_SHOWN = 3;
+
+/** One line a remote: its calls, and what was wrong with them. */
+function remotes({ http = [] }: Report, columns: number): string[] {
+  const shown = http.slice(0, HOSTS_SHOWN);
+  const rest = http.slice(HOSTS_SHOWN);
+  const words = ({ host, calls, p50, p95, ...wrong }: HostCalls): string[] => [
+    `${visible(host)} ${count(calls)} calls`,
+    `median ${formatDuration(p50)}`,
+    `p95 ${formatDuration(p95)}`,
+    ...Object.entries(WRONG).flatMap(([field, text]) => {
+      const times = wrong[field as keyof typeof wrong];
+      return times > 0 ? [`${count(times)} ${text}`] : [];
+    }),
+  ];
+  const lines = shown.flatMap((host, at) =>
+    wrapped(at === 0 ? 'remotes' : '', words(host), { columns, glue: ', ' }),
+  );
+  if (rest.length === 0) return lines;
+  const calls = rest.reduce((sum, host) => sum + host.calls, 0);
+  return [...lines, labelled('', `${rest.length} other hosts ${count(calls)} calls`)];
+}
+
+const WRONG = {
+  retries: 'retries',
+  limited: 'times 429',
+  bad: 'bad',
+  openings: 'breaker openings',
+} as const;
 
 /** The most frequent codes, each with its first example. */
 function failures(report: Report): string[] {

@@ -125,25 +125,28 @@ export interface SaveOptions {
   /** The cursor moved, or this is a hand-back: earlier deaths no longer count. */
   progress: boolean;
   /** Gives the chunk back; it may be claimed again from `resumeAt` on. */
-  handBack?: { resumeAt: number };
-  /** Careful mode: names the item at the new cursor in the same change, as a save and a naming with nothing between. */
-  nameNext?: { starts: number } | undefined;
+  handBack?: { resumeAt: number } | undefined;
+  /** Careful mode: names an item in the same change, as a save and a naming with nothing between. */
+  named?: { at: number; starts: number } | undefined;
+  /** Number of this save of the chunk. */
+  saves: number;
 }
 
-/** Work step 6: the cursor, after the saved object it points to is stored. Never back: a late save's rows may be gone. */
+/**
+ * Work step 6: the cursor, after the saved object it points to is stored. Never back: a late save's rows may be gone,
+ * and where only polls were added the cursor is the same, so that saves are numbered.
+ */
 export const save = (options: SaveOptions): Change => ({
-  when: [mine(options.epoch), ['<=', 'cursor', options.cursor]],
+  when: [mine(options.epoch), ['any', ['absent', 'saves'], ['<=', 'saves', options.saves]]],
   set: {
     cursor: options.cursor,
+    saves: options.saves,
     ...(options.part === undefined ? {} : { part: options.part }),
     ...(options.progress || options.handBack ? { attempts: 0 } : {}),
     ...(options.handBack ? { lease: 0, resumeAt: options.handBack.resumeAt } : {}),
-    ...(options.nameNext ? { named: options.cursor, starts: options.nameNext.starts } : {}),
+    ...(options.named ? { named: options.named.at, starts: options.named.starts } : {}),
   },
-  remove: [
-    ...(options.nameNext ? [] : ['named', 'starts']),
-    ...(options.handBack ? ['owner'] : []),
-  ],
+  remove: [...(options.named ? [] : ['named', 'starts']), ...(options.handBack ? ['owner'] : [])],
 });
 
 /** Work step 7: the mark's value, the epoch, is the only pointer to the committed part. */
@@ -246,5 +249,5 @@ export const renewRunner = (owner: string, lease: number): Change => ({
 
 export const dropRunner = (owner: string): Change => ({
   when: [['=', 'owner', owner]],
-  remove: ['owner', 'lease'],
+  remove: ['owner', 'lease', 'note'],
 });

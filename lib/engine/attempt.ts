@@ -4,60 +4,73 @@ import { stageSettings } from '../core/stage-settings.ts';
 import { isGroup } from '../core/step.ts';
 import type { Input } from '../ports/input.ts';
 import type { Attempt, AttemptSpec, Control, ControlState } from './engine.ts';
-import { type AttemptEnv, failedRow, newItemRun, type OpenedEnv } from './item-run.ts';
+import { newHold } from './hold.ts';
+import { newHttpEnv } from './http-env.ts';
+import { type AttemptEnv, failedRow, newItemRun } from './item-run.ts';
+import type { Trailer } from './part.ts';
+import { newPolls } from './polls.ts';
 import { newQuotaGate } from './quota-gate.ts';
-import { getPart, trailerOf } from './read-part.ts';
+import { getPart, type PartBytes, trailerOf } from './read-part.ts';
 import { newRecordSource } from './record-source.ts';
-import { withoutSecrets } from './redact.ts';
+import { secretCleaner, withoutSecrets } from './redact.ts';
 import type { toRow } from './row-text.ts';
-import { newRows } from './rows.ts';
+import { newRows, type Rows, type RowsOptions } from './rows.ts';
 import { stageInput } from './stage-input.ts';
 import { newStepRun } from './step-run.ts';
 
 /** Opens an attempt that runs in this very thread. */
 export async function openAttempt(
-  { input, ...given }: AttemptEnv,
+  given: AttemptEnv,
   spec: AttemptSpec,
   control: Control,
 ): Promise<Attempt> {
   const { stage } = spec.id;
   const env = stageEnv(given, stage);
   const items: Pick<Input, 'records' | 'indexes'> =
-    stage === 0 ? input : stageInput(env.objects, spec.id);
-  const saved = spec.saved === undefined ? undefined : await getPart(env.objects, spec.saved);
-  const written = newRows({
-    first: spec.range.first,
-    worker: env.worker,
-    process: env.process,
-    startedAt: Math.floor(env.clock.now()),
-    feeds: stage + 1 < stageCountOf(given.job),
-    saved: saved && { part: saved, trailer: trailerOf(spec.saved as string, saved) },
-  });
-  const rows = withoutSecrets(written, env.secrets);
+    stage === 0 ? env.input : stageInput(env.objects, spec.id);
+  const saved = spec.saved === undefined ? undefined : await savedRows(env, spec.saved);
+  const feeds = stage + 1 < stageCountOf(given.job);
+  const rows = withoutSecrets(newAttemptRows(env, spec, { saved, feeds }), env.secrets);
   const source = newRecordSource(items, spec.range, rows.cursor);
-  const gate = newQuotaGate(env);
+  const hold = newHold();
+  const gate = newQuotaGate(env, hold);
+  const http = newHttpEnv(env, gate?.env);
+  const clean = secretCleaner(env.secrets);
   const steps = stepsOf(env.job);
-  const run =
-    steps.length > 1 || steps.some(isGroup)
-      ? newStepRun(env, spec, { rows, source, gate })
-      : newItemRun(env, spec, { rows, source, gate });
-  return {
+  const flows = steps.length > 1 || steps.some(isGroup);
+  const saving = newSaving(control);
+  const polls = newPolls({
+    clock: env.clock,
+    concurrency: env.settings.concurrency,
+    saved: saved?.trailer.polls ?? [],
+    has: rows.has,
+    ahead: saved?.trailer.ahead !== undefined,
+    save: () => saving.save(attempt),
+    again: !flows,
+  });
+  const parts = { rows, source, gate, http, hold, polls };
+  const run = flows ? newStepRun(env, spec, parts) : newItemRun(env, spec, parts);
+  const attempt: Attempt = {
     async work(until) {
       let state: ControlState = 'go';
       const latched = (): ControlState => {
-        if (state === 'go') state = control.state();
+        if (state === 'go') state = saving.failed() ? 'lost' : control.state();
         return state;
       };
-      const blocked = await run.work(until, latched);
+      const reason = await run.work(until, latched);
+      saving.throwFault();
+      const blocked = reason === undefined || clean === undefined ? reason : clean(reason);
       const { cursor } = rows;
       // A batch that ends anyway is not paused first.
       if (blocked !== undefined && !ending(latched())) return { cursor, state: 'pause', blocked };
-      const resumeAt = cursor < until && state === 'go' ? gate?.deferredTo() : undefined;
+      const waits = cursor < until && state === 'go' ? [hold.deferredTo(), polls.deferredTo()] : [];
+      const resumeAt = earliest(waits);
       return resumeAt === undefined ? { cursor, state } : { cursor, state: 'drain', resumeAt };
     },
     async fail(error) {
-      const step = await source.pull(rows.cursor + 1, () => true).next();
-      if (step.done) throw new Error(`Nothing to fail at ${rows.cursor} of ${spec.range.count}.`);
+      const at = source.position;
+      const step = await source.pull(at + 1, () => true).next();
+      if (step.done) throw new Error(`Nothing to fail at ${at} of ${spec.range.count}.`);
       rows.put(step.value.position, failedRow(env, step.value, error));
     },
     async notRun() {
@@ -68,19 +81,65 @@ export async function openAttempt(
       }
     },
     async write(key) {
-      const { body, counts, codes } = rows.toPart(env.usage());
+      const usage = { ...env.usage(), http: http?.meter.uses() };
+      const { body, ...facts } = rows.toPart(usage, polls.open());
       await env.objects.put(key, body);
-      return { bytes: body.reduce((sum, piece) => sum + piece.length, 0), counts, codes };
+      return { bytes: body.reduce((sum, piece) => sum + piece.length, 0), ...facts };
     },
     close() {
       source.close();
       run.close?.();
     },
   };
+  return attempt;
 }
 
+/** Saves that items ask for. One that fails is no fault of theirs: the attempt ends, and the chunk comes back. */
+function newSaving(control: Control) {
+  let lost = false;
+  let fault: { error: unknown } | undefined;
+  return {
+    async save(attempt: Attempt): Promise<boolean> {
+      try {
+        const saved = (await control.save?.(attempt)) ?? false;
+        lost ||= !saved;
+        return saved;
+      } catch (error) {
+        fault = { error };
+        return false;
+      }
+    },
+    failed: () => lost || fault !== undefined,
+    throwFault(): void {
+      if (fault !== undefined) throw fault.error;
+    },
+  };
+}
+
+function newAttemptRows(
+  { worker, process, clock }: AttemptEnv,
+  { range }: AttemptSpec,
+  rest: Pick<RowsOptions, 'saved' | 'feeds'>,
+): Rows {
+  const startedAt = Math.floor(clock.now());
+  return newRows({ first: range.first, worker, process, startedAt, ...rest });
+}
+
+async function savedRows(
+  { objects }: AttemptEnv,
+  key: string,
+): Promise<{ part: PartBytes; trailer: Trailer }> {
+  const part = await getPart(objects, key);
+  return { part, trailer: trailerOf(key, part) };
+}
+
+const earliest = (times: (number | undefined)[]): number | undefined => {
+  const some = times.filter((time) => time !== undefined);
+  return some.length === 0 ? undefined : Math.min(...some);
+};
+
 /** The job and the settings of one stage. */
-const stageEnv = (env: OpenedEnv, stage: number): OpenedEnv => ({
+const stageEnv = (env: AttemptEnv, stage: number): AttemptEnv => ({
   ...env,
   job: stageJob(env.job, stage),
   settings: stageSettings(env.settings, stage),

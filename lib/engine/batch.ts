@@ -102,6 +102,9 @@ export interface LiveEntry {
   resolvedAt?: number;
   /** `purge --resolved` took it out of the list. */
   forgotten?: number;
+  /** `sluice serve` is to run it: its order (milliseconds since 1970), and with what, as JSON. */
+  serve?: number;
+  how?: string;
 }
 
 /** The batches of a home, oldest id first; one query. `all` also gives those that were taken out of the list. */
@@ -237,12 +240,10 @@ function add(sums: Record<string, number>, name: string, amount: number): void {
 }
 
 /** The stages of one round of a batch, first to last. */
-export const stagesOf = ({
-  id: batch,
-  round,
-  settings: { stages },
-}: Pick<Batch, 'id' | 'round' | 'settings'>): StageId[] =>
-  Array.from({ length: stages?.length ?? 1 }, (_, stage) => ({ batch, round, stage }));
+export const stagesOf = (batch: Pick<Batch, 'id' | 'round' | 'settings'>): StageId[] => {
+  const length = batch.settings.stages?.length ?? 1;
+  return Array.from({ length }, (_, stage) => ({ batch: batch.id, round: batch.round, stage }));
+};
 
 export const requireStage = async (store: CheckpointStore, id: StageId): Promise<Stage> => {
   const stage = await readStage(store, id);

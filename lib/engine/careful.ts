@@ -1,8 +1,9 @@
 import type { StoredRecord } from '../core/change.ts';
 import type { ItemError } from '../core/errors.ts';
-import { chunkKey, savedKey } from '../core/keys.ts';
-import { name, save } from '../core/transitions.ts';
+import { chunkKey } from '../core/keys.ts';
+import { name } from '../core/transitions.ts';
 import type { Attempt, Control, Engine, Worked } from './engine.ts';
+import type { RowSaver } from './save-rows.ts';
 import type { Claimed } from './work-chunk.ts';
 
 /** An item that was named when this many attempts died fails alone: one death would let a kill -9 fail a good one. */
@@ -27,22 +28,28 @@ interface CarefulWork {
   claimed: Claimed;
   attempt: Attempt;
   control: Control;
+  saver: RowSaver;
 }
 
 /**
  * PROTOCOL step 4 after an attempt died: one item at a time, each named in the chunk record before it
  * starts. Rows are saved every 200 ms, not after every item, so a chunk of 1000 takes a second and not
  * ten. What ran between the cursor and the named item ran through before, so the next attempt repeats
- * it unnamed, and the named item is the only one that a death can be blamed on.
+ * it unnamed, and the named item is the only one that a death can be blamed on. An item that waits for
+ * its remote is passed by, or a killer behind it would end the worker until the remote is done.
  */
 export async function workCarefully(
   engine: Engine,
   work: CarefulWork,
 ): Promise<Pick<Worked, 'state' | 'blocked' | 'resumeAt'>> {
-  const { claimed, attempt, control } = work;
+  const { claimed, attempt, control, saver } = work;
   const { id, epoch, record, range } = claimed;
   const strict = (record['attempts'] as number) > STRICT_AFTER;
-  const saveRows = rowSaver(engine, work);
+  /** All rows so far are saved, and whoever runs next is named in the same change. */
+  const saveRows = (next: { at: number; starts: number } | undefined): Promise<boolean> => {
+    saver.name(next);
+    return saver.save(attempt);
+  };
   let at = (await attempt.work(0)).cursor;
   let starts = 0;
   let named = false;
@@ -57,10 +64,10 @@ export async function workCarefully(
       await attempt.fail(CRASHED);
       at += 1;
       starts = 0;
-      if (!(await saveRows(at, undefined))) return { state: 'lost' };
+      if (!(await saveRows(undefined))) return { state: 'lost' };
     } else if (at > (record['cursor'] as number)) {
       // Saved and named anew in one change: the suspect keeps its count of deaths.
-      if (!(await saveRows(at, { starts: starts + 1 }))) return { state: 'lost' };
+      if (!(await saveRows({ at, starts: starts + 1 }))) return { state: 'lost' };
       named = true;
     }
   }
@@ -69,36 +76,22 @@ export async function workCarefully(
     const state = control.state();
     if (state !== 'go') return { state };
     if (!named) {
+      saver.name({ at, starts: starts + 1 });
       const answer = await engine.store.change(chunkKey(id), name(epoch, at, starts + 1));
       if (!answer.applied) return { state: 'lost' };
     }
     const worked = await attempt.work(at + 1);
     if (worked.state !== 'go') return worked;
-    at = worked.cursor;
+    at = Math.max(at + 1, worked.cursor);
     starts = 0;
     const due = strict || engine.clock.monotonic() - savedAt >= SAVE_MS;
     named = due && at < range.count;
     if (!named) continue;
-    if (!(await saveRows(at, { starts: 1 }))) return { state: 'lost' };
+    if (!(await saveRows({ at, starts: 1 }))) return { state: 'lost' };
     savedAt = engine.clock.monotonic();
   }
-  return { state: 'go' };
-}
-
-/** Stores all rows so far, then the cursor that points to them; returns whether the attempt is still the chunk's. */
-function rowSaver(
-  engine: Engine,
-  { claimed: { id, epoch }, attempt }: CarefulWork,
-): (cursor: number, nameNext: { starts: number } | undefined) => Promise<boolean> {
-  let saves = 0;
-  return async (cursor, nameNext) => {
-    saves += 1;
-    const part = savedKey(id, epoch, saves);
-    await attempt.write(part);
-    const change = save({ epoch, cursor, part, progress: true, nameNext });
-    const { applied } = await engine.store.change(chunkKey(id), change);
-    // Refused: a later attempt may read the object that the record still names.
-    if (applied && saves > 1) await engine.objects.delete(savedKey(id, epoch, saves - 1));
-    return applied;
-  };
+  if ((await attempt.work(0)).cursor === range.count) return { state: 'go' };
+  // Only remotes are waited for. Nobody is named: the last item would be blamed for whoever dies now.
+  if (!(await saveRows(undefined))) return { state: 'lost' };
+  return attempt.work(range.count);
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { CHUNKS_PER_TALLY, partKey, type StageId, tallyKey, tallyOf } from '../core/keys.ts';
 import type { Outcome } from '../core/outcome.ts';
+import type { Remotes } from '../core/poll.ts';
 import type { AttemptFacts } from '../core/report.ts';
 import { markName } from '../core/transitions.ts';
 import { mapOrdered } from '../pool/map-ordered.ts';
@@ -68,6 +69,7 @@ export interface Kept {
   record?: unknown;
   raw?: string;
   cut?: boolean;
+  remotes?: Remotes;
   stack?: string;
   cause?: string;
 }

@@ -1,5 +1,6 @@
 import type { RecordKey } from '../core/change.ts';
 import type { ItemError } from '../core/errors.ts';
+import type { SparseHistogram } from '../core/histogram.ts';
 import type { ChunkId } from '../core/keys.ts';
 import type { Counts } from '../core/outcome.ts';
 import type { ChunkRange } from '../core/records.ts';
@@ -64,6 +65,8 @@ export interface HeldLease {
 export type ControlState = 'go' | 'pause' | 'cancel' | 'drain' | 'lost';
 export interface Control {
   state(): ControlState;
+  /** Saves the attempt's rows and open polls; false when a later attempt has the chunk. Absent in a worker thread. */
+  save?(attempt: Pick<Attempt, 'write'>): Promise<boolean>;
 }
 
 /** One try at one chunk, as it crosses to a thread: plain data, under 1 KB. */
@@ -87,7 +90,7 @@ export interface AttemptSpec {
 export interface Attempt {
   /** Works items up to `until` (a count from the chunk's start), or until control says otherwise. */
   work(until: number): Promise<Worked>;
-  /** Records the item at the cursor as failed without running it. */
+  /** Records the next item, which is the one that `work` was last asked to stop before, as failed without running it. */
   fail(error: ItemError): Promise<void>;
   /** Records everything from the cursor on as not run. */
   notRun(): Promise<void>;
@@ -102,7 +105,7 @@ export interface Worked {
   state: ControlState;
   /** Why a step is there for no row: the state is `pause`, and the batch is to be paused for this. */
   blocked?: string;
-  /** No slot of a quota is free before, ms since 1970: the state is `drain`, and the chunk is to be deferred. */
+  /** No slot of a quota is free, no remote is to be asked before, ms since 1970: the state is `drain`, the chunk is deferred. */
   resumeAt?: number;
 }
 
@@ -112,4 +115,6 @@ export interface PartSummary {
   counts: Counts;
   /** Failed and stalled items by code, in this part. */
   codes: Record<string, CodeCount>;
+  /** Milliseconds its items took. */
+  durations: SparseHistogram;
 }

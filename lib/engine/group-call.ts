@@ -1,14 +1,16 @@
-import type { Quota } from '../core/job.ts';
 import type { GroupContext, GroupResult, GroupStep } from '../core/step.ts';
+import type { HttpEnv, HttpItem } from './http-env.ts';
 import type { ItemContext } from './item-context.ts';
-import { itemQuota, type QuotaEnv, type QuotaItem } from './item-quota.ts';
+import { itemHttp } from './item-http.ts';
+import { itemQuota, type QuotaEnv } from './item-quota.ts';
 import { type ItemRunner, timeoutError } from './run-item.ts';
 
 /** What running one group needs beside its rows. */
 export interface GroupRunner extends Omit<ItemRunner, 'process'> {
   /** All of a group's context but what changes from call to call. */
-  lent: Omit<GroupContext, 'items' | 'attempt' | 'signal' | 'quota'>;
+  lent: Omit<GroupContext, 'items' | 'attempt' | 'signal' | 'quota' | 'http'>;
   quotas?: QuotaEnv | undefined;
+  http?: HttpEnv | undefined;
   /** Told before each call: the index of a row that is alone, -1 where nobody can be blamed alone. */
   starting?: ((index: number) => void) | undefined;
 }
@@ -44,8 +46,13 @@ export function openCall(
       controller ??= new AbortController();
       return controller.signal;
     },
-    quota: (name, key) =>
-      groupQuota(runner, { contexts: taken.map((row) => row.context), context }, { name, key }),
+    quota(name, key) {
+      if (runner.quotas === undefined) throw new Error('The job declares no quotas: add them.');
+      return itemQuota(runner.quotas, asOneItem(runner, taken, context), { name, key });
+    },
+    get http() {
+      return itemHttp(runner.http, asOneItem(runner, taken, context));
+    },
   };
   return {
     run() {
@@ -75,26 +82,25 @@ export function openCall(
   };
 }
 
-/** A quota as the whole group uses it: without a slot in time all its rows are put back. */
-function groupQuota(
-  { quotas, clock }: GroupRunner,
-  { contexts, context }: { contexts: ItemContext[]; context: GroupContext },
-  of: { name: string | undefined; key: string | undefined },
-): Quota {
-  if (quotas === undefined) throw new Error('The job declares no quotas: add them.');
-  const item: QuotaItem = {
-    lent: undefined,
-    startedAt: contexts[0]?.startedAt ?? clock.monotonic(),
-    calls: 0,
-    get putBackUntil() {
-      return undefined;
-    },
-    set putBackUntil(until: number | undefined) {
-      for (const one of contexts) one.putBackUntil = until;
-    },
-    get signal() {
-      return context.signal;
-    },
-  };
-  return itemQuota(quotas, item, of);
-}
+/** The whole group as its calls see it: without a slot in time all its rows are put back. */
+const asOneItem = (
+  { clock }: GroupRunner,
+  rows: readonly GroupRow[],
+  context: GroupContext,
+): HttpItem => ({
+  lent: undefined,
+  startedAt: rows[0]?.context.startedAt ?? clock.monotonic(),
+  calls: 0,
+  get putBackUntil() {
+    return undefined;
+  },
+  set putBackUntil(until: number | undefined) {
+    for (const { context: one } of rows) one.putBackUntil = until;
+  },
+  get signal() {
+    return context.signal;
+  },
+  get log() {
+    return (rows[0] as GroupRow).context.log;
+  },
+});

@@ -1,7 +1,12 @@
+import type { Http } from '../core/http.ts';
 import type { ItemLogger, JobContext, Quota } from '../core/job.ts';
+import type { PollAnswer, PollOptions, Remotes } from '../core/poll.ts';
 import { seededRandom } from '../core/rng.ts';
 import type { Clock } from '../ports/clock.ts';
-import { itemQuota, type Lent, type QuotaEnv, type QuotaItem } from './item-quota.ts';
+import type { HttpEnv, HttpItem } from './http-env.ts';
+import { itemHttp } from './item-http.ts';
+import { type PollEnv, type PollItem, pollRemote } from './item-poll.ts';
+import { itemQuota, type Lent, type QuotaEnv } from './item-quota.ts';
 
 /** What all items of one attempt share. */
 export interface SharedContext {
@@ -12,6 +17,10 @@ export interface SharedContext {
   clock: Clock;
   /** Absent where the job declares no quota. */
   quotas?: QuotaEnv | undefined;
+  /** Absent where nothing can be polled: in a worker thread. */
+  polling?: PollEnv | undefined;
+  /** Absent where the job has no `http`. */
+  http?: HttpEnv | undefined;
 }
 
 /** Lines an item may log, and characters of each: what goes beyond is counted, not kept. */
@@ -19,13 +28,16 @@ const MAX_LINES = 100;
 const MAX_LINE = 4096;
 
 /** The context of one item; its signal, log and rng are made on first use, since most items need none. */
-export class ItemContext implements JobContext, QuotaItem {
+export class ItemContext implements JobContext, HttpItem, PollItem {
   readonly index: number;
   attempt = 1;
   lent: Lent | undefined;
   startedAt = 0;
   calls = 0;
   putBackUntil: number | undefined;
+  place = 0;
+  remotes: Remotes | undefined;
+  parkedUntil: number | undefined;
   readonly #shared: SharedContext;
   readonly #raw: string;
   #key: string | null = null;
@@ -33,14 +45,16 @@ export class ItemContext implements JobContext, QuotaItem {
   #rng: (() => number) | undefined;
   #lines: string[] | undefined;
   #dropped = 0;
+  #http: Http | undefined;
   #step = 0;
   #tries = 0;
+  #polls = 0;
 
   constructor(shared: SharedContext, index: number, raw: string) {
     this.index = index;
     this.#shared = shared;
     this.#raw = raw;
-    if (shared.quotas !== undefined) this.startedAt = shared.clock.monotonic();
+    if (isTimed(shared)) this.startedAt = shared.clock.monotonic();
   }
 
   get now(): number {
@@ -81,6 +95,29 @@ export class ItemContext implements JobContext, QuotaItem {
     );
   }
 
+  poll<T>(
+    submit: (call: { idempotencyKey: string }) => string | Promise<string>,
+    check: (remoteId: string) => PollAnswer<T> | Promise<PollAnswer<T>>,
+    options?: PollOptions,
+  ): Promise<T> {
+    const { polling } = this.#shared;
+    if (polling === undefined) {
+      throw new Error('ctx.poll waits for a remote: leave out `cpu: true` in a job that polls.');
+    }
+    const name = `${this.#step}.${this.#polls}`;
+    this.#polls += 1;
+    return pollRemote(polling, this, { name, submit, check, options });
+  }
+
+  restartTimeout(inMs = 0): void {
+    this.startedAt = this.#shared.clock.monotonic() + inMs;
+  }
+
+  get http(): Http {
+    this.#http ??= itemHttp(this.#shared.http, this);
+    return this.#http;
+  }
+
   rng(): number {
     // A new try draws the same numbers: a retried item must not depend on how often it failed.
     // Each step draws its own, or a step that is repeated would shift those of the next.
@@ -102,6 +139,7 @@ export class ItemContext implements JobContext, QuotaItem {
   nextTry(same = false): void {
     if (!same) this.attempt += 1;
     this.#rng = undefined;
+    this.#polls = 0;
   }
 
   /** The next step counts its own tries, and its time is not over. */
@@ -109,9 +147,10 @@ export class ItemContext implements JobContext, QuotaItem {
     this.#tries = this.tries;
     this.#step = step;
     this.attempt = 1;
+    this.#polls = 0;
     this.#rng = undefined;
     this.#controller = undefined;
-    if (this.#shared.quotas !== undefined) this.startedAt = this.#shared.clock.monotonic();
+    if (isTimed(this.#shared)) this.startedAt = this.#shared.clock.monotonic();
   }
 
   /** The most that one step needed. */
@@ -153,6 +192,10 @@ export class ItemContext implements JobContext, QuotaItem {
     return `${JSON.stringify({ ...head, msg: String(message).slice(0, MAX_LINE / 4), cut: true })}\n`;
   }
 }
+
+/** Only calls ask how much of an item's time is left. */
+const isTimed = ({ quotas, http }: SharedContext): boolean =>
+  quotas !== undefined || http !== undefined;
 
 function safeJson(value: unknown): string | undefined {
   try {

@@ -2,14 +2,17 @@ import { type ItemError, toItemError } from '../core/errors.ts';
 import { type Job, stepsOf } from '../core/job.ts';
 import type { Settings } from '../core/options.ts';
 import type { EachStep, SqliteFile } from '../core/step.ts';
-import { runBounded } from '../pool/run-bounded.ts';
+import { type Pull, runBounded } from '../pool/run-bounded.ts';
 import type { Shared } from '../pool/shared.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Input } from '../ports/input.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import type { Quotas } from '../ports/quotas.ts';
 import type { AttemptSpec, ControlState } from './engine.ts';
+import { type Hold, isPutBack } from './hold.ts';
+import type { HttpEnv, HttpHost } from './http-env.ts';
 import { ItemContext, type SharedContext } from './item-context.ts';
+import type { Polls } from './polls.ts';
 import type { QuotaGate } from './quota-gate.ts';
 import type { RecordSource, Taken } from './record-source.ts';
 import { toRow } from './row-text.ts';
@@ -17,18 +20,13 @@ import type { Rows } from './rows.ts';
 import { type Finished, type ItemRunner, runItem } from './run-item.ts';
 
 /** What an attempt needs of the thread it runs in. */
-export interface AttemptEnv extends OpenedEnv {
-  /** Of the first stage; what later ones work lies in the parts. */
-  input: Input;
-}
-
-/** The same without the input, and once it is open: with the job and the settings of its stage alone. */
-export interface OpenedEnv {
+export interface AttemptEnv {
   clock: Clock;
   /** A number in [0, 1), for jitter. */
   random(): number;
   usage(): { cpuMs: number; rssBytes: number };
   objects: ObjectStore;
+  input: Input;
   job: Job;
   settings: Settings;
   options: Record<string, unknown>;
@@ -42,6 +40,8 @@ export interface OpenedEnv {
   verdicts?: ReadonlyMap<number, ItemError>;
   /** Told the index of an item before it runs, so that whoever watches knows which one hangs; -1 for a group. */
   starting?(index: number): void;
+  /** What the process has for calls of a job with `http`. */
+  http?: HttpHost;
   /** Where slots of the job's quotas come from. */
   quotas?: Quotas;
   /** Told while a worker waits for a slot. */
@@ -65,47 +65,55 @@ export interface RunParts {
   rows: Rows;
   source: RecordSource;
   gate: QuotaGate | undefined;
-}
-
-/** The item found no slot within its time: it has no outcome yet, and the chunk is deferred. */
-export function isPutBack(
-  { putBackUntil }: ItemContext,
-  { ended }: Finished,
-  gate: QuotaGate | undefined,
-): boolean {
-  // Whatever the job made of the error that it got, unless it did without the call.
-  if (putBackUntil === undefined || ended.status !== 'failed') return false;
-  gate?.defer(putBackUntil);
-  return true;
+  http: HttpEnv | undefined;
+  hold: Hold;
+  polls: Polls;
 }
 
 /** Rows one by one through the only step. */
-export function newItemRun(
-  env: OpenedEnv,
-  { careful }: AttemptSpec,
-  { rows, source, gate }: RunParts,
-): AttemptRun {
-  const item = itemWorker(env, rows, gate);
-  const concurrency = careful ? 1 : env.settings.concurrency;
+export function newItemRun(env: AttemptEnv, spec: AttemptSpec, parts: RunParts): AttemptRun {
+  const item = itemWorker(env, spec, parts);
+  const concurrency = spec.careful ? 1 : env.settings.concurrency;
   return {
     async work(until, state) {
-      const pull = source.pull(until, () => state() === 'go');
-      await runBounded(gate?.pull(pull, state) ?? pull, concurrency, item);
-      return undefined;
+      await runBounded(pullOf(parts, spec, { until, state }), concurrency, item);
+      return parts.hold.blocked();
     },
   };
 }
 
+/** What is to run next: records, and items whose remote is to be asked, as slots of quotas allow. */
+export function pullOf(
+  { source, gate, hold, polls }: RunParts,
+  { range }: AttemptSpec,
+  { until, state }: { until: number; state: () => ControlState },
+): Pull<Taken> {
+  const goes = (): boolean => hold.free() && state() === 'go';
+  const pull = polls.pull(source.pull(until, goes), goes, until === range.count);
+  return gate?.pull(pull, state) ?? pull;
+}
+
+/** What all items of an attempt share. */
+export function sharedOf(
+  { job, now, options, secrets, clock, waiting }: AttemptEnv,
+  { id }: AttemptSpec,
+  { gate, http, polls }: Pick<RunParts, 'gate' | 'http' | 'polls'>,
+): SharedContext {
+  const name = `${id.batch}/${id.round}/${id.stage}`;
+  const polling = job.cpu === true ? undefined : { polls, clock, name, waiting };
+  const quotas = gate?.env;
+  return { job: job.name, now, options, secrets, clock, quotas, http, polling };
+}
+
 /** Returns the function that works one record and puts its row. */
 function itemWorker(
-  env: OpenedEnv,
-  rows: Rows,
-  gate: QuotaGate | undefined,
+  env: AttemptEnv,
+  spec: AttemptSpec,
+  parts: RunParts,
 ): (taken: Taken) => void | Promise<void> {
   const { clock, job, settings } = env;
-  const { now, options, secrets } = env;
-  const quotas = gate?.env;
-  const shared: SharedContext = { job: job.name, now, options, secrets, clock, quotas };
+  const { rows, polls } = parts;
+  const shared = sharedOf(env, spec, parts);
   const [process] = stepsOf(job) as [EachStep];
   const runner: ItemRunner = { job, process, settings, clock, random: env.random };
   const zero = clock.monotonic();
@@ -113,6 +121,7 @@ function itemWorker(
 
   return (taken) => {
     const { index } = taken;
+    if (!polls.admits(taken)) return undefined;
     const verdict = env.verdicts?.get(index);
     const unreadable = taken.error ?? verdict;
     if (unreadable !== undefined) {
@@ -122,12 +131,18 @@ function itemWorker(
     env.starting?.(index);
     const context = new ItemContext(shared, index, taken.raw);
     context.lent = taken.lent;
+    context.place = taken.position;
+    context.remotes = taken.remotes;
+    polls.begin();
     const startedAt = clock.monotonic();
     const finish = (finished: Finished): number => {
       const endedAt = clock.monotonic();
-      if (isPutBack(context, finished, gate)) return endedAt;
+      const putBack = isPutBack(taken, { context, ...finished }, parts);
+      polls.end();
+      if (putBack) return endedAt;
       const times = { at: startedAt - zero, endedAt: endedAt - zero };
-      rows.put(taken.position, toRow({ taken, context, finished, times }));
+      const remotes = polls.remotes(taken.position);
+      rows.put(taken.position, toRow({ taken, context, finished, times, remotes }));
       return endedAt;
     };
     const finished = runItem(runner, taken.row, context);
@@ -141,7 +156,7 @@ function itemWorker(
 
 /** A row for an item that is recorded as failed without being run. */
 export function failedRow(
-  env: OpenedEnv,
+  env: AttemptEnv,
   taken: Taken,
   error: ItemError,
 ): ReturnType<typeof toRow> {

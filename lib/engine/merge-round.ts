@@ -1,5 +1,6 @@
 import { type ItemError, SluiceError } from '../core/errors.ts';
 import type { Counts } from '../core/outcome.ts';
+import type { Remotes } from '../core/poll.ts';
 import type { Detail, Report } from '../core/report.ts';
 import type { JoinedRow } from './committed-parts.ts';
 import { addExample, addFailures, type FailureGroups } from './failure-groups.ts';
@@ -10,6 +11,7 @@ export interface FailureLine {
   key: string | null;
   status: 'failed' | 'stalled';
   error: ItemError;
+  remotes?: Remotes;
 }
 
 /** The batch as a later round leaves it. */

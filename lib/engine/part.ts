@@ -2,7 +2,10 @@ import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import type { ErrorKind } from '../core/errors.ts';
 import type { SparseHistogram } from '../core/histogram.ts';
+import type { HostUse } from '../core/http-meter.ts';
 import type { Counts } from '../core/outcome.ts';
+import type { OpenPoll } from '../core/poll.ts';
+import type { Row } from './rows.ts';
 
 /**
  * A part is what one attempt of a chunk wrote: one object of three gzip sections (outcomes, attempts,
@@ -33,8 +36,13 @@ export interface Trailer {
   processes: Record<string, { cpuMs: number; rssBytes: number }>;
   /** Of a stage that feeds another: bytes of each gzip member of the outcomes, and how many items its rows give. */
   gives?: [bytes: number, items: number][];
+  /** Calls by host, of a job that called some. */
+  http?: Record<string, HostUse>;
   /** SHA-256 of the first three sections' bytes. */
   sha256: [string, string, string];
+  /** Of a save only: rows behind a gap by their place in the chunk, and the remote work that is waited for. */
+  ahead?: [number, Row][];
+  polls?: OpenPoll[];
 }
 
 export interface CodeCount {
@@ -78,7 +86,11 @@ export function assemblePart(
   const sha256 = sections.map(digest) as Trailer['sha256'];
   const trailer = compress(`${JSON.stringify({ v: 1, ...facts, sha256 } satisfies Trailer)}\n`);
   const lengths = [...sections.map(lengthOf), trailer.length];
-  const text = `{"sluice":"part/1","bytes":${JSON.stringify(lengths)}}`.padEnd(FOOT_TEXT_BYTES - 1);
+  // Whoever does not know of polls must not go on without them: they would be submitted again.
+  const version = facts.ahead === undefined && facts.polls === undefined ? 1 : 2;
+  const text = `{"sluice":"part/${version}","bytes":${JSON.stringify(lengths)}}`.padEnd(
+    FOOT_TEXT_BYTES - 1,
+  );
   return [...sections.flat(), trailer, gzipSync(`${text}\n`, { level: 0 })];
 }
 

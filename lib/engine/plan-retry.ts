@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { StoredRecord } from '../core/change.ts';
 import { SluiceError } from '../core/errors.ts';
 import { chunkKey, reportKey } from '../core/keys.ts';
+import type { Remotes } from '../core/poll.ts';
 import type { Report } from '../core/report.ts';
 import type { RetryFilter, RetryLine, RoundChoice } from '../core/retry.ts';
 import { hasEnded } from '../core/transitions.ts';
@@ -56,14 +57,16 @@ export async function planRetry(
     );
   }
   const report = await roundReport(objects, id, round);
-  const list = newList(originChunks(store, id));
+  const list = newRetryList(originChunks(store, id));
   const choose = newChooser(filter);
   const sums = { failed: 0, stalled: 0 };
   for await (const text of storedLines(objects, reportKey(id, round, 'failures.jsonl'))) {
     const failure = JSON.parse(text) as FailureLine;
     if (!choose.takes(failure)) continue;
     sums[failure.status] += 1;
-    await list.add(failure.index);
+    // Stalled work may still go on: it is asked for. Failed work is submitted anew.
+    const stalled = failure.status === 'stalled';
+    await list.add(failure.index, stalled ? failure.remotes : undefined);
   }
   const bytes = list.bytes();
   const { codes, keys, first } = filter;
@@ -119,22 +122,27 @@ function newChooser({ codes, keys, first, stalled }: RetryFilter) {
   };
 }
 
+/** A chunk of round 0, without what is taken of it. */
+type Origin = Omit<RetryLine, 'items' | 'remotes'>;
+
 /** The list of a round, made of ascending indexes and the chunks of round 0, side by side. */
-function newList(chunks: AsyncGenerator<Omit<RetryLine, 'items'>>) {
+function newRetryList(chunks: AsyncGenerator<Origin>) {
   const lines: string[] = [];
-  let open: (Omit<RetryLine, 'items'> & { items: number[] }) | undefined;
+  let open: (Origin & { items: number[]; remotes?: Record<number, Remotes> }) | undefined;
   const close = (): void => {
     if (open !== undefined && open.items.length > 0) lines.push(`${JSON.stringify(open)}\n`);
   };
   return {
-    async add(index: number): Promise<void> {
+    async add(index: number, remotes: Remotes | undefined): Promise<void> {
       while (open === undefined || index >= open.first + open.count) {
         close();
         const next = await chunks.next();
         if (next.done) throw new SluiceError('DAMAGED', `No chunk holds the item ${index}.`);
         open = { ...next.value, items: [] };
       }
-      open.items.push(index - open.first);
+      const place = index - open.first;
+      open.items.push(place);
+      if (remotes !== undefined) open.remotes = { ...open.remotes, [place]: remotes };
     },
     bytes(): Buffer {
       close();
@@ -147,10 +155,7 @@ function newList(chunks: AsyncGenerator<Omit<RetryLine, 'items'>>) {
 const WINDOW = 1_000;
 
 /** Where the chunks of round 0 lie in the input, in order; asked for as far as they are needed. */
-async function* originChunks(
-  store: CheckpointStore,
-  batch: string,
-): AsyncGenerator<Omit<RetryLine, 'items'>> {
+async function* originChunks(store: CheckpointStore, batch: string): AsyncGenerator<Origin> {
   const id = { batch, round: 0, stage: 0 };
   for (let chunk = 0; ; chunk += WINDOW) {
     const [from, to] = [chunkKey({ ...id, chunk }), chunkKey({ ...id, chunk: chunk + WINDOW - 1 })];
@@ -160,10 +165,10 @@ async function* originChunks(
   }
 }
 
-function rangeIn(record: StoredRecord): Omit<RetryLine, 'items'> {
+function rangeIn(record: StoredRecord): Origin {
   const { source, start, end, first, count, line, last } = record as Record<string, number>;
   return {
-    ...({ source, start, end, first, count } as Omit<RetryLine, 'items'>),
+    ...({ source, start, end, first, count } as Origin),
     ...(line === undefined ? {} : { line }),
     ...(last === undefined ? {} : { last }),
   };

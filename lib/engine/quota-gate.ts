@@ -2,8 +2,9 @@ import type { JobQuota } from '../core/quota.ts';
 import { GRACE_MS, jobQuotas } from '../core/quota.ts';
 import type { Pull } from '../pool/run-bounded.ts';
 import type { ControlState } from './engine.ts';
+import type { Hold } from './hold.ts';
 import { type Lent, type QuotaEnv, waitUntil } from './item-quota.ts';
-import type { OpenedEnv } from './item-run.ts';
+import type { AttemptEnv } from './item-run.ts';
 import type { Taken } from './record-source.ts';
 
 /** A worker waits so long for its next slot; beyond, its chunk is deferred. */
@@ -15,16 +16,12 @@ const MAX_LOOKS = 3;
 export interface QuotaGate {
   env: QuotaEnv;
   pull(source: Pull<Taken>, state: () => ControlState): Pull<Taken>;
-  /** An item found no slot in time: nothing more starts, and the chunk goes on from then on, ms since 1970. */
-  defer(until: number): void;
-  /** Since when it is deferred to; undefined while it is not. */
-  deferredTo(): number | undefined;
 }
 
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 /** Undefined for a job without quotas, which then costs nothing. */
-export function newQuotaGate(env: OpenedEnv): QuotaGate | undefined {
+export function newQuotaGate(env: AttemptEnv, hold: Hold): QuotaGate | undefined {
   if (env.job.quotas === undefined || env.quotas === undefined) return undefined;
   const quotas = jobQuotas(env.job, env.options);
   const { itemTimeoutMs } = env.settings;
@@ -35,22 +32,18 @@ export function newQuotaGate(env: OpenedEnv): QuotaGate | undefined {
     itemTimeoutMs,
     waiting: env.waiting?.bind(env),
   };
-  let deferred: number | undefined;
-  const defer = (until: number): void => {
-    deferred = Math.max(deferred ?? 0, until);
-  };
   const take = async (
     source: Pull<Taken>,
     state: () => ControlState,
   ): Promise<IteratorResult<Taken>> => {
-    const goes = (): boolean => deferred === undefined && state() === 'go';
+    const goes = (): boolean => hold.free() && state() === 'go';
     if (!goes()) return DONE;
     const step = await source.next();
     if (step.done === true || step.value.error !== undefined) return step;
     const lent = await lend(of, step.value, goes);
     if (lent === undefined) return DONE;
     if ('freeAt' in lent) {
-      defer(lent.freeAt);
+      hold.defer(lent.freeAt);
       return DONE;
     }
     return { done: false, value: { ...step.value, lent: lent.lent } };
@@ -68,8 +61,6 @@ export function newQuotaGate(env: OpenedEnv): QuotaGate | undefined {
         },
       };
     },
-    defer,
-    deferredTo: () => deferred,
   };
 }
 

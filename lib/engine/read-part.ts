@@ -3,8 +3,8 @@ import { SluiceError } from '../core/errors.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { FOOT_BYTES, SECTIONS, type Section, type Trailer } from './part.ts';
 
-/** Of the parts that this code writes, and the newest that it reads. */
-const PART_VERSION = 1;
+/** The newest parts that this code reads: 2 is a save with rows behind a gap, or with open polls. */
+const PART_VERSION = 2;
 
 /** Where the sections of a part lie, [start, end) by name. */
 export type Sections = Record<Section, { start: number; end: number }>;
@@ -40,7 +40,7 @@ function footLengths(name: string, foot: Uint8Array): number[] | undefined {
     );
   }
   const whole = Array.isArray(bytes) && bytes.length === SECTIONS.length;
-  return version === PART_VERSION && whole && bytes.every(Number.isSafeInteger) ? bytes : undefined;
+  return version >= 1 && whole && bytes.every(Number.isSafeInteger) ? bytes : undefined;
 }
 
 /** What a foot says, nothing when it is none. */

@@ -1,4 +1,5 @@
 import { SluiceError } from '../core/errors.ts';
+import type { Remotes } from '../core/poll.ts';
 import type { ChunkRange, RecordBlock } from '../core/records.ts';
 import type { Pull } from '../pool/run-bounded.ts';
 import type { Input } from '../ports/input.ts';
@@ -18,6 +19,8 @@ export interface Taken {
   at?: number;
   /** Slots that were leased for it. */
   lent?: Lent;
+  /** Its work in an earlier round, which remotes are still to be asked for. */
+  remotes?: Remotes | undefined;
 }
 
 /** A chunk's records, taken one by one from a cursor on; read lazily, so that a chunk of notRun reads nothing. */
@@ -67,6 +70,7 @@ export function newRecordSource(
       error: block.errors?.get(at),
       block,
       at,
+      remotes: block.remotes?.get(at),
     };
     position += 1;
     return taken;

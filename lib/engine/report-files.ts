@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { quantile, toBars } from '../core/histogram.ts';
+import { hostCalls } from '../core/http-meter.ts';
 import { isoTime } from '../core/iso-time.ts';
 import { reportKey, type StageId } from '../core/keys.ts';
 import { addCounts, type Counts, itemsOf, noCounts } from '../core/outcome.ts';
@@ -183,6 +184,7 @@ function ownReport({ batch, end, stages }: ReportState, totals: Totals): Report 
     perWorker: [...totals.workers.values()]
       .map((worker) => ({ ...worker, busyMs: round(worker.busyMs) }))
       .sort((a, b) => (a.worker < b.worker ? -1 : 1)),
+    ...(totals.http === undefined ? {} : { http: hostCalls(totals.http) }),
     failures: listFailures(totals.groups),
     digests: {
       input: stage.inputDigest ?? '',

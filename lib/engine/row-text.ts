@@ -1,5 +1,6 @@
 import type { ItemError } from '../core/errors.ts';
 import { cutMessage, toItemError } from '../core/errors.ts';
+import type { Remotes } from '../core/poll.ts';
 import type { ItemContext } from './item-context.ts';
 import type { Taken } from './record-source.ts';
 import type { Row } from './rows.ts';
@@ -12,12 +13,13 @@ interface RowFacts {
   taken: Taken;
   context: ItemContext;
   finished: Finished;
+  remotes?: Remotes | undefined;
   /** Undefined for an item that was not run. */
   times: { at: number; endedAt: number } | undefined;
 }
 
 /** The lines of one ended item. A value that JSON cannot hold makes it a failed one. */
-export function toRow({ taken, context, finished, times }: RowFacts): Row {
+export function toRow({ taken, context, finished, times, remotes }: RowFacts): Row {
   const { ended, text } = outcomeText(context.index, withPlace(taken, finished));
   const error = 'error' in ended ? ended.error : undefined;
   return {
@@ -28,7 +30,7 @@ export function toRow({ taken, context, finished, times }: RowFacts): Row {
     tries: times === undefined ? 0 : context.tries,
     at: times?.at ?? 0,
     endedAt: times?.endedAt ?? 0,
-    extra: 'error' in ended ? keptOfFailure(taken, ended) : undefined,
+    extra: 'error' in ended ? keptOfFailure(taken, ended, remotes) : undefined,
     log: context.lines(),
   };
 }
@@ -100,7 +102,11 @@ function jsonOf(value: unknown): { text?: string | undefined; error?: ItemError 
   }
 }
 
-function keptOfFailure(taken: Taken, { thrown }: { thrown: unknown }): string {
+function keptOfFailure(
+  taken: Taken,
+  { thrown }: { thrown: unknown },
+  remotes: Remotes | undefined,
+): string {
   const record = taken.error === undefined ? jsonOf(taken.row).text : undefined;
   const kept =
     record !== undefined && record.length <= RAW_LIMIT
@@ -114,6 +120,7 @@ function keptOfFailure(taken: Taken, { thrown }: { thrown: unknown }): string {
   return JSON.stringify({
     ...(where === undefined ? {} : { where }),
     ...kept,
+    ...(remotes === undefined ? {} : { remotes }),
     ...(typeof stack === 'string' ? { stack: stack.split('\n').slice(0, 6).join('\n') } : {}),
     ...(cause === undefined ? {} : { cause: toItemError(cause).message }),
   });

@@ -1,8 +1,18 @@
 import type { ItemError } from '../core/errors.ts';
-import { fromSparse, type Histogram, newHistogram, record, toSparse } from '../core/histogram.ts';
+import {
+  fromSparse,
+  type Histogram,
+  newHistogram,
+  record,
+  type SparseHistogram,
+  toSparse,
+} from '../core/histogram.ts';
+import { type HostUse, mergeUses } from '../core/http-meter.ts';
 import { type Counts, noCounts, type Status } from '../core/outcome.ts';
-import { assemblePart, type CodeCount, compress, type Trailer, type WorkerShare } from './part.ts';
-import { type PartBytes, rawSection } from './read-part.ts';
+import type { OpenPoll } from '../core/poll.ts';
+import { assemblePart, type CodeCount, type Trailer, type WorkerShare } from './part.ts';
+import type { PartBytes } from './read-part.ts';
+import { newSections } from './sections.ts';
 
 /** One ended item. */
 export interface Row {
@@ -33,14 +43,23 @@ export interface Rows {
   put(position: number, row: Row): void;
   /** Whether there is a row already, be it behind a gap. */
   has(position: number): boolean;
-  /** The whole prefix as a part. */
-  toPart(usage: { cpuMs: number; rssBytes: number }): WrittenPart;
+  /** The whole prefix as a part; rows behind a gap and open polls go along. */
+  toPart(usage: PartUsage, polls?: readonly OpenPoll[]): WrittenPart;
+}
+
+/** What the attempt used so far. */
+export interface PartUsage {
+  cpuMs: number;
+  rssBytes: number;
+  /** Its own calls by host, without those of what was saved before. */
+  http?: Record<string, HostUse> | undefined;
 }
 
 export interface WrittenPart {
   body: Buffer[];
   counts: Counts;
   codes: Record<string, CodeCount>;
+  durations: SparseHistogram;
 }
 
 export interface RowsOptions {
@@ -65,38 +84,28 @@ const MAX_CODES = 50;
  */
 const FLUSH_CHARS = 128 * 1024;
 
-const SECTION_NUMBERS = [0, 1, 2] as const;
-
-type Facts = Omit<Trailer, 'v' | 'sha256' | 'durations'>;
+type Facts = Omit<Trailer, 'v' | 'sha256' | 'durations' | 'ahead' | 'polls'>;
 
 export function newRows(options: RowsOptions): Rows {
   const { first, worker, process, startedAt, feeds, saved } = options;
   const facts = saved ? factsOf(saved.trailer) : noFacts(first, feeds);
   const durations = saved ? fromSparse(saved.trailer.durations) : newHistogram();
-  const sections: [Buffer[], Buffer[], Buffer[]] = saved ? savedSections(saved.part) : [[], [], []];
+  const sections = newSections(saved?.part, facts.gives);
   const share: WorkerShare = facts.workers[worker] ?? { items: 0, failed: 0, busyMs: 0 };
   let open: (Row | undefined)[] = [];
   let contiguous = 0;
   let chars = 0;
   let headed = false;
-  /** Text of each section that is not compressed yet. */
-  let texts: [string, string, string] = ['', '', ''];
   const sums = { facts, durations, share, startedAt };
-  let given = 0;
+  for (const [position, row] of saved?.trailer.ahead ?? []) {
+    open[position - facts.items] = movedBy(row, -startedAt);
+  }
 
-  const zip = (section: 0 | 1 | 2, least: number): void => {
-    if (texts[section].length < least) return;
-    const member = compress(texts[section]);
-    sections[section].push(member);
-    texts[section] = '';
-    if (section > 0) return;
-    facts.gives?.push([member.length, given]);
-    given = 0;
-  };
   const flush = (): void => {
     if (contiguous === 0 && headed) return;
     // Strings that are added up are written to bytes once; map and join cost a third more (measured).
-    let [outcomes, attempts, log] = texts;
+    let [outcomes, attempts, log] = sections.texts();
+    let given = 0;
     if (!headed) attempts += `{"worker":${JSON.stringify(worker)},"at":${startedAt}}\n`;
     headed = true;
     for (let at = 0; at < contiguous; at += 1) {
@@ -107,12 +116,12 @@ export function newRows(options: RowsOptions): Rows {
       if (row.log !== undefined) log += row.log;
       count(row, sums);
     }
-    texts = [outcomes, attempts, log];
+    sections.hold([outcomes, attempts, log], given);
     open = open.slice(contiguous);
     contiguous = 0;
     chars = 0;
     // Each gzip call sets up 256 KB of its own: small sections wait until they are worth one.
-    for (const section of SECTION_NUMBERS) zip(section, FLUSH_CHARS);
+    sections.zip(FLUSH_CHARS);
     if (share.items > 0) facts.workers[worker] = share;
   };
 
@@ -129,16 +138,35 @@ export function newRows(options: RowsOptions): Rows {
       }
       if (chars >= FLUSH_CHARS) flush();
     },
-    toPart(usage) {
+    toPart({ http, ...usage }, polls = []) {
       flush();
-      // A section always holds a member, be it of nothing, so that it unzips.
-      for (const section of SECTION_NUMBERS) zip(section, sections[section].length === 0 ? 0 : 1);
+      const uses = mergeUses(saved?.trailer.http, http);
+      if (uses !== undefined) facts.http = uses;
+      sections.zip(1);
       facts.processes[process] = usage;
-      const body = assemblePart(sections, { ...facts, durations: toSparse(durations) });
-      return { body, counts: { ...facts.counts }, codes: structuredClone(facts.codes) };
+      const sparse = toSparse(durations);
+      const kept = keptOf(open, { from: facts.items, startedAt, polls });
+      const body = assemblePart(sections.members, { ...facts, durations: sparse, ...kept });
+      const codes = structuredClone(facts.codes);
+      return { body, counts: { ...facts.counts }, codes, durations: sparse };
     },
   };
 }
+
+/** What a save keeps beside the prefix: rows behind a gap by their place in the chunk, and open polls. */
+function keptOf(
+  open: readonly (Row | undefined)[],
+  { from, startedAt, polls }: { from: number; startedAt: number; polls: readonly OpenPoll[] },
+): Pick<Trailer, 'ahead' | 'polls'> {
+  const ahead = open.flatMap((row, at): [number, Row][] =>
+    row === undefined ? [] : [[from + at, movedBy(row, startedAt)]],
+  );
+  return { ...(ahead[0] && { ahead }), ...(polls[0] && { polls: [...polls] }) };
+}
+
+/** Saved rows hold wall-clock times: each attempt counts from its own beginning. */
+const movedBy = (row: Row, ms: number): Row =>
+  row.tries === 0 ? row : { ...row, at: row.at + ms, endedAt: row.endedAt + ms };
 
 /** `[tries, ms from the header's time, µs it took]`, and for a failed item what it keeps. */
 const attemptLine = ({ tries, at, endedAt, extra }: Row): string =>
@@ -187,12 +215,13 @@ const noFacts = (first: number, feeds: boolean): Facts => ({
 });
 
 function factsOf(trailer: Trailer): Facts {
-  const { v: _v, sha256: _sha256, durations: _durations, ...facts } = structuredClone(trailer);
+  const {
+    v: _v,
+    sha256: _sha256,
+    durations: _durations,
+    ahead: _ahead,
+    polls: _polls,
+    ...facts
+  } = structuredClone(trailer);
   return facts;
 }
-
-const savedSections = (part: PartBytes): [Buffer[], Buffer[], Buffer[]] => [
-  [Buffer.from(rawSection(part, 'outcomes'))],
-  [Buffer.from(rawSection(part, 'attempts'))],
-  [Buffer.from(rawSection(part, 'log'))],
-];

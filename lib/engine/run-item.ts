@@ -1,5 +1,12 @@
 import { backoffMs } from '../core/backoff.ts';
-import { type ItemError, retryAfterOf, toItemError } from '../core/errors.ts';
+import {
+  type ItemError,
+  isDuplicate,
+  isSpent,
+  isUnavailable,
+  retryAfterOf,
+  toItemError,
+} from '../core/errors.ts';
 import type { Job } from '../core/job.ts';
 import type { Settings } from '../core/options.ts';
 import { MAX_VALUES, type Result } from '../core/outcome.ts';
@@ -140,14 +147,20 @@ async function finishAsync(
   first: Promise<Result>,
 ): Promise<Ended> {
   const { clock, settings } = runner;
-  const deadline = clock.monotonic() + settings.itemTimeoutMs;
+  // Waiting for a remote moves it: each stretch of the item's own work has the whole time.
+  context.restartTimeout();
+  const leftMs = (): number => context.startedAt + settings.itemTimeoutMs - clock.monotonic();
   let cancel = (): void => undefined;
   const timedOut = new Promise<Ended>((resolve) => {
-    cancel = clock.after(settings.itemTimeoutMs, () => {
-      const error = timeoutError(settings.itemTimeoutMs);
-      context.abort(Object.assign(new Error(error.message), error));
-      resolve({ status: 'failed', error, thrown: undefined });
-    });
+    const arm = (ms: number): void => {
+      cancel = clock.after(ms, () => {
+        if (leftMs() > 0) return arm(leftMs());
+        const error = timeoutError(settings.itemTimeoutMs);
+        context.abort(Object.assign(new Error(error.message), error));
+        resolve({ status: 'failed', error, thrown: undefined });
+      });
+    };
+    arm(settings.itemTimeoutMs);
   });
   const tries = async (): Promise<Ended> => {
     for (let result = first; ; result = again(runner, row, context)) {
@@ -158,8 +171,7 @@ async function finishAsync(
         // On top of what the remote asks for: items that it sent away together do not come back together.
         const waitMs = retryAfterOf(error) + backoffMs(context.attempt, backoff, runner.random());
         const over = context.attempt >= settings.tries || !isRetryable(runner, error);
-        if (over || clock.monotonic() + waitMs >= deadline || context.signal.aborted)
-          return failed(error);
+        if (over || waitMs >= leftMs() || context.signal.aborted) return failed(error);
         await clock.sleep(waitMs, context.signal);
         if (context.signal.aborted) return failed(error);
         context.nextTry();
@@ -183,6 +195,8 @@ export const timeoutError = (ms: number): ItemError => ({
 });
 
 export function isRetryable({ job }: Pick<ItemRunner, 'job'>, error: unknown): boolean {
+  if (isUnavailable(error)) return error.retry;
+  if (isDuplicate(error) || isSpent(error)) return false;
   const { kind } = toItemError(error);
   if (kind === 'stalled' || kind === 'permanent') return false;
   if (job.retry?.when === undefined) return kind === 'retryable';
@@ -218,22 +232,8 @@ function checkedValues(result: Extract<Ended, { status: 'ok' }>): Ended {
   return { status: 'failed', error, thrown: undefined };
 }
 
-/** A step that is not the last one gives one row to the next: an item has one outcome. */
-export const singleValue = (ended: Ended): Ended =>
-  ended.status !== 'ok' || ended.values === undefined
-    ? ended
-    : {
-        status: 'failed',
-        error: {
-          kind: 'permanent',
-          code: 'BAD_RESULT',
-          message:
-            'ok.many(values) is for the last step of a stage: make the step a stage of its own.',
-        },
-        thrown: undefined,
-      };
-
 export function failed(thrown: unknown): Ended {
+  if (isDuplicate(thrown)) return { status: 'skipped', reason: 'duplicate' };
   const error = toItemError(thrown);
   return { status: error.kind === 'stalled' ? 'stalled' : 'failed', error, thrown };
 }

@@ -34,7 +34,7 @@ export async function settleStages(
     let changed = false;
     for (const id of stagesOf(batch).reverse()) {
       const after = seen[0];
-      const released = await settleStage(engine, { batch, id, after, seen });
+      const released = await settleStage(engine, { id, after, seen });
       if (released) changed = true;
       if (await planNext(engine, batch, after)) changed = true;
     }
@@ -60,16 +60,11 @@ export function allComplete(seen: readonly Pick<SeenStage, 'stage' | 'sums'>[]):
 /** Releases what the window and the stage behind it allow. Puts what it saw last in front of `seen`. */
 async function settleStage(
   engine: SettlePorts,
-  {
-    batch,
-    id,
-    after,
-    seen,
-  }: { batch: Batch; id: StageId; after: SeenStage | undefined; seen: SeenStage[] },
+  { id, after, seen }: { id: StageId; after: SeenStage | undefined; seen: SeenStage[] },
 ): Promise<boolean> {
   for (let changed = false; ; changed = true) {
     const { stage, sums } = await lookAtStage(engine.store, id);
-    const held = after !== undefined && (await isHeldBack(engine, batch, after.id));
+    const held = after !== undefined && (await isHeldBack(engine, after.id));
     const released = held ? undefined : await releaseMore(engine, id, { stage, sums });
     if (released !== undefined) continue;
     seen.unshift({ id, stage, sums });
@@ -79,18 +74,14 @@ async function settleStage(
 
 /**
  * Back-pressure: a bound on chunks that are planned and not committed, never on the parts they are cut from, of which any
- * number may hold too few items for one chunk. A `groupBy` needs all of them: nothing is held back before it.
+ * number may hold too few items for one chunk.
  */
-async function isHeldBack(engine: SettlePorts, batch: Batch, next: StageId): Promise<boolean> {
-  if (stageKind(batch, next.stage) === 'groupBy') return false;
+async function isHeldBack(engine: SettlePorts, next: StageId): Promise<boolean> {
   const { stage, sums } = await lookAtStage(engine.store, next);
   return stage.planned - sums.done >= AHEAD_WINDOWS * windowOfStage(engine, next.stage);
 }
 
-const stageKind = ({ settings }: Batch, stage: number): 'each' | 'groupBy' =>
-  settings.stages?.[stage]?.kind ?? 'each';
-
-/** Plans the stage behind this one, as far as it can be; a `groupBy` is the planner's, once all its input is there. */
+/** Plans the stage behind, as far as there are parts for it. */
 async function planNext(
   engine: SettlePorts,
   batch: Batch,
@@ -100,10 +91,7 @@ async function planNext(
   if (after === undefined || objects === undefined) return false;
   const { id } = after;
   const { chunk } = stageSettings(batch.settings, id.stage);
-  if (stageKind(batch, id.stage) === 'each') {
-    return planStage({ store, objects }, id, { chunk, since: batch.startedAt });
-  }
-  return false;
+  return planStage({ store, objects }, id, { chunk, since: batch.startedAt });
 }
 
 function totalOf(seen: readonly SeenStage[]): Pick<Sums, 'counts'> {

@@ -26,7 +26,6 @@ export interface BatchState {
 /** One stage of a running batch. */
 export interface StageState {
   name: string;
-  kind: 'each' | 'groupBy';
   /** Undefined while the stage before it may still give more. */
   totalChunks: number | undefined;
   plannedChunks: number;
@@ -72,10 +71,10 @@ async function stageState(
   id: StageId,
 ): Promise<StageState> {
   const { stage, sums } = await lookAtStage(store, id);
-  const { name = '', kind = 'each' } = settings.stages?.[id.stage] ?? {};
+  const { name = '' } = settings.stages?.[id.stage] ?? {};
   const plannedItems = itemsBefore(stage.cur);
   return {
-    ...{ name, kind },
+    name,
     totalChunks: stage.sealed,
     plannedChunks: stage.planned,
     releasedChunks: stage.rel,

@@ -6,14 +6,7 @@ import { type Full, type Groups, newGroups } from './groups.ts';
 import type { ItemContext } from './item-context.ts';
 import type { Taken } from './record-source.ts';
 import { type GroupEnd, runGroup } from './run-group.ts';
-import {
-  type Ended,
-  type Finished,
-  type ItemRunner,
-  runItem,
-  runStep,
-  singleValue,
-} from './run-item.ts';
+import { type Ended, type Finished, type ItemRunner, runItem, runStep } from './run-item.ts';
 import { type FlowSpan, newTasks, type Rider, type Task, type Tasks } from './step-tasks.ts';
 
 /** What the flow needs of the attempt that it runs in. */
@@ -39,6 +32,21 @@ export interface RowEnd {
 
 /** The event loop gets a turn at least this often. */
 const YIELD_MS = 25;
+
+/** A step that is not the last one gives one row to the next: an item has one outcome. */
+const singleValue = (ended: Ended): Ended =>
+  ended.status !== 'ok' || ended.values === undefined
+    ? ended
+    : {
+        status: 'failed',
+        error: {
+          kind: 'permanent',
+          code: 'BAD_RESULT',
+          message:
+            'ok.many(values) is for the last step of a stage: make the step a stage of its own.',
+        },
+        thrown: undefined,
+      };
 
 const asItIs: EachStep = (row) => ({ status: 'ok', value: row });
 

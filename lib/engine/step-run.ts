@@ -2,38 +2,35 @@ import { stepsOf } from '../core/job.ts';
 import { newShared } from '../pool/shared.ts';
 import type { AttemptSpec } from './engine.ts';
 import type { GroupRunner } from './group-call.ts';
-import { ItemContext, type SharedContext } from './item-context.ts';
+import { isPutBack } from './hold.ts';
+import { ItemContext } from './item-context.ts';
 import {
+  type AttemptEnv,
   type AttemptRun,
   failedRow,
-  isPutBack,
-  type OpenedEnv,
+  pullOf,
   type RunParts,
+  sharedOf,
 } from './item-run.ts';
-import type { QuotaGate } from './quota-gate.ts';
-import { secretCleaner } from './redact.ts';
 import { toRow } from './row-text.ts';
 import { flowThrough, type StepFlowEnv } from './step-flow.ts';
 
 /** Runs an attempt's rows through several steps, or through groups. */
-export function newStepRun(
-  env: OpenedEnv,
-  spec: AttemptSpec,
-  { rows, source, gate }: RunParts,
-): AttemptRun {
-  const { clock, job, now, options, secrets } = env;
+export function newStepRun(env: AttemptEnv, spec: AttemptSpec, parts: RunParts): AttemptRun {
+  const { clock, job } = env;
+  const { rows, source, hold, polls } = parts;
   const { first } = spec.range;
   const own = env.shared === undefined ? newShared() : undefined;
-  const quotas = gate?.env;
-  const shared: SharedContext = { job: job.name, now, options, secrets, clock, quotas };
+  const shared = sharedOf(env, spec, parts);
   const zero = clock.monotonic();
   const flow: StepFlowEnv = {
     steps: stepsOf(job),
-    runner: groupRunner(env, spec, { own, gate }),
+    runner: groupRunner(env, spec, { own, parts }),
     concurrency: spec.careful ? 1 : env.settings.concurrency,
     alone: spec.careful,
     clock,
     begin(taken) {
+      if (!polls.admits(taken)) return undefined;
       const unreadable = taken.error ?? env.verdicts?.get(taken.index);
       if (unreadable !== undefined) {
         rows.put(taken.position, failedRow(env, taken, unreadable));
@@ -42,34 +39,34 @@ export function newStepRun(
       env.starting?.(taken.index);
       const context = new ItemContext(shared, taken.index, taken.raw);
       context.lent = taken.lent;
+      context.place = taken.position;
+      context.remotes = taken.remotes;
       return context;
     },
     end(taken, context, { finished, spentMs, endedAt }) {
-      if (isPutBack(context, finished, gate)) return;
+      if (isPutBack(taken, { context, ...finished }, parts)) return;
       // A row may wait for its group: what counts is the time that was spent on it.
       const times = { at: Math.max(0, endedAt - zero - spentMs), endedAt: endedAt - zero };
-      rows.put(taken.position, toRow({ taken, context, finished, times }));
+      const remotes = polls.remotes(taken.position);
+      rows.put(taken.position, toRow({ taken, context, finished, times, remotes }));
     },
   };
-  const clean = secretCleaner(secrets);
   return {
     async work(until, state) {
-      const pull = source.pull(until, () => state() === 'go');
       const span = { first, from: first + source.position, until: first + until };
-      const gated = gate?.pull(pull, state) ?? pull;
-      const blocked = await flowThrough(flow, { ...span, source: gated, state });
-      if (blocked === undefined) return undefined;
-      const reason = `${blocked.code}: ${blocked.message}`;
-      return clean === undefined ? reason : clean(reason);
+      const pull = pullOf(parts, spec, { until, state });
+      const blocked = await flowThrough(flow, { ...span, source: pull, state });
+      if (blocked !== undefined) hold.block(`${blocked.code}: ${blocked.message}`);
+      return hold.blocked();
     },
     close: () => void own?.close(),
   };
 }
 
 function groupRunner(
-  env: OpenedEnv,
+  env: AttemptEnv,
   { id, epoch }: AttemptSpec,
-  { own, gate }: { own: OpenedEnv['shared']; gate: QuotaGate | undefined },
+  { own, parts }: { own: AttemptEnv['shared']; parts: RunParts },
 ): GroupRunner {
   const { clock, job, settings, now, options, secrets } = env;
   const held = (env.shared ?? own) as NonNullable<typeof own>;
@@ -81,7 +78,8 @@ function groupRunner(
     clock,
     random: env.random,
     starting: env.starting?.bind(env),
-    quotas: gate?.env,
+    quotas: parts.gate?.env,
+    http: parts.http,
     lent: {
       batch,
       round,

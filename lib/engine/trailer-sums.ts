@@ -1,4 +1,5 @@
 import { fromSparse, type Histogram, merge, newHistogram } from '../core/histogram.ts';
+import { type HostUse, mergeUses } from '../core/http-meter.ts';
 import { type Counts, noCounts, STATUSES } from '../core/outcome.ts';
 import type { Report } from '../core/report.ts';
 import { addFailures, type FailureGroups } from './failure-groups.ts';
@@ -12,6 +13,8 @@ export interface TrailerSums {
   workers: Map<string, Report['perWorker'][number]>;
   processes: Map<string, { cpuMs: number; fromCpuMs: number; rssBytes: number }>;
   durations: Histogram;
+  /** Calls by host. */
+  http: Record<string, HostUse> | undefined;
   retried: number;
   /** When the first item began and the last ended, ms since 1970; 0 when none ran. */
   firstAt: number;
@@ -27,6 +30,7 @@ export const noSums = (): TrailerSums => ({
   workers: new Map(),
   processes: new Map(),
   durations: newHistogram(),
+  http: undefined,
   retried: 0,
   firstAt: 0,
   lastAt: 0,
@@ -56,6 +60,7 @@ export function addTrailer(sums: TrailerSums, trailer: Trailer): void {
     });
   }
   sums.durations = merge(sums.durations, fromSparse(trailer.durations));
+  sums.http = mergeUses(sums.http, trailer.http);
   sums.chunks += 1;
   sums.retried += trailer.retried;
   const { firstAt } = trailer;

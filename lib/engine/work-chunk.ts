@@ -1,5 +1,5 @@
 import type { RecordKey, StoredRecord } from '../core/change.ts';
-import { type ChunkId, chunkKey, partKey, savedKey, tallyKey, tallyOf } from '../core/keys.ts';
+import { type ChunkId, chunkKey, partKey, tallyKey, tallyOf } from '../core/keys.ts';
 import type { ChunkRange } from '../core/records.ts';
 import {
   claim,
@@ -9,12 +9,12 @@ import {
   isCancel,
   markName,
   type Stop,
-  save,
 } from '../core/transitions.ts';
 import { type Batch, readBatch, readStage, type Stage } from './batch.ts';
 import { lastChance, workCarefully } from './careful.ts';
 import type { Attempt, ControlState, Engine, HeldLease, PartSummary } from './engine.ts';
 import { isBroken } from './plan-chunks.ts';
+import { newRowSaver, type RowSaver } from './save-rows.ts';
 import { sendChunks } from './send.ts';
 import { settle } from './settle.ts';
 import { pauseForOtherCode, stopBatch } from './stop-batch.ts';
@@ -33,7 +33,7 @@ export interface Claimed {
 /** What became of a message, for logs and progress. */
 export type WorkAnswer =
   | { did: 'nothing'; why: string }
-  | { did: 'handed back'; why: ControlState | 'quota' }
+  | { did: 'handed back'; why: ControlState | 'deferred' }
   | { did: 'committed'; part: PartSummary; epoch: number };
 
 /** PROTOCOL work: one message, one chunk. The message may always be acknowledged afterwards. */
@@ -137,14 +137,16 @@ async function workClaimed(
   const { id, epoch, record, range, lease, halt } = claimed;
   const cursor = record['cursor'] as number;
   const careful = (record['attempts'] as number) > 1 || record['named'] !== undefined;
-  const control = watchHalt(engine, { id, lease, halt });
+  const saver = newRowSaver(engine, claimed);
+  const watch = watchHalt(engine, { id, lease, halt });
+  const control = { ...watch, save: saver.save };
   const saved = record['part'] as string | undefined;
   let attempt: Attempt | undefined;
   try {
     const spec = { id, epoch, range, cursor, saved, careful, alone: lastChance(record) };
     attempt = await engine.openAttempt(spec, control);
     const { state, blocked, resumeAt } = careful
-      ? await workCarefully(engine, { claimed, attempt, control })
+      ? await workCarefully(engine, { claimed, attempt, control, saver })
       : await attempt.work(range.count);
     if (state === 'lost') return { did: 'nothing', why: 'lease lost' };
     if (blocked !== undefined) {
@@ -152,16 +154,16 @@ async function workClaimed(
       await stopBatch(engine, batch.id, { stop: 'pause', reason: blocked });
     }
     if (state === 'pause' || state === 'drain')
-      return await handBack(engine, { claimed, attempt, state, resumeAt });
+      return await handBack(engine, { id, attempt, saver, state, resumeAt });
     if (state === 'cancel') await attempt.notRun();
     return await commitPart(engine, claimed, attempt);
   } catch (error) {
     if (!isBroken(error)) throw error;
     await stopBatch(engine, batch.id, { stop: 'broken', reason: error.message });
-    await handBackClaim(engine, claimed);
+    if (await saver.giveUp()) await sendChunks(engine, id, { from: id.chunk, to: id.chunk + 1 });
     return { did: 'handed back', why: 'cancel' };
   } finally {
-    control.end();
+    watch.end();
     attempt?.close();
   }
 }
@@ -169,10 +171,14 @@ async function workClaimed(
 /** Step 7: the part, then the mark, then settle, won or not. */
 async function commitPart(
   engine: Engine,
-  { id, epoch, lease }: Claimed,
+  { id, epoch, range, lease }: Claimed,
   attempt: Attempt,
 ): Promise<WorkAnswer> {
   const part = await attempt.write(partKey(id, epoch));
+  const rows = Object.values(part.counts).reduce((sum, items) => sum + items, 0);
+  if (rows !== range.count) {
+    throw new Error(`Chunk ${id.chunk} has ${rows} of ${range.count} rows: it is not committed.`);
+  }
   attempt.close();
   // In the same turn as the commit: both go to the store as one message.
   lease.drop();
@@ -188,47 +194,29 @@ async function commitPart(
 async function handBack(
   engine: Engine,
   {
-    claimed,
+    id,
     attempt,
+    saver,
     state,
     resumeAt: until = 0,
   }: {
-    claimed: Claimed;
+    id: ChunkId;
     attempt: Attempt;
+    saver: RowSaver;
     state: ControlState;
     resumeAt: number | undefined;
   },
 ): Promise<WorkAnswer> {
-  const { id, epoch } = claimed;
-  const { cursor } = await attempt.work(0);
-  // A quota's slot is far away: saved until then, without counting an attempt.
+  // A quota's slot or a remote's next answer is far away: saved until then, without counting an attempt.
   const resumeAt = Math.ceil(until);
-  const key = savedKey(id, epoch, 0);
-  await attempt.write(key);
-  claimed.lease.drop();
-  const change = save({ epoch, cursor, part: key, progress: true, handBack: { resumeAt } });
-  const answer = await engine.store.change(chunkKey(id), change);
-  if (answer.applied && state === 'drain') {
+  const applied = await saver.handBack(attempt, resumeAt);
+  if (applied && state === 'drain') {
     // Whoever takes it may have a clock that is behind: sent too early, it would be refused and wait for the sweep.
     const delayMs =
       resumeAt === 0 ? 0 : Math.max(0, resumeAt - engine.clock.now()) + 2 * (engine.skewMs ?? 0);
     await sendChunks(engine, id, { from: id.chunk, to: id.chunk + 1, delayMs });
   }
-  return { did: 'handed back', why: resumeAt === 0 ? state : 'quota' };
-}
-
-/** The input is broken: the chunk is given back as it was, to be committed as not run. */
-async function handBackClaim(engine: Engine, { id, epoch, record, lease }: Claimed): Promise<void> {
-  lease.drop();
-  const change = save({
-    epoch,
-    cursor: record['cursor'] as number,
-    part: record['part'] as string | undefined,
-    progress: true,
-    handBack: { resumeAt: 0 },
-  });
-  const answer = await engine.store.change(chunkKey(id), change);
-  if (answer.applied) await sendChunks(engine, id, { from: id.chunk, to: id.chunk + 1 });
+  return { did: 'handed back', why: resumeAt === 0 ? state : 'deferred' };
 }
 
 const nonZero = (counts: PartSummary['counts']): Record<string, number> =>

@@ -1,4 +1,5 @@
 import { SluiceError } from '../core/errors.ts';
+import type { Remotes } from '../core/poll.ts';
 import type { ChunkRange, Cut, RecordBlock } from '../core/records.ts';
 import type { RetryLine, RoundChoice } from '../core/retry.ts';
 import type { Input } from '../ports/input.ts';
@@ -57,7 +58,7 @@ export function roundInput(options: RoundInputOptions): Input {
 /** The records of one line: its chunk is read until the last one of them. */
 async function* picked(
   base: Input,
-  { items, ...range }: RetryLine,
+  { items, remotes = {}, ...range }: RetryLine,
 ): AsyncGenerator<Omit<RecordBlock, 'first'>> {
   let next = 0;
   for await (const block of base.records(range)) {
@@ -67,12 +68,17 @@ async function* picked(
       indexes.push(range.first + (items[next] as number));
       next += 1;
     }
-    if (indexes.length > 0) yield pickedOf(block, indexes);
+    const known = indexes.map((index) => remotes[index - range.first]);
+    if (indexes.length > 0) yield pickedOf(block, indexes, known);
     if (next === items.length) return;
   }
 }
 
-function pickedOf(block: RecordBlock, indexes: readonly number[]): Omit<RecordBlock, 'first'> {
+function pickedOf(
+  block: RecordBlock,
+  indexes: readonly number[],
+  remotes: readonly (Remotes | undefined)[],
+): Omit<RecordBlock, 'first'> {
   const places = indexes.map((index) => index - block.first);
   const errors: NonNullable<RecordBlock['errors']> = new Map();
   for (const [at, place] of places.entries()) {
@@ -85,6 +91,7 @@ function pickedOf(block: RecordBlock, indexes: readonly number[]): Omit<RecordBl
     errors: errors.size > 0 ? errors : undefined,
     where: block.where && ((position) => block.where?.(places[position] as number)),
     indexes,
+    remotes: new Map(remotes.flatMap((one, at) => (one === undefined ? [] : [[at, one]]))),
   };
 }
 

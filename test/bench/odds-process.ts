@@ -7,6 +7,7 @@ import { parseOdds } from '../../lib/jobs/odds/decimal.ts';
 import job from '../../lib/jobs/odds/job.ts';
 import { netOdds } from '../../lib/jobs/odds/net.ts';
 import { writeSample } from '../../lib/jobs/odds/sample.ts';
+import { jobContext } from '../support/job-context.ts';
 
 const { SLUICE_DATA = '../shared/data' } = process.env;
 const SEASON = `${SLUICE_DATA}/odds/jokecamp/football-data.co.uk/england/2015-2016/Premier.csv`;
@@ -83,21 +84,7 @@ function contextOf(given: Record<string, unknown>): JobContext<OddsOptions> {
   if (checked === undefined || checked instanceof Promise || checked.issues) {
     throw new Error('the options must be accepted at once');
   }
-  const log = { debug() {}, info() {}, warn() {}, error() {} };
-  const { signal } = new AbortController();
-  return {
-    index: 0,
-    attempt: 1,
-    signal,
-    log,
-    now: 0,
-    rng: () => 0,
-    secret: () => '',
-    quota: () => {
-      throw new Error('no quota');
-    },
-    options: checked.value,
-  };
+  return jobContext(checked.value);
 }
 
 /** CPU microseconds per row, all threads of the process: steadier on a busy machine than the clock. */

@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Progress } from '../../lib/app/drive.ts';
 import { EXIT, exitOfCode, exitOfReport } from '../../lib/cli/exit-codes.ts';
-import { etaMs, newPace } from '../../lib/cli/pace.ts';
 import { barLines, plainLine } from '../../lib/cli/progress-line.ts';
 import { tableLines } from '../../lib/cli/table.ts';
 import { selfOf, takesColour, word } from '../../lib/cli/terminal.ts';
+import { etaMs, newPace } from '../../lib/core/pace.ts';
 
 interface Given {
   done: number;

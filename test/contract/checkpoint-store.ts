@@ -4,6 +4,7 @@ import { applyChange, type Change, holds, type StoredRecord } from '../../lib/co
 import { chunkKey, liveKey, stageKey, tallyKey } from '../../lib/core/keys.ts';
 import * as ofQuotas from '../../lib/core/quota-transitions.ts';
 import * as ofRounds from '../../lib/core/round-transitions.ts';
+import * as ofRunners from '../../lib/core/runner-transitions.ts';
 import * as transitions from '../../lib/core/transitions.ts';
 import type { CheckpointStore } from '../../lib/ports/checkpoint-store.ts';
 import { testQuotas } from './quotas.ts';
@@ -47,7 +48,7 @@ export function testCheckpointStore(
     test('the cases below cover every change of the protocol, and each clause of each', () => {
       const covered = new Set(TRANSITION_CASES.map((one) => one.of));
       expect([...covered].sort()).toEqual(
-        Object.keys({ ...transitions, ...ofRounds, ...ofQuotas })
+        Object.keys({ ...transitions, ...ofRounds, ...ofQuotas, ...ofRunners })
           .filter((one) => !HELPERS.includes(one))
           .sort(),
       );

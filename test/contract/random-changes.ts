@@ -61,9 +61,10 @@ export const anyChange: fc.Arbitrary<Change> = fc.oneof(
         part: text,
         progress: fc.boolean(),
         handBack: fc.record({ resumeAt: fc.oneof(small, fraction) }),
-        nameNext: fc.record({ starts: small }),
+        named: fc.record({ at: small, starts: small }),
+        saves: small,
       },
-      { requiredKeys: ['epoch', 'cursor', 'part', 'progress'] },
+      { requiredKeys: ['epoch', 'cursor', 'part', 'progress', 'saves'] },
     )
     .map((options) => save(options)),
   fc

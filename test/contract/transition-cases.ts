@@ -1,6 +1,7 @@
 import type { Change, StoredRecord } from '../../lib/core/change.ts';
 import { addSlots, leaseSlots } from '../../lib/core/quota-transitions.ts';
 import { forgetEntry, keepOn, listRound, startRound } from '../../lib/core/round-transitions.ts';
+import { noteRunner, queueEntry, unqueueEntry } from '../../lib/core/runner-transitions.ts';
 import {
   advancePlan,
   beginEnd,
@@ -50,7 +51,7 @@ const claiming = { owner: 'me', now: 100, lease: 130 };
 const chunk = { epoch: 2, attempts: 1, lease: 99, owner: 'other', resumeAt: 100 };
 const claimed = { ...chunk, epoch: 3, attempts: 2, lease: 130, owner: 'me' };
 const mine = { epoch: 3, attempts: 2, lease: 130, owner: 'me', cursor: 4, named: 4, starts: 2 };
-const saved = { epoch: 3, cursor: 5, part: 'p' };
+const saved = { epoch: 3, cursor: 5, part: 'p', saves: 4 };
 
 const planning: TransitionCase[] = [
   {
@@ -187,32 +188,36 @@ const working: TransitionCase[] = [
     of: 'save',
     change: save({ ...saved, progress: false }),
     before: mine,
-    applies: [{ ...mine, cursor: 5 }],
-    after: { epoch: 3, attempts: 2, lease: 130, owner: 'me', cursor: 5, part: 'p' },
+    applies: [
+      { ...mine, cursor: 5 },
+      { ...mine, saves: 4 },
+      { ...mine, saves: 3, cursor: 5 },
+    ],
+    after: { epoch: 3, attempts: 2, lease: 130, owner: 'me', cursor: 5, saves: 4, part: 'p' },
     refused: [
       { ...mine, epoch: 4 },
-      { ...mine, cursor: 6 },
+      { ...mine, saves: 5 },
     ],
     alsoRefused: [{ ...mine, epoch: 2 }],
   },
   {
     of: 'save',
-    change: save({ ...saved, progress: true, nameNext: { starts: 2 } }),
+    change: save({ ...saved, progress: true, named: { at: 7, starts: 2 } }),
     before: mine,
-    after: { ...mine, attempts: 0, cursor: 5, part: 'p', named: 5, starts: 2 },
+    after: { ...mine, attempts: 0, cursor: 5, saves: 4, part: 'p', named: 7, starts: 2 },
     refused: [
       { ...mine, epoch: 4 },
-      { ...mine, cursor: 6 },
+      { ...mine, saves: 5 },
     ],
   },
   {
     of: 'save',
     change: save({ ...saved, progress: false, handBack: { resumeAt: 777 } }),
     before: mine,
-    after: { epoch: 3, attempts: 0, lease: 0, resumeAt: 777, cursor: 5, part: 'p' },
+    after: { epoch: 3, attempts: 0, lease: 0, resumeAt: 777, cursor: 5, saves: 4, part: 'p' },
     refused: [
       { ...mine, epoch: 4 },
-      { ...mine, cursor: 6 },
+      { ...mine, saves: 5 },
     ],
   },
   {
@@ -407,9 +412,31 @@ const hosting: TransitionCase[] = [
   {
     of: 'dropRunner',
     change: dropRunner('me'),
-    before: { v: 1, owner: 'me', lease: 130 },
+    before: { v: 1, owner: 'me', lease: 130, note: '{}' },
     after: { v: 1 },
     refused: [{ v: 1, owner: 'other', lease: 130 }],
+  },
+  {
+    of: 'noteRunner',
+    change: noteRunner('me', '{"at":2}'),
+    before: { owner: 'me', lease: 130, note: '{"at":1}' },
+    after: { owner: 'me', lease: 130, note: '{"at":2}' },
+    refused: [{ owner: 'other', lease: 130 }],
+    alsoRefused: [{ lease: 130 }],
+  },
+  {
+    of: 'queueEntry',
+    change: queueEntry(5, '{}'),
+    before: { v: 1, status: 'running' },
+    after: { v: 1, status: 'running', serve: 5, how: '{}' },
+    refused: [{ status: 'running' }],
+  },
+  {
+    of: 'unqueueEntry',
+    change: unqueueEntry(),
+    before: { v: 1, serve: 5, how: '{}' },
+    after: { v: 1 },
+    refused: [{ v: 1, how: '{}' }],
   },
 ];
 

@@ -1,19 +1,9 @@
 import { describe, expectTypeOf, it } from 'vitest';
 import * as z from 'zod';
-import {
-  csv,
-  defineJob,
-  each,
-  type Group,
-  groupBy,
-  inBatches,
-  type JobContext,
-  ok,
-  skip,
-} from '../../lib/index.ts';
+import { csv, defineJob, each, inBatches, type JobContext, ok, skip } from '../../lib/index.ts';
 
 describe('types of stages', () => {
-  it('flow from stage to stage: values, values of many, groups', () => {
+  it('flow from stage to stage: values, values of many', () => {
     const job = defineJob(
       {
         name: 'staged',
@@ -36,18 +26,11 @@ describe('types of stages', () => {
           return n > 1 ? ok({ half: n / 2 }) : skip('too small');
         },
       }),
-      groupBy({
-        name: 'by-half',
-        key: (row) => String(row.half),
-        async process(group) {
-          expectTypeOf(group).toEqualTypeOf<Group<{ half: number }>>();
-          const rows = await group.all();
-          return ok(rows.length);
-        },
-      }),
       each({
         name: 'insert',
-        steps: [inBatches(100, (rows: readonly number[]) => rows.map((n) => ok(n)))],
+        steps: [
+          inBatches(100, (rows: readonly { half: number }[]) => rows.map(({ half }) => ok(half))),
+        ],
       }),
     );
     expectTypeOf(job.name).toBeString();

@@ -3,9 +3,11 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Report } from '../../lib/core/report.ts';
 import { writeSample } from '../../lib/jobs/odds/sample.ts';
 import { cli, newFolder, outcomesOf } from '../support/cli.ts';
 import { emulated, synthesised, writeJobs } from '../support/emulated.ts';
+import { closeRemotes, type Remote, remote } from '../support/http-world.ts';
 
 const NOW = '2026-01-01T00:00:00Z';
 const ROWS = 2000;
@@ -45,17 +47,54 @@ export default defineJob({
   },
 });`;
 
+/** Three stages, of which the second is CPU-bound and the third has a cap of its own. */
+const STAGED = `
+import { defineJob, each, ndjson, ok, skip } from 'sluice';
+export default defineJob(
+  { name: 'staged', input: ndjson(), limits: { chunk: 7, workers: 3 } },
+  each({ name: 'spread', process: (row) => ok.many(Array.from({ length: Number(row) % 4 }, (_, part) => [Number(row), part])) }),
+  each({ name: 'sift', cpu: true, process: ([n = 0, part = 0]) => (part === 2 ? skip('third') : n % 11 === 3 ? Promise.reject(new Error('three')) : ok(n * 10 + part)) }),
+  each({ name: 'draw', limits: { workers: 2, chunk: 5 }, process: (n, ctx) => ok({ n, draw: ctx.rng() }) }),
+);`;
+
+/** Locally in threads too: hence a CPU job. */
+const calling = (url: string): string => `
+import { defineJob, ndjson, ok } from 'sluice';
+export default defineJob({
+  name: 'remote',
+  input: ndjson(),
+  cpu: true,
+  limits: { chunk: 20, concurrency: 4, workers: 2 },
+  retry: { base: '1ms' },
+  http: { baseUrl: '${url}', quota: 'api', tries: 10 },
+  quotas: { api: { calls: 10_000, per: '1m' } },
+  async process(row, ctx) {
+    return ok((await ctx.http.getJson('/items/' + row)) ?? 'unknown');
+  },
+});`;
+
 type World = Awaited<ReturnType<typeof emulated>>;
+let server: Remote;
 let assembly: string;
 let sample: string;
 let local: { outcomes: string; digest: string };
 
 beforeAll(async () => {
+  // Every seventh call is refused once, every fifth item is unknown.
+  let calls = 0;
+  server = await remote(({ url }, response) => {
+    calls += 1;
+    if (calls % 7 === 0) response.writeHead(503).end();
+    else if (Number(url.slice('/items/'.length)) % 5 === 0) response.writeHead(404).end();
+    else response.end(JSON.stringify({ url }));
+  });
   const jobs = writeJobs(folder, {
+    remote: calling(server.url),
     one: capped('one', { cap: 1, ms: 30 }),
     two: capped('two', { cap: 2, ms: 0 }),
     eight: capped('eight', { cap: 8, ms: 30 }),
     blocking: BLOCKING,
+    staged: STAGED,
   });
   const pieces: string[] = [];
   await writeSample({ rows: ROWS, write: (text) => pieces.push(text) });
@@ -71,7 +110,10 @@ beforeAll(async () => {
   const report = JSON.parse(ran.stdout) as { batch: string; digests: { outcomes: string } };
   local = { outcomes: outcomesOf(home, report.batch), digest: report.digests.outcomes };
 }, 60_000);
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(async () => {
+  await closeRemotes();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 const lines = (count: number): string => Array.from({ length: count }, (_, i) => `${i}\n`).join('');
 
@@ -110,6 +152,62 @@ describe('the emulated cloud at its real speed', () => {
     expect(cost.sent).toBeLessThanOrEqual(1.1);
     const { functions } = world.emulator.stats();
     expect(functions['WorkerOdds0']?.peakBusy).toBeLessThanOrEqual(10);
+  }, 60_000);
+
+  test('calls a remote with ctx.http: in functions, in one process and in threads, with one digest', async () => {
+    const rows = lines(100);
+    const file = join(folder, 'calls.ndjson');
+    writeFileSync(file, rows);
+    await world.upload('inbox/remote/calls.ndjson', rows, { 'sluice-now': NOW });
+    const locally = await Promise.all(
+      ['off', 'on'].map(async (parallel) => {
+        const home = join(folder, `home-${parallel}`);
+        const flags = ['--now', NOW, '--json', '--home', home, '--parallel', parallel];
+        const ran = await cli(['run', join(folder, 'remote.ts'), file, ...flags]);
+        return JSON.parse(ran.stdout) as Report;
+      }),
+    );
+    const [batch] = await world.ended('calls.ndjson');
+    const reports = [await world.report(batch?.id as string), ...locally];
+    for (const report of reports) {
+      expect(report).toMatchObject({ status: 'done', ok: 100, failed: 0 });
+      expect(report.digests.outcomes).toBe(reports[0]?.digests.outcomes);
+      const [host] = report.http ?? [];
+      expect(host?.host).toBe(new URL(server.url).host);
+      expect(host?.calls).toBe(100 + (host?.retries ?? 0));
+      expect(host?.bad).toBe(host?.retries);
+    }
+    const calls = reports.reduce((sum, { http = [] }) => sum + (http[0]?.calls ?? 0), 0);
+    expect(server.asked).toHaveLength(calls);
+  }, 60_000);
+
+  test('runs three stages, a queue and a function for each: in functions, in one process and in threads, with one digest', async () => {
+    const rows = lines(200);
+    const file = join(folder, 'staged.ndjson');
+    writeFileSync(file, rows);
+    await world.upload('inbox/staged/staged.ndjson', rows, { 'sluice-now': NOW });
+    const locally = await Promise.all(
+      ['off', 'on'].map(async (parallel) => {
+        const home = join(folder, `staged-${parallel}`);
+        const flags = ['--now', NOW, '--json', '--home', home, '--parallel', parallel];
+        const ran = await cli(['run', join(folder, 'staged.ts'), file, ...flags]);
+        return JSON.parse(ran.stdout) as Report;
+      }),
+    );
+    const [batch] = await world.ended('staged.ndjson');
+    const reports = [await world.report(batch?.id as string), ...locally];
+    for (const report of reports) {
+      expect(report.status).toBe('done');
+      expect(report.digests.outcomes).toBe(reports[0]?.digests.outcomes);
+      expect(report.stages?.map(({ name, total }) => [name, total])).toEqual([
+        ['spread', 200],
+        ['sift', 300],
+        ['draw', 226],
+      ]);
+    }
+    const { functions } = world.emulator.stats();
+    expect(functions['WorkerStaged2']?.peakBusy).toBeLessThanOrEqual(2);
+    expect(await world.deadLetters()).toBe(0);
   }, 60_000);
 
   test('600 chunks under a cap of 2: nothing throttled, no receive burnt, no dead letter', async () => {

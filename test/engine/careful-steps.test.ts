@@ -3,6 +3,7 @@ import { applyChange, type StoredRecord } from '../../lib/core/change.ts';
 import { savedKey } from '../../lib/core/keys.ts';
 import { CRASHED, lastChance, workCarefully } from '../../lib/engine/careful.ts';
 import type { Attempt, ControlState, Engine } from '../../lib/engine/engine.ts';
+import { newRowSaver } from '../../lib/engine/save-rows.ts';
 import type { Claimed } from '../../lib/engine/work-chunk.ts';
 
 const ID = { batch: 'b', round: 0, stage: 0, chunk: 4 };
@@ -48,8 +49,9 @@ async function played({ record: fields, count = 3, cursor = 0, itemMs = 0, ...pl
       did.push(`write ${key.split('/').at(-1)} with ${at} rows`);
       return {
         bytes: 0,
-        counts: { ok: 0, skipped: 0, failed: 0, stalled: 0, notRun: 0 },
+        counts: { ok: at, skipped: 0, failed: 0, stalled: 0, notRun: 0 },
         codes: {},
+        durations: { min: 0, max: 0, buckets: [] },
       };
     },
     close: () => undefined,
@@ -81,7 +83,8 @@ async function played({ record: fields, count = 3, cursor = 0, itemMs = 0, ...pl
       return play.halt !== undefined && looks > play.halt.after ? play.halt.state : 'go';
     },
   };
-  const answer = await workCarefully(engine, { claimed, attempt, control });
+  const saver = newRowSaver(engine, claimed);
+  const answer = await workCarefully(engine, { claimed, attempt, control, saver });
   return { did, state: answer.state, record };
 }
 

@@ -101,7 +101,7 @@ describe('a small world of 12 items in 3 chunks', () => {
 });
 
 /** Every byte in the long run, a sample of them else. */
-const STEP = process.env['SLUICE_FULL'] ? 1 : 61;
+const STEP = process.env['SLUICE_FULL'] ? 1 : 31;
 
 function ignoreCrash(error: unknown): void {
   if (!(error instanceof Crash)) throw error;

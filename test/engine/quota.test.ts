@@ -82,7 +82,7 @@ describe('a quota over processes whose clocks differ, in virtual time', () => {
     expect(mostInWindow(server.calls, 120_000)).toBe(1);
     const deferred = world.answers.filter(({ did }) => did === 'handed back');
     expect(deferred.length).toBeGreaterThan(16);
-    expect(deferred.every((one) => 'why' in one && one.why === 'quota')).toBe(true);
+    expect(deferred.every((one) => 'why' in one && one.why === 'deferred')).toBe(true);
     // A deferral: claim, fence, save, lease, and the sweep's note of what it saw.
     expect(world.changes).toBeLessThan(25 * 7 + 40);
     expect(((server.calls.at(-1) as number) - (server.calls[0] as number)) / 60_000).toBeLessThan(

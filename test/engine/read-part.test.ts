@@ -51,8 +51,8 @@ describe('the foot of a part', () => {
   });
 
   test.each([
-    ['NEWER', { sluice: 'part/2', bytes: [1, 2, 3, 4] }, 'part version 2, known: 1'],
-    ['NEWER', { sluice: 'part/12', other: true }, 'part version 12, known: 1'],
+    ['NEWER', { sluice: 'part/3', bytes: [1, 2, 3, 4] }, 'part version 3, known: 2'],
+    ['NEWER', { sluice: 'part/12', other: true }, 'part version 12, known: 2'],
     ['DAMAGED', { sluice: 'part/0', bytes: [1, 2, 3, 4] }, 'its foot is missing'],
     ['DAMAGED', { sluice: 'part/1', bytes: [1, 2, 3] }, 'its foot is missing'],
     ['DAMAGED', { sluice: 'part/1', bytes: [1, 2, 3, 4.5] }, 'its foot is missing'],

@@ -316,3 +316,44 @@ describe('a retry', () => {
     expect(await world.batch()).toMatchObject({ status: 'done', round: 1 });
   });
 });
+
+describe('a retry of stalled items', () => {
+  it('asks for the work that the remote has begun; what failed is submitted anew', async () => {
+    const submits: number[] = [];
+    let well = false;
+    const polling = defineJob<{ n: number }, unknown>({
+      name: 'polling',
+      input: ndjson() as never,
+      async process({ n }, ctx) {
+        const value = await ctx.poll<string>(
+          () => {
+            submits.push(n);
+            return `work ${n}, try ${submits.filter((one) => one === n).length}`;
+          },
+          (id) => {
+            if (n === 2 && !well) throw new PermanentError('broken', { code: 'BROKEN' });
+            return n === 0 || well ? { done: id } : { progress: 'none' };
+          },
+          { every: [{ wait: '100ms' }], stallAfter: '1s' },
+        );
+        return ok(value);
+      },
+    }) as Job;
+    const rows = [0, 1, 2, 3].map((n) => ({ n }));
+    const world = memoryWorld(polling, { rows, limits: { chunk: 3, concurrency: 3 } });
+    await finished(world as never);
+    expect(await statuses(world as never)).toEqual([
+      '0 ok 0',
+      '1 stalled 0',
+      '2 failed 0',
+      '3 stalled 0',
+    ]);
+    well = true;
+    await retry(world as never, { stalled: true });
+    await world.run();
+    expect(await statuses(world as never)).toEqual(['0 ok 0', '1 ok 1', '2 ok 1', '3 ok 1']);
+    expect(submits.sort()).toEqual([0, 1, 2, 2, 3]);
+    expect(await world.outcomes()).toContain('"value":"work 1, try 1"');
+    expect(await world.outcomes()).toContain('"value":"work 2, try 2"');
+  });
+});

@@ -1,6 +1,6 @@
 import { build, type Metafile } from 'esbuild';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { FUNCTIONS, functionBuild } from '../../build.mjs';
+import { FUNCTIONS, functionBuild, httpBuild } from '../../build.mjs';
 
 /** What would make a bundle large, slow to load, or unable to run on Lambda. */
 const FORBIDDEN = [
@@ -63,4 +63,17 @@ describe.each(FUNCTIONS)('the bundle of the %s', (name) => {
     const outside = (output()?.imports ?? []).filter(({ external }) => external);
     for (const { path } of outside) expect(path).toMatch(/^(node:)?[a-z_/]+$/);
   });
+});
+
+test('the HTTP client is a file of its own: a worker and it stay below 1.3 MB, and it holds nothing but undici and ipaddr.js', async () => {
+  const { metafile } = await build({ ...httpBuild(), write: false, metafile: true });
+  const [client] = Object.values((metafile as Metafile).outputs);
+  const [worker] = Object.values((metafiles.get('worker') as Metafile).outputs);
+  expect((client?.bytes ?? 0) + (worker?.bytes ?? 0)).toBeLessThan(1_300_000);
+  const packages = Object.keys(client?.inputs ?? {}).flatMap(
+    (file) => /^node_modules\/([^/]+)/.exec(file)?.[1] ?? [],
+  );
+  expect([...new Set(packages)].sort()).toEqual(['ipaddr.js', 'undici']);
+  const inWorker = Object.keys(worker?.inputs ?? {});
+  expect(inWorker.filter((file) => /node_modules\/(undici|ipaddr)/.test(file))).toEqual([]);
 });

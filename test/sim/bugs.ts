@@ -14,6 +14,21 @@ const bug = (name: string, file: string, [find, replace]: [string, string]): Bug
   edits: [{ file, find, replace }],
 });
 const tuned = (tune: Tune, planted: Bug): Bug => ({ ...planted, tune });
+const savedLate = (name: string): Bug => ({
+  name,
+  edits: [
+    {
+      file: SAVES,
+      find: 'const { counts } = await attempt.write(key);',
+      replace: "const { counts } = await attempt.write(key + '.early');",
+    },
+    {
+      file: SAVES,
+      find: '    if (applied && part !== undefined) await',
+      replace: '    await attempt.write(key);\n    if (applied && part !== undefined) await',
+    },
+  ],
+});
 
 const WORK = 'lib/engine/work-chunk.ts';
 const SETTLE = 'lib/engine/settle.ts';
@@ -24,6 +39,8 @@ const PARTS = 'lib/core/cut-parts.ts';
 const SWEEP = 'lib/engine/sweep.ts';
 const PLAN = 'lib/engine/plan-chunks.ts';
 const CAREFUL = 'lib/engine/careful.ts';
+const SAVES = 'lib/engine/save-rows.ts';
+const ATTEMPT = 'lib/engine/attempt.ts';
 const FINALISE = 'lib/engine/finalise.ts';
 const REPORT = 'lib/engine/report-files.ts';
 const WHEN = 'lib/core/transitions.ts';
@@ -121,6 +138,19 @@ const HAND_BACKS: Tune = {
   rates: { crashAfter: 0.04 },
 };
 
+/** Items that wait for a remote, in functions that die. */
+const POLLED: Tune = {
+  shape: 'cloud',
+  gentle: false,
+  items: 30,
+  chunk: 7,
+  concurrency: 3,
+  fickle: false,
+  hangs: false,
+  polls: { ms: 120_000 },
+  cancelAt: undefined,
+  rates: { crashAfter: 0.01 },
+};
 /** Nothing goes wrong but that a newer version is deployed under way. */
 const UPGRADED: Tune = {
   shape: 'cloud',
@@ -276,12 +306,16 @@ export const BUGS: readonly Bug[] = [
   ]),
   bug('commit before the part is stored', WORK, [
     `  const part = await attempt.write(partKey(id, epoch));
+  const rows = Object.values(part.counts).reduce((sum, items) => sum + items, 0);
+  if (rows !== range.count) {
+    throw new Error(\`Chunk \${id.chunk} has \${rows} of \${range.count} rows: it is not committed.\`);
+  }
   attempt.close();
   // In the same turn as the commit: both go to the store as one message.
   lease.drop();
   const change = commit(id.chunk, epoch, nonZero(part.counts));
   const answer = await engine.store.change(tallyKey(id, tallyOf(id.chunk)), change);`,
-    `  const part = await attempt.write(savedKey(id, epoch, 99));
+    `  const part = await attempt.write(\`\${partKey(id, epoch)}.early\`);
   lease.drop();
   const change = commit(id.chunk, epoch, nonZero(part.counts));
   const answer = await engine.store.change(tallyKey(id, tallyOf(id.chunk)), change);
@@ -299,42 +333,49 @@ export const BUGS: readonly Bug[] = [
     `\${partsPrefix(id)}\${pad(id.chunk, 6)}-1.gz`,
   ]),
   bug('saved keys without the epoch', KEYS, [`-\${epoch}-\${save}.gz`, `-1-\${save}.gz`]),
-  tuned(
-    CAREFUL_DEATHS,
-    bug('cursor before its saved rows', CAREFUL, [
-      `    await attempt.write(part);
-    const change = save({ epoch, cursor, part, progress: true, nameNext });
-    const { applied } = await engine.store.change(chunkKey(id), change);`,
-      `    const change = save({ epoch, cursor, part, progress: true, nameNext });
-    const { applied } = await engine.store.change(chunkKey(id), change);
-    await attempt.write(part);`,
-    ]),
-  ),
-  tuned(
-    HAND_BACKS,
-    bug('hand-back before its saved rows', WORK, [
-      `  await attempt.write(key);
-  claimed.lease.drop();
-  const change = save({ epoch, cursor, part: key, progress: true, handBack: { resumeAt } });
-  const answer = await engine.store.change(chunkKey(id), change);`,
-      `  claimed.lease.drop();
-  const change = save({ epoch, cursor, part: key, progress: true, handBack: { resumeAt } });
-  const answer = await engine.store.change(chunkKey(id), change);
-  await attempt.write(key);`,
-    ]),
-  ),
+  tuned(CAREFUL_DEATHS, savedLate('cursor before its saved rows')),
+  tuned(HAND_BACKS, savedLate('hand-back before its saved rows')),
   tuned(
     CAREFUL_DEATHS,
     bug('a save without conditions', WHEN, [
-      "when: [mine(options.epoch), ['<=', 'cursor', options.cursor]],",
+      "when: [mine(options.epoch), ['any', ['absent', 'saves'], ['<=', 'saves', options.saves]]],",
       'when: [],',
     ]),
   ),
   tuned(
     LATE_SAVES,
     bug('a late save moves the cursor back', WHEN, [
-      "when: [mine(options.epoch), ['<=', 'cursor', options.cursor]],",
+      "when: [mine(options.epoch), ['any', ['absent', 'saves'], ['<=', 'saves', options.saves]]],",
       'when: [mine(options.epoch)],',
+    ]),
+  ),
+  tuned(
+    POLLED,
+    bug('a remote is asked before its work is saved', 'lib/engine/item-poll.ts', [
+      '  if (!(await env.polls.save())) throw park(item, now);\n',
+      '',
+    ]),
+  ),
+  tuned(
+    POLLED,
+    bug('a save forgets what is waited for', ATTEMPT, [
+      'rows.toPart(usage, polls.open())',
+      'rows.toPart(usage)',
+    ]),
+  ),
+  tuned(POLLED, bug('each attempt submits anew', ATTEMPT, ['saved?.trailer.polls ?? []', '[]'])),
+  tuned(
+    POLLED,
+    bug('saved keys by the cursor', SAVES, [
+      'savedKey(id, epoch, saves)',
+      'savedKey(id, epoch, cursor)',
+    ]),
+  ),
+  tuned(
+    POLLED,
+    bug('a chunk of nothing but polls is not deferred', ATTEMPT, [
+      '[hold.deferredTo(), polls.deferredTo()]',
+      '[hold.deferredTo()]',
     ]),
   ),
   bug('saved rows are forgotten', WORK, [
@@ -344,8 +385,8 @@ export const BUGS: readonly Bug[] = [
   tuned(
     { ...LOST_ANSWERS, itemMs: 9_000, chunk: 7, concurrency: 1, items: 30 },
     bug('a hand-back without a message', WORK, [
-      "if (answer.applied && state === 'drain') {",
-      'if (answer === undefined) {',
+      "if (applied && state === 'drain') {",
+      'if (applied === undefined) {',
     ]),
   ),
   bug('a cancelled attempt drops its rows', WORK, [

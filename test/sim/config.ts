@@ -1,4 +1,5 @@
 import { seededRandom } from '../../lib/core/rng.ts';
+import { drawPolls } from './remote.ts';
 import { drawRetry, type Retry } from './retry.ts';
 import { drawUpgrade, type Upgrade } from './upgrade.ts';
 
@@ -82,6 +83,8 @@ export interface SimConfig {
   stages: number;
   /** Items call a remote that allows this many calls in any window of so many ms. */
   quota: { calls: number; ms: number } | undefined;
+  /** Some items wait for a remote, so long at most. */
+  polls: { ms: number } | undefined;
   pauseAt: number | undefined;
   resumeAfter: number;
   cancelAt: number | undefined;
@@ -172,6 +175,7 @@ export function drawConfig(seed: number, tune: Tune = {}): SimConfig {
     retry: drawRetry(seed),
     stages: drawStages(seed),
     quota: drawQuota(seed),
+    polls: drawPolls(seed),
     pauseAt: gentle ? undefined : maybe(0.2, upTo(90_000)),
     resumeAfter: 2_000 + upTo(random() < 0.5 ? 20_000 : 900_000),
     cancelAt: maybe(0.15, upTo(120_000)),
@@ -190,6 +194,7 @@ export function drawConfig(seed: number, tune: Tune = {}): SimConfig {
     // A batch of several stages is not retried, and later stages answer by what the first one gave.
     tuned.retry = undefined;
     tuned.quota = undefined;
+    tuned.polls = undefined;
     tuned.fickle = false;
     tuned.hangs = false;
   }

@@ -8,6 +8,7 @@ import { SKEW_MS } from './cloud-limits.ts';
 import type { Invariants } from './invariants.ts';
 import { BATCH_NOW, settingsFor, simInput, simJob } from './job.ts';
 import { type SimProcess, Transient } from './process.ts';
+import type { SimRemote } from './remote.ts';
 import { simCheckpointStore, simObjectStore } from './stores.ts';
 import { BATCH, type Truth } from './truth.ts';
 import { storeOfNext } from './upgrade.ts';
@@ -17,6 +18,7 @@ export interface SimPorts {
   world: World;
   truth: Truth;
   invariants: Invariants;
+  remote: SimRemote;
 }
 
 export interface EngineParts {
@@ -38,7 +40,7 @@ const SILENT: Engine['log'] = {
 
 /** The real engine in one simulated process. */
 export function simEngine(ports: SimPorts, process: SimProcess, parts: EngineParts): Engine {
-  const { world, invariants } = ports;
+  const { world, invariants, remote } = ports;
   const { config } = world;
   const input = simInput(world, process);
   const objects = simObjectStore(ports, process);
@@ -59,7 +61,7 @@ export function simEngine(ports: SimPorts, process: SimProcess, parts: EnginePar
     inputOf: async (batch) => inputOfRound(batch, input, objects),
     async openAttempt(spec, control) {
       const { round } = spec.id;
-      const job = simJob({ world, invariants, process, round });
+      const job = simJob({ world, invariants, remote, process, round });
       const batch = truthBatch(ports);
       // As `lib/app/aws/cloud-engine.ts` refuses it.
       if (batch?.round !== round) throw new Transient('the batch left this round');

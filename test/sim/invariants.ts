@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { RecordKey, StoredRecord } from '../../lib/core/change.ts';
 import { partKey } from '../../lib/core/keys.ts';
 import { windowOf } from '../../lib/core/options.ts';
+import type { OpenPoll } from '../../lib/core/poll.ts';
 import { hasEnded, isCancel } from '../../lib/core/transitions.ts';
 import { FOOT_BYTES } from '../../lib/engine/part.ts';
 import { rawSection, sectionsOf, trailerOf } from '../../lib/engine/read-part.ts';
@@ -27,6 +28,9 @@ export interface Invariants {
   itemEnds(process: SimProcess, stage?: number): void;
   /** A call of the remote that the quota is for, at this very moment. */
   called(): void;
+  /** Work of an item is submitted to a remote, or asked for. */
+  submits(process: SimProcess, of: { index: number; round: number }): void;
+  asks(process: SimProcess, of: { index: number; round: number; id: string }): void;
   /** A process died or was given up: what it had in flight does not count any more. */
   left(process: SimProcess): void;
   attemptOpens(attempt: OpenAttempt): void;
@@ -115,6 +119,26 @@ export function newInvariants(world: World, truth: Truth): Invariants {
       if (record === undefined) return -1;
       if (place < (record['first'] as number) + (record['count'] as number)) return chunk;
     }
+  };
+  /** Polls of the chunk's saved rows; undefined where another attempt has the chunk. */
+  const savedPolls = (
+    process: SimProcess,
+    { index, round }: { index: number; round: number },
+  ): (OpenPoll[] & { place: number }) | undefined => {
+    const chunk = chunkOf(round, index, 0);
+    const record = truth.chunk(round, chunk);
+    const mine = [...open].some((attempt) => {
+      const same = attempt.process === process && attempt.round === round;
+      return same && attempt.chunk === chunk && attempt.epoch === record?.['epoch'];
+    });
+    if (!mine || process.dead || process.zombie || record === undefined) return undefined;
+    const place = round === 0 ? index : retriedItems(truth, rows(0)).indexOf(index);
+    const of = { place: place - (record['first'] as number) };
+    const key = record['part'] as string | undefined;
+    const bytes = key === undefined ? undefined : truth.objects.get(key);
+    if (bytes === undefined) return Object.assign([], of);
+    const sections = sectionsOf(key ?? '', bytes.subarray(bytes.length - FOOT_BYTES), bytes.length);
+    return Object.assign([...(trailerOf(key ?? '', { bytes, sections }).polls ?? [])], of);
   };
   const grows = (name: string, { key, before, after }: Changed): void => {
     const [old, now] = [before?.[name] ?? 0, after[name] ?? 0] as [number, number];
@@ -361,6 +385,16 @@ export function newInvariants(world: World, truth: Truth): Invariants {
         most <= quota.calls,
         () => `${most} calls in ${quota.ms} ms: ${quota.calls} are allowed`,
       );
+    },
+    submits(process, of) {
+      const saved = savedPolls(process, of);
+      const again = saved?.find(({ at }) => at === saved.place);
+      must(again === undefined, () => `item ${of.index} is submitted, ${again?.id} was saved`);
+    },
+    asks(process, of) {
+      const saved = savedPolls(process, of);
+      const known = saved?.some(({ at, id }) => at === saved.place && id === of.id) ?? true;
+      must(known, () => `item ${of.index} asks for its work, which is not saved`);
     },
     itemEnds(process, stage = 0) {
       const own = flightOf(process);

@@ -16,6 +16,7 @@ import { SKEW_MS } from './cloud-limits.ts';
 import type { SimConfig } from './config.ts';
 import type { Invariants } from './invariants.ts';
 import type { SimProcess } from './process.ts';
+import { type SimRemote, waitsForRemote } from './remote.ts';
 import type { World } from './world.ts';
 
 export const JOB_NAME = 'sim';
@@ -44,7 +45,6 @@ export const settingsFor = (config: SimConfig): Settings => ({
 const stagesFor = (config: SimConfig): StageSettings[] =>
   Array.from({ length: config.stages }, (_, at) => ({
     name: `s${at}`,
-    kind: 'each',
     concurrency: config.concurrency,
     workers: config.workers,
     prefetch: config.prefetch,
@@ -86,13 +86,14 @@ const keyOf = (row: Row): string => `k${row.id}`;
 export interface SimJobPorts {
   world: World;
   invariants: Invariants;
+  remote: SimRemote;
   process: SimProcess;
   /** The round of the attempt: what the world has mended since round 0. */
   round: number;
 }
 
 /** The job as one process loads it. */
-export function simJob({ world, invariants, process, round }: SimJobPorts): Job {
+export function simJob({ world, invariants, remote, process, round }: SimJobPorts): Job {
   const { config } = world;
   const run = async (row: Row, context: JobContext): Promise<Result> => {
     const kind = config.fickle ? fickleKind(world) : kindOf(config, row.id, round);
@@ -104,6 +105,14 @@ export function simJob({ world, invariants, process, round }: SimJobPorts): Job 
         await process.clock.sleep(world.between(0, 50));
         world.hit('killerItem');
         process.kill(`item ${row.id} kills it`);
+      }
+      if (kind === 'ok' && !config.fickle && waitsForRemote(config, row.id)) {
+        const of = { index: row.id, round };
+        await context.poll(
+          ({ idempotencyKey: key }) => remote.submit(process, { ...of, key }),
+          (id) => remote.check(process, { ...of, id }),
+        );
+        return answerOf(kind, row, context);
       }
       await process.clock.sleep(durationOf(world, kind), context.signal);
       return spread(config, answerOf(kind, row, context));
@@ -132,7 +141,7 @@ export function simJob({ world, invariants, process, round }: SimJobPorts): Job 
   const { process: first, ...rest } = job;
   const stages = [{ sluice: 'each/1', name: 's0', process: first } as Stage];
   for (let stage = 1; stage < config.stages; stage += 1) {
-    stages.push(laterStage({ world, invariants, process, round }, stage));
+    stages.push(laterStage({ world, invariants, remote, process, round }, stage));
   }
   return { ...rest, stages };
 }

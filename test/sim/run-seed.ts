@@ -3,6 +3,7 @@ import { BOUND_MS, drawConfig, HEAL_MS, type SimConfig, type Tune } from './conf
 import { checkEnd } from './final-checks.ts';
 import { newInvariants } from './invariants.ts';
 import { startLocal } from './local.ts';
+import { newRemote } from './remote.ts';
 import { newTruth } from './truth.ts';
 import { newWorld, type WorldOptions } from './world.ts';
 
@@ -31,7 +32,8 @@ export async function runSeed(
   const world = newWorld(config, options);
   const truth = newTruth();
   const invariants = newInvariants(world, truth);
-  const ports = { world, truth, invariants };
+  const remote = newRemote(world, invariants);
+  const ports = { world, truth, invariants, remote };
   truth.retryDue = config.retry !== undefined;
   if (config.shape === 'cloud') startCloud(ports);
   else startLocal(ports);

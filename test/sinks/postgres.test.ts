@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { postgresBytes } from '../../lib/app/home-sizes.ts';
 import { defineJob, type Job } from '../../lib/core/job.ts';
 import { jsonArray } from '../../lib/io/json-array.ts';
 import { newShared } from '../../lib/pool/shared.ts';
@@ -269,6 +270,13 @@ describe('a PostgreSQL sink', () => {
     await write(0, 9, 13);
     expect(await value()).toEqual({ n: 12, round: 1, epoch: 1 });
     await shared.close();
+  });
+
+  it('its size is what watch --for asks for', async () => {
+    expect(await postgresBytes(db.url)).toBeGreaterThan(1e6);
+    await expect(postgresBytes('postgres://x@127.0.0.1:1/none')).rejects.toThrow(
+      '--database: the server did not answer',
+    );
   });
 
   it('two workers that write the same rows in other orders both end', async () => {

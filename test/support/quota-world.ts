@@ -53,6 +53,7 @@ export function quotaWorld(options: QuotaWorldOptions) {
   const random = seededRandom('quota world');
   const answers: WorkAnswer[] = [];
   let changes = 0;
+  let busyMs = 0;
   const counting: Engine['store'] = {
     ...store,
     change(key, change) {
@@ -113,7 +114,9 @@ export function quotaWorld(options: QuotaWorldOptions) {
       else if (message.step === 'finalise') await finalise(engine, message);
       else {
         const id = { batch: ID, round: 0, stage: 0, chunk: message.chunk ?? 0 };
+        const from = clock.monotonic();
         answers.push(await workChunk(engine, id));
+        busyMs += clock.monotonic() - from;
       }
       await queue.ack(name, receipt);
     }
@@ -133,6 +136,10 @@ export function quotaWorld(options: QuotaWorldOptions) {
     engines,
     answers,
     batch,
+    /** Milliseconds that workers spent on chunks: what a function would be paid for. */
+    get busyMs() {
+      return busyMs;
+    },
     /** Conditional changes so far, refused ones too. */
     get changes() {
       return changes;
@@ -163,6 +170,11 @@ export function quotaWorld(options: QuotaWorldOptions) {
         counts[outcome.status] = (counts[outcome.status] ?? 0) + 1;
       }
       return counts;
+    },
+    async outcomes() {
+      const rows = [];
+      for await (const row of items({ store, objects }, await batch(), {})) rows.push(row);
+      return rows;
     },
     list: () => store.query(LIVE, '', '\uffff'),
   };

@@ -5,6 +5,7 @@ import { awsHost } from '../../adapters/aws/host.ts';
 import { awsObjectStore } from '../../adapters/aws/object-store.ts';
 import { awsWorkQueue } from '../../adapters/aws/work-queue.ts';
 import { systemClock } from '../../adapters/local/clock.ts';
+import type { HttpHost } from '../../engine/http-env.ts';
 import { ORCHESTRATOR, stageQueue } from '../../engine/send.ts';
 import type { CheckpointStore } from '../../ports/checkpoint-store.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -12,6 +13,7 @@ import type { Host } from '../../ports/host.ts';
 import type { Logger } from '../../ports/logger.ts';
 import type { ObjectStore } from '../../ports/object-store.ts';
 import type { WorkQueue } from '../../ports/work-queue.ts';
+import { cloudHttp } from './cloud-http.ts';
 import { type DeployedJobs, deployedJobs } from './deployed-jobs.ts';
 import { type CloudSettings, cloudSettings } from './settings.ts';
 
@@ -26,6 +28,8 @@ export interface Cloud {
   s3: S3Client;
   log: Logger;
   jobs: DeployedJobs;
+  /** For jobs that call remotes. */
+  http: HttpHost;
   /** Queues of one job's batches, by the names that the engine uses. */
   queueOf(job: string): WorkQueue;
   /** The invocation under way. */
@@ -59,6 +63,7 @@ export function openCloud({ env, log }: CloudOptions): Cloud {
     startedAt: clock.monotonic(),
   };
   const clients = awsClients({ remainingMs: () => invocation.remainingMs() });
+  const root = env['LAMBDA_TASK_ROOT'] ?? '.';
   const queues = new Map<string, WorkQueue>();
   const queueOf = (job: string): WorkQueue => {
     const queue =
@@ -74,7 +79,8 @@ export function openCloud({ env, log }: CloudOptions): Cloud {
     objects: awsObjectStore({ client: clients.s3, bucket: settings.reports }),
     s3: clients.s3,
     log,
-    jobs: deployedJobs(env['LAMBDA_TASK_ROOT'] ?? '.'),
+    jobs: deployedJobs(root),
+    http: cloudHttp(root),
     queueOf,
     get invocation() {
       return invocation;

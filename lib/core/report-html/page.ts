@@ -4,6 +4,7 @@ import { failures } from './failures.ts';
 import { type Html, html, raw, show, toText } from './html.ts';
 import { keyFigures, outcomes } from './outcomes.ts';
 import { options, proof, rerun } from './proof.ts';
+import { remotes } from './remotes.ts';
 import { rounds } from './rounds.ts';
 import { header, ICONS, verdict } from './status.ts';
 import { STYLE } from './style.ts';
@@ -60,5 +61,6 @@ ${durationChart(report)}
 ${throughputChart(report)}
 </div>
 ${workers(report)}
+${remotes(report)}
 ${proof(report)}
 ${options(report)}`;

@@ -27,7 +27,7 @@ test('a function whose next slot is far away saves its chunk, and goes on when t
     const batch = answer?.batch as string;
     const before = Date.now();
     await world.run();
-    expect(world.worked).toMatchObject([{ did: 'handed back', why: 'quota' }]);
+    expect(world.worked).toMatchObject([{ did: 'handed back', why: 'deferred' }]);
     const key = chunkKey({ batch, round: 0, stage: 0, chunk: 0 });
     const record = await world.cloud.store.read(key);
     expect(record).toMatchObject({ cursor: 1, attempts: 0, lease: 0 });

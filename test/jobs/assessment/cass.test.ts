@@ -6,6 +6,7 @@ import { getBytes, getJson } from '../../../lib/jobs/assessment/http.ts';
 import { assessmentJob } from '../../../lib/jobs/assessment/job.ts';
 import { optionsSchema } from '../../../lib/jobs/assessment/options.ts';
 import { frameworkOf, readFramework } from '../../../lib/jobs/assessment/read-framework.ts';
+import { jobContext } from '../../support/job-context.ts';
 import { type Answer, type FakeCass, type FakeCassOptions, startFakeCass } from './fake-cass.ts';
 
 const BASE = 'https://cass.example.org/api';
@@ -286,14 +287,8 @@ describe('a job file with a server', () => {
     if (checked === undefined || checked.issues) throw new Error('the record does not fit');
     const options = await job.options?.['~standard'].validate({ details: 'none' });
     if (options === undefined || options.issues) throw new Error('the options do not fit');
-    const log = { debug() {}, info() {}, warn() {}, error() {} };
-    const signal = new AbortController().signal;
-    const secret = (name: string) => `value of ${name}`;
-    const quota = (): never => {
-      throw new Error('no quota');
-    };
-    const common = { index: 0, attempt: 1, signal, log, rng: () => 0, secret, quota };
-    return job.process?.(checked.value, { ...common, now: Date.now(), options: options.value });
+    const own = { secret: (name: string) => `value of ${name}`, now: Date.now() };
+    return job.process?.(checked.value, jobContext(options.value, own));
   }
 
   it('fetches what a record does not bring, with its token, which it names as a secret', async () => {

@@ -12,6 +12,7 @@ import builtIn, {
   type AssessmentOptions,
   assessmentJob,
 } from '../../../lib/jobs/assessment/job.ts';
+import { jobContext } from '../../support/job-context.ts';
 
 const NOW = Date.UTC(2026, 0, 1);
 const FRAMEWORK = {
@@ -50,12 +51,7 @@ async function outcome(assertions: unknown[], given: Record<string, unknown> = {
 }
 
 async function outcomeWith(options: AssessmentOptions, assertions: unknown[], job: AnyJob) {
-  const signal = new AbortController().signal;
-  const quota = (): never => {
-    throw new Error('no quota');
-  };
-  const common = { index: 0, attempt: 1, signal, log, rng: () => 0, secret: () => '', quota };
-  const context: JobContext<AssessmentOptions> = { ...common, now: NOW, options };
+  const context = jobContext(options, { log, now: NOW });
   try {
     return await assess(job, { agent: 'ann', assertions }, context);
   } catch (error) {

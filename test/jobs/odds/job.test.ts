@@ -1,9 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import type { ItemLogger, JobContext } from '../../../lib/core/job.ts';
+import type { JobContext } from '../../../lib/core/job.ts';
 import type { Result } from '../../../lib/core/outcome.ts';
 import type { Market, Match, OddsOptions } from '../../../lib/jobs/odds/convert.ts';
 import job from '../../../lib/jobs/odds/job.ts';
+import { jobContext } from '../../support/job-context.ts';
 import { exactMarket, exactNet } from './oracle.ts';
 
 const { SLUICE_DATA = '../shared/data' } = process.env;
@@ -28,27 +29,12 @@ async function rowsOf(bytes: Uint8Array): Promise<Cells[]> {
   return rows;
 }
 
-const log: ItemLogger = { debug() {}, info() {}, warn() {}, error() {} };
-
 function contextOf(given: Record<string, unknown>): JobContext<OddsOptions> {
   const checked = job.options?.['~standard'].validate(given);
   if (checked === undefined || checked instanceof Promise || checked.issues) {
     throw new Error('the options must be accepted at once');
   }
-  const signal = new AbortController().signal;
-  return {
-    index: 0,
-    attempt: 1,
-    signal,
-    log,
-    now: 0,
-    rng: () => 0,
-    secret: () => '',
-    quota: () => {
-      throw new Error('no quota');
-    },
-    options: checked.value,
-  };
+  return jobContext(checked.value);
 }
 
 /** The outcome of a row: what `process` returned, or what it threw. */

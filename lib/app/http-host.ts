@@ -1,0 +1,31 @@
+import type { HttpClient, HttpHost } from '../engine/http-env.ts';
+import type { HttpWire } from '../ports/http.ts';
+
+/** What the client's file gives. */
+export interface HttpModule extends Pick<HttpClient, 'httpClient'> {
+  openWire(): HttpWire;
+}
+
+/** What a process has for `ctx.http`; `load` is called when the first item calls a remote, and again where it failed. */
+export function newHttpHost(load: () => Promise<HttpModule>): HttpHost {
+  let client: Promise<HttpClient> | undefined;
+  return {
+    client() {
+      client ??= load().then(
+        ({ openWire, httpClient }) => ({ wire: openWire(), httpClient }),
+        (error: unknown) => {
+          client = undefined;
+          throw error;
+        },
+      );
+      return client;
+    },
+    breakers: new Map(),
+    permits: new Map(),
+    async close() {
+      const open = client;
+      client = undefined;
+      await (await open?.catch(() => undefined))?.wire.close();
+    },
+  };
+}

@@ -1,0 +1,52 @@
+import { isUnavailable } from '../core/errors.ts';
+import type { ItemContext } from './item-context.ts';
+import type { Polls } from './polls.ts';
+import type { Taken } from './record-source.ts';
+import type { Finished } from './run-item.ts';
+
+/** Why an attempt starts no more items, although nobody stopped the batch. */
+export interface Hold {
+  /** Nothing holds it up. */
+  free(): boolean;
+  /** The chunk goes on from then on, ms since 1970: the latest that any item asked for. */
+  defer(until: number): void;
+  deferredTo(): number | undefined;
+  /** Something is there for no row at all: the batch is to be paused, with the first reason. */
+  block(reason: string): void;
+  blocked(): string | undefined;
+}
+
+export function newHold(): Hold {
+  let deferred: number | undefined;
+  let reason: string | undefined;
+  return {
+    free: () => deferred === undefined && reason === undefined,
+    defer(until) {
+      deferred = Math.max(deferred ?? 0, until);
+    },
+    deferredTo: () => deferred,
+    block(why) {
+      reason ??= why;
+    },
+    blocked: () => reason,
+  };
+}
+
+/** The item has no outcome yet: it found no slot in time, or what it works with is away. It runs again later. */
+export function isPutBack(
+  taken: Taken,
+  { context, ended }: { context: ItemContext } & Finished,
+  { hold, polls }: { hold: Hold; polls: Polls },
+): boolean {
+  if (ended.status !== 'failed') return false;
+  if (isUnavailable(ended.thrown)) {
+    hold.block(`${ended.thrown.code}: ${ended.thrown.message}`);
+    return true;
+  }
+  // Whatever the job made of the error that it got, unless it did without the call.
+  const { parkedUntil, putBackUntil } = context;
+  if (parkedUntil !== undefined) polls.park(taken, parkedUntil);
+  else if (putBackUntil !== undefined) hold.defer(putBackUntil);
+  else return false;
+  return true;
+}

@@ -1,0 +1,206 @@
+import {
+  admitted,
+  type CallResult,
+  isGivenUp,
+  newBreaker,
+  type Pass,
+  settled,
+} from '../core/breaker.ts';
+import { RetryableError, spent, UnavailableError } from '../core/errors.ts';
+import { newSemaphore } from '../pool/semaphore.ts';
+import type { WireAnswer, WireFault, WireRequest } from '../ports/http.ts';
+import type { HttpEnv, HttpItem } from './http-env.ts';
+import { itemQuota } from './item-quota.ts';
+
+/** One try of a request, and by what it is bounded. */
+export interface Try {
+  wire: WireRequest;
+  /** Second and later ones are counted apart. */
+  retry: boolean;
+  quota: string | false | undefined;
+  key: string | undefined;
+  /** When the call's time is over, by the clock that never jumps. */
+  deadline: number;
+  /** What the remote asks for, by its answer. */
+  askedMs(answer: WireAnswer): number | undefined;
+}
+
+/** Looks at a closed door this often: whoever probes may have opened it. */
+const LOOK_MS = 250;
+/** Nothing is put back for less: each time costs a few writes. */
+const LEAST_MS = 1_000;
+/** Left of an item's time when it is put back: its own time-out must not come first. */
+const MARGIN_MS = 250;
+
+/** Sends one request when breaker and quota let it. Rejects with what the wire met, or with why it was not sent. */
+export async function sendOnce(env: HttpEnv, item: HttpItem, one: Try): Promise<WireAnswer> {
+  const { wire } = await env.host.client();
+  const release = await permitOf(env, one);
+  try {
+    for (;;) {
+      const pass = await passOf(env, item, one);
+      const send = () => sendWith(env, item, { one, pass, wire });
+      const answer = await underQuota(env, item, { one, pass, send });
+      if (answer !== undefined) return answer;
+    }
+  } finally {
+    release?.();
+  }
+}
+
+/** Before the slot of a quota: a call must go out at the very moment that its slot is good for. */
+async function permitOf({ plan, host }: HttpEnv, { wire }: Try): Promise<(() => void) | undefined> {
+  if (plan.connections === undefined) return undefined;
+  const { origin } = wire.url;
+  const permits = host.permits.get(origin) ?? newSemaphore(plan.connections);
+  host.permits.set(origin, permits);
+  const release = await permits.acquire();
+  if (!wire.signal?.aborted) return release;
+  release();
+  throw wire.signal.reason;
+}
+
+interface Sending {
+  one: Try;
+  pass: Pass | undefined;
+  wire: { send(request: WireRequest): Promise<WireAnswer> };
+}
+
+/** Undefined when the breaker opened while the call waited for its slot. */
+async function underQuota(
+  env: HttpEnv,
+  item: HttpItem,
+  { one, pass, send }: Omit<Sending, 'wire'> & { send(): Promise<WireAnswer | undefined> },
+): Promise<WireAnswer | undefined> {
+  if (one.quota === false || env.quotas === undefined) return send();
+  const quota = itemQuota(env.quotas, item, { name: one.quota, key: one.key });
+  let sent = false;
+  try {
+    return await quota.call(() => {
+      sent = true;
+      return send();
+    });
+  } finally {
+    if (!sent && pass !== undefined) tell(env, item, { one, pass, result: 'none' });
+  }
+}
+
+async function sendWith(
+  env: HttpEnv,
+  item: HttpItem,
+  { one, pass, wire }: Sending,
+): Promise<WireAnswer | undefined> {
+  const { clock, meter, host } = env;
+  const name = one.wire.url.host;
+  if (pass !== undefined && host.breakers.get(name)?.era !== pass.era) return undefined;
+  const startedAt = clock.monotonic();
+  const met = (bad: boolean, limited = false): void =>
+    meter.call(name, { ms: clock.monotonic() - startedAt, retry: one.retry, limited, bad });
+  let result: CallResult = 'none';
+  let askedMs: number | undefined;
+  try {
+    const answer = await wire.send(one.wire);
+    item.putBackUntil = undefined;
+    result = answer.status >= 500 ? 'bad' : 'good';
+    met(result === 'bad', answer.status === 429);
+    if (result === 'bad') askedMs = one.askedMs(answer);
+    return answer;
+  } catch (error) {
+    const { fault } = error as Partial<WireFault>;
+    const bad = fault === 'network' || fault === 'timeout';
+    if (bad) result = 'bad';
+    // It was answered, with too much or in a form that nobody reads.
+    else if (fault === 'too large' || fault === 'encoding') result = 'good';
+    if (fault !== undefined && fault !== 'address') met(bad);
+    throw error;
+  } finally {
+    if (pass !== undefined) tell(env, item, { one, pass, result, askedMs });
+  }
+}
+
+/** Tells the breaker what came of a call. */
+function tell(
+  env: HttpEnv,
+  item: HttpItem,
+  {
+    one,
+    pass,
+    result,
+    askedMs = 0,
+  }: Pick<Sending, 'one'> & {
+    pass: Pass;
+    result: CallResult;
+    askedMs?: number | undefined;
+  },
+): void {
+  const { plan, host, clock, meter } = env;
+  const name = one.wire.url.host;
+  const before = host.breakers.get(name);
+  if (plan.breaker === undefined || before === undefined) return;
+  const now = clock.monotonic();
+  const state = settled(before, plan.breaker, { pass, result, now, askedMs, random: env.random() });
+  host.breakers.set(name, state);
+  if (state.openings <= before.openings) return;
+  meter.opened(name);
+  item.log.warn('circuit breaker opened', {
+    host: name,
+    openings: state.openings,
+    probeInMs: Math.round(state.until - now),
+  });
+}
+
+/** Waits while the breaker is open, as long as the item can; undefined without a breaker. */
+async function passOf(env: HttpEnv, item: HttpItem, one: Try): Promise<Pass | undefined> {
+  const { plan, host, clock } = env;
+  if (plan.breaker === undefined) return undefined;
+  const name = one.wire.url.host;
+  for (;;) {
+    const now = clock.monotonic();
+    const { state, pass } = admitted(breakerOf(env, name), now);
+    host.breakers.set(name, state);
+    if (pass !== undefined) return pass;
+    const wait = state.mode === 'open' ? state.until - now : LOOK_MS;
+    const ends = Math.min(one.deadline, item.startedAt + env.itemTimeoutMs) - MARGIN_MS;
+    if (isGivenUp(state, plan.breaker) || now + wait >= ends) throw closedDoor(env, item, name);
+    env.waiting();
+    await clock.sleep(Math.min(wait, LOOK_MS), one.wire.signal);
+    if (one.wire.signal?.aborted) throw one.wire.signal.reason;
+  }
+}
+
+/** Hosts whose breakers are kept: URLs of an input may name any number of them. */
+const MAX_BREAKERS = 10_000;
+
+function breakerOf({ host }: HttpEnv, name: string) {
+  const known = host.breakers.get(name);
+  if (known !== undefined) return known;
+  if (host.breakers.size >= MAX_BREAKERS) {
+    host.breakers.delete(host.breakers.keys().next().value as string);
+  }
+  return newBreaker();
+}
+
+/** The host stays down for longer than the item can wait. */
+function closedDoor(env: HttpEnv, item: HttpItem, name: string): Error {
+  const { plan, clock } = env;
+  const state = breakerOf(env, name);
+  const code = 'CIRCUIT_OPEN';
+  if (plan.whenDown === 'fail') {
+    return spent(new RetryableError(`${name} is down: its last calls failed.`, { code }));
+  }
+  if (plan.breaker !== undefined && isGivenUp(state, plan.breaker)) {
+    const message = `${name} is down: no good answer in ${state.openings} openings of its circuit breaker. Resume when it is back.`;
+    return new UnavailableError(message, { code, retry: false });
+  }
+  return putBack(env, item, Math.max(LEAST_MS, state.until - clock.monotonic()));
+}
+
+/** Has the item run again in `waitMs`, without an outcome until then. What it returns is thrown, for the engine. */
+export function putBack(env: HttpEnv, item: HttpItem, waitMs: number): Error {
+  item.putBackUntil = env.clock.now() + waitMs;
+  return spent(
+    new RetryableError('The remote is not to be called in time: the item runs again later.', {
+      code: 'HTTP_WAIT',
+    }),
+  );
+}

@@ -1,0 +1,43 @@
+/** One request on the wire: no second try, no redirect. */
+export interface WireRequest {
+  /** http or https, without user name and password. */
+  url: URL;
+  method: string;
+  headers: Readonly<Record<string, string>>;
+  body: string | Uint8Array | undefined;
+  /** From now to the last byte. */
+  timeoutMs: number;
+  /** Largest body, compressed and decompressed. */
+  maxBytes: number;
+  /** Connections to the origin, as the first request to it says; undefined for as many as there are requests. */
+  connections: number | undefined;
+  /** Only public addresses may be reached, and these hosts (`name` or `name:port`). */
+  guard: { allowHosts: readonly string[] } | undefined;
+  signal: AbortSignal | undefined;
+}
+
+export interface WireAnswer {
+  status: number;
+  /** Names in lower case. */
+  headers: Readonly<Record<string, string>>;
+  /** Decompressed. */
+  bytes: Uint8Array;
+}
+
+/** Pools of connections. What `send` rejects with has a `fault`, or is the signal's reason. */
+export interface HttpWire {
+  send(request: WireRequest): Promise<WireAnswer>;
+  close(): Promise<void>;
+}
+
+/** Why there is no answer; recognised by `fault`, since the client may come from a bundle of its own. */
+export interface WireFault {
+  fault:
+    | 'network' // no connection, or it broke
+    | 'timeout'
+    | 'too large' // more than maxBytes
+    | 'encoding' // compressed in a way that nobody knows, or wrongly
+    | 'address'; // the guard refused it
+  /** What happened: a code such as ECONNREFUSED, or words. */
+  message: string;
+}
