@@ -64,7 +64,7 @@ async function settleStage(
 ): Promise<boolean> {
   for (let changed = false; ; changed = true) {
     const { stage, sums } = await lookAtStage(engine.store, id);
-    const held = after !== undefined && (await isHeldBack(engine, after.id));
+    const held = after !== undefined && isHeldBack(engine, after);
     const released = held ? undefined : await releaseMore(engine, id, { stage, sums });
     if (released !== undefined) continue;
     seen.unshift({ id, stage, sums });
@@ -74,12 +74,10 @@ async function settleStage(
 
 /**
  * Back-pressure: a bound on chunks that are planned and not committed, never on the parts they are cut from, of which any
- * number may hold too few items for one chunk.
+ * number may hold too few items for one chunk. By what was seen in this pass: whoever commits since settles after it.
  */
-async function isHeldBack(engine: SettlePorts, next: StageId): Promise<boolean> {
-  const { stage, sums } = await lookAtStage(engine.store, next);
-  return stage.planned - sums.done >= AHEAD_WINDOWS * windowOfStage(engine, next.stage);
-}
+const isHeldBack = (engine: SettlePorts, { id, stage, sums }: SeenStage): boolean =>
+  stage.planned - sums.done >= AHEAD_WINDOWS * windowOfStage(engine, id.stage);
 
 /** Plans the stage behind, as far as there are parts for it. */
 async function planNext(

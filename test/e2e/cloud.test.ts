@@ -51,10 +51,10 @@ export default defineJob({
 const STAGED = `
 import { defineJob, each, ndjson, ok, skip } from 'sluice';
 export default defineJob(
-  { name: 'staged', input: ndjson(), limits: { chunk: 7, workers: 3 } },
+  { name: 'staged', input: ndjson(), limits: { chunk: 20, workers: 3 } },
   each({ name: 'spread', process: (row) => ok.many(Array.from({ length: Number(row) % 4 }, (_, part) => [Number(row), part])) }),
   each({ name: 'sift', cpu: true, process: ([n = 0, part = 0]) => (part === 2 ? skip('third') : n % 11 === 3 ? Promise.reject(new Error('three')) : ok(n * 10 + part)) }),
-  each({ name: 'draw', limits: { workers: 2, chunk: 5 }, process: (n, ctx) => ok({ n, draw: ctx.rng() }) }),
+  each({ name: 'draw', limits: { workers: 2, chunk: 15 }, process: (n, ctx) => ok({ n, draw: ctx.rng() }) }),
 );`;
 
 /** Locally in threads too: hence a CPU job. */
@@ -182,7 +182,7 @@ describe('the emulated cloud at its real speed', () => {
   }, 60_000);
 
   test('runs three stages, a queue and a function for each: in functions, in one process and in threads, with one digest', async () => {
-    const rows = lines(200);
+    const rows = lines(60);
     const file = join(folder, 'staged.ndjson');
     writeFileSync(file, rows);
     await world.upload('inbox/staged/staged.ndjson', rows, { 'sluice-now': NOW });
@@ -200,9 +200,9 @@ describe('the emulated cloud at its real speed', () => {
       expect(report.status).toBe('done');
       expect(report.digests.outcomes).toBe(reports[0]?.digests.outcomes);
       expect(report.stages?.map(({ name, total }) => [name, total])).toEqual([
-        ['spread', 200],
-        ['sift', 300],
-        ['draw', 226],
+        ['spread', 60],
+        ['sift', 90],
+        ['draw', 66],
       ]);
     }
     const { functions } = world.emulator.stats();

@@ -219,8 +219,8 @@ export const BUGS: readonly Bug[] = [
   tuned(
     { ...STAGED, items: 60, chunk: 1 },
     bug('back-pressure by parts, not by chunks', STAGES, [
-      'return stage.planned - sums.done >=',
-      "const own = await lookAtStage(engine.store, { ...next, stage: next.stage - 1 });\n  return own.stage.rel - Number(stage.cur.split(':')[0]) >=",
+      'const held = after !== undefined && isHeldBack(engine, after);',
+      "const cur = after?.stage.cur ?? '';\n    const held = after !== undefined && stage.rel - Number(cur.split(':')[0]) >= 2 * windowOfStage(engine, after.id.stage);",
     ]),
   ),
   tuned(
