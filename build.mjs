@@ -19,6 +19,8 @@ const library = {
   'app/job-bundle': 'lib/app/job-bundle.ts',
   'jobs/odds': 'lib/jobs/odds/job.ts',
   'jobs/assessment': 'lib/jobs/assessment/job.ts',
+  'jobs/companies': 'lib/jobs/companies/job.ts',
+  'jobs/recipes': 'lib/jobs/recipes/job.ts',
 };
 
 /** What is started. */

@@ -23,7 +23,7 @@ export type { QuotaDefinition } from './core/quota.ts';
 export { retryAfterMs } from './core/retry-after.ts';
 export type { Stage, StageLimits } from './core/stage.ts';
 export { each } from './core/stage.ts';
-export type { GroupContext, GroupStep } from './core/step.ts';
+export type { GroupContext, GroupResult, GroupStep } from './core/step.ts';
 export { inBatches } from './core/step.ts';
 export { csv } from './io/csv.ts';
 export { jsonArray } from './io/json-array.ts';

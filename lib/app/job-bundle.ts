@@ -7,6 +7,8 @@ import { SluiceError } from '../core/errors.ts';
 const BUILT_IN: Readonly<Record<string, string>> = {
   odds: 'jobs/odds.js',
   assessment: 'jobs/assessment.js',
+  companies: 'jobs/companies.js',
+  recipes: 'jobs/recipes.js',
 };
 
 export const builtInJobs = (): string[] => Object.keys(BUILT_IN);
@@ -57,6 +59,8 @@ export async function bundleJobBytes(reference: string): Promise<Uint8Array> {
       minifySyntax: true,
       alias: {
         'sluice/jobs/assessment': join(distFolder(), 'jobs/assessment.js'),
+        'sluice/jobs/companies': join(distFolder(), 'jobs/companies.js'),
+        'sluice/jobs/recipes': join(distFolder(), 'jobs/recipes.js'),
         'sluice/sinks': join(distFolder(), 'sinks.js'),
         sluice: join(distFolder(), 'index.js'),
       },

@@ -1,5 +1,6 @@
 import { SluiceError } from '../core/errors.ts';
-import type { Job } from '../core/job.ts';
+import { type Job, stepsOf } from '../core/job.ts';
+import { sizedSteps } from '../core/step.ts';
 
 /** The job's own options, checked by its schema; a job without one takes none. */
 export async function checkJobOptions(
@@ -13,7 +14,12 @@ export async function checkJobOptions(
     throw new SluiceError('USAGE', `Job ${job.name} has no option '${unknown}': it takes none.`);
   }
   const result = await job.options['~standard'].validate(given);
-  if (result.issues === undefined) return result.value as Record<string, unknown>;
+  if (result.issues === undefined) {
+    const options = result.value as Record<string, unknown>;
+    // A size that depends on options is wrong before anything starts, not in every attempt.
+    sizedSteps(stepsOf(job), options);
+    return options;
+  }
   const lines = result.issues.map(({ message, path }) => {
     const name = (path ?? [])
       .map((step) => String(typeof step === 'object' ? step.key : step))

@@ -81,7 +81,8 @@ export function httpPlan(job: HttpJob, options: Record<string, unknown>): HttpPl
     ...boundsOf(given),
     guard,
     allowHosts: hostsOf(given.allowHosts, guard),
-    connections: connections && whole('http.connections', connections, CONNECTIONS),
+    connections:
+      connections === undefined ? undefined : whole('http.connections', connections, CONNECTIONS),
     breaker: breakerOf(given.breaker),
     whenDown,
   };

@@ -234,17 +234,6 @@ export function defineJob<R, A, V, O = Record<string, unknown>>(
     O
   >,
 ): Job<R, V, O>;
-export function defineJob<R, A, B, V, O = Record<string, unknown>>(
-  definition: StagedDefinition<
-    R,
-    readonly [
-      Stage<NoInfer<R>, A, NoInfer<O>>,
-      Stage<NoInfer<A>, B, NoInfer<O>>,
-      Stage<NoInfer<B>, V, NoInfer<O>>,
-    ],
-    O
-  >,
-): Job<R, V, O>;
 export function defineJob<R, V, O = Record<string, unknown>>(
   definition: SteppedDefinition<R, readonly [Step<NoInfer<R>, V, NoInfer<O>>], O>,
 ): Job<R, V, O>;
@@ -262,6 +251,18 @@ export function defineJob<R, A, B, V, O = Record<string, unknown>>(
       Step<NoInfer<R>, A, NoInfer<O>>,
       Step<NoInfer<A>, B, NoInfer<O>>,
       Step<NoInfer<B>, V, NoInfer<O>>,
+    ],
+    O
+  >,
+): Job<R, V, O>;
+export function defineJob<R, A, B, C, V, O = Record<string, unknown>>(
+  definition: SteppedDefinition<
+    R,
+    readonly [
+      Step<NoInfer<R>, A, NoInfer<O>>,
+      Step<NoInfer<A>, B, NoInfer<O>>,
+      Step<NoInfer<B>, C, NoInfer<O>>,
+      Step<NoInfer<C>, V, NoInfer<O>>,
     ],
     O
   >,

@@ -12,28 +12,38 @@ const MIN_SPAN_MS = 500;
 
 /**
  * The rate over the newer half of the time that was watched: smooth, since the span grows with the run,
- * and free of the start, when nothing is warm.
+ * and free of the start, when nothing is warm. It is taken from one step of the count to another: chunks that last
+ * for minutes end together, and a look just before or after they do would be wrong by all of them. A wait that is
+ * longer than those between the steps counts.
  */
 export function newPace(): Pace {
-  let samples: { done: number; at: number }[] = [];
+  /** Looks at which the count had grown. */
+  let steps: { done: number; at: number }[] = [];
+  let lookedAt = 0;
   return {
     note(done, at) {
-      samples.push({ done, at });
-      if (samples.length > MAX_SAMPLES) {
-        const last = samples.length - 1;
-        samples = samples.filter((_, i) => i % 2 === 0 || i === last);
+      lookedAt = at;
+      if (steps.at(-1)?.done === done) return;
+      steps.push({ done, at });
+      if (steps.length > MAX_SAMPLES) {
+        const last = steps.length - 1;
+        steps = steps.filter((_, i) => i % 2 === 0 || i === last);
       }
     },
     rate() {
-      const first = samples[0];
-      const last = samples.at(-1);
-      if (first === undefined || last === undefined || last.at - first.at < MIN_SPAN_MS) {
+      const first = steps[0];
+      const last = steps.at(-1);
+      if (first === undefined || last === undefined || lookedAt - first.at < MIN_SPAN_MS) {
         return undefined;
       }
-      const middle = (first.at + last.at) / 2;
-      const from = samples.findLast(({ at, done }) => at <= middle && done < last.done) ?? first;
-      const done = last.done - from.done;
-      return done > 0 ? (done * 1000) / (last.at - from.at) : undefined;
+      const middle = (first.at + lookedAt) / 2;
+      const from = steps.findLastIndex(({ at, done }) => at <= middle && done < last.done);
+      const begin = steps[from] ?? first;
+      const span = steps.slice(Math.max(0, from));
+      const longest = Math.max(0, ...span.slice(1).map(({ at }, i) => at - (span[i]?.at ?? at)));
+      const until = Math.max(last.at, lookedAt - longest);
+      const done = last.done - begin.done;
+      return done > 0 ? (done * 1000) / (until - begin.at) : undefined;
     },
   };
 }

@@ -79,8 +79,8 @@ export interface GroupRetry {
 
 export interface GroupStep<A = unknown, B = unknown, O = Record<string, unknown>> {
   readonly sluice: 'inBatches/1';
-  /** Rows of one call at most. */
-  readonly size: number;
+  /** Rows of one call at most; a function where the batch's options say how many, and 0 leaves the step out. */
+  readonly size: number | ((options: O) => number);
   readonly retry: GroupRetry | undefined;
   run(
     rows: readonly A[],
@@ -104,6 +104,8 @@ const MAX_GROUP = 10_000;
  * A call that throws is tried again as the retry policy says; then its rows are split in halves, down to
  * one, so that a bad row fails alone. Half of the item time-out is for the whole group, the rest for that.
  *
+ * Where a person chooses, `size` is a function of the job's options, and 0 leaves the step out of the batch.
+ *
  * @example
  * steps: [inBatches(100, async (rows, ctx) => {
  *   await insertAll(rows, ctx.batch, ctx.items);
@@ -111,18 +113,43 @@ const MAX_GROUP = 10_000;
  * })]
  */
 export function inBatches<A, B, O = Record<string, unknown>>(
-  size: number,
+  size: GroupStep<A, B, O>['size'],
   run: GroupStep<A, B, O>['run'],
   retry?: GroupRetry,
 ): GroupStep<A, B, O> {
-  if (!Number.isInteger(size) || size < 1 || size > MAX_GROUP) {
-    throw new SluiceError(
-      'BAD_JOB',
-      `inBatches takes a whole number of rows from 1 to ${MAX_GROUP}; got ${String(size)}.`,
-      { hint: `${DEFAULT_GROUP} is a good size for a database.` },
-    );
-  }
+  if (typeof size !== 'function') checkSize(size, 1);
   return { sluice: 'inBatches/1', size, run, retry };
+}
+
+function checkSize(size: number, least: 0 | 1): void {
+  if (Number.isInteger(size) && size >= least && size <= MAX_GROUP) return;
+  throw new SluiceError(
+    'BAD_JOB',
+    `inBatches takes a whole number of rows from ${least} to ${MAX_GROUP}; got ${String(size)}.`,
+    { hint: `${DEFAULT_GROUP} is a good size for a database.` },
+  );
+}
+
+/** A group whose size is known. */
+export type SizedGroup = GroupStep & { readonly size: number };
+
+/**
+ * The steps as a batch with these options takes them. Throws a SluiceError `BAD_JOB` for a size that is none, and
+ * where no step is left.
+ */
+export function sizedSteps(
+  steps: readonly Step[],
+  options: Record<string, unknown>,
+): (EachStep | SizedGroup)[] {
+  const sized = steps.flatMap((step): (EachStep | SizedGroup)[] => {
+    if (!isGroup(step)) return [step];
+    if (typeof step.size === 'number') return [step as SizedGroup];
+    const size = step.size(options);
+    checkSize(size, 0);
+    return size === 0 ? [] : [{ ...step, size }];
+  });
+  if (sized.length > 0) return sized;
+  throw new SluiceError('BAD_JOB', 'With these options no step of the job is left.');
 }
 
 export const isGroup = <A, B, O>(step: Step<A, B, O>): step is GroupStep<A, B, O> =>

@@ -25,16 +25,24 @@ export type Called = Promise<readonly GroupResult[]>;
 
 export interface Call {
   run(): ReturnType<GroupStep['run']>;
-  /** The answer, or the time-out at `limit`; the function is told through its signal. */
-  bounded(answer: unknown, limit: number): Called;
+  /** The answer, or the time-out at the call's limit; the function is told through its signal. */
+  bounded(answer: unknown): Called;
+}
+
+interface Opening {
+  step: GroupStep;
+  rows: readonly GroupRow[];
+  places: number[];
+  /** When the call has had its time, by the clock that never jumps. */
+  limit: number;
 }
 
 /** One call of a group's function with some of its rows. */
-export function openCall(
-  runner: GroupRunner,
-  { step, rows, places }: { step: GroupStep; rows: readonly GroupRow[]; places: number[] },
-): Call {
+export function openCall(runner: GroupRunner, { step, rows, places, limit }: Opening): Call {
   const { clock, settings } = runner;
+  const startedAt = clock.monotonic();
+  // A slot behind the call's own end would be none: it would end as a time-out instead of being put back.
+  const time = { itemTimeoutMs: limit - startedAt };
   const taken = places.map((place) => rows[place] as GroupRow);
   const [only] = taken;
   let controller: AbortController | undefined;
@@ -48,10 +56,13 @@ export function openCall(
     },
     quota(name, key) {
       if (runner.quotas === undefined) throw new Error('The job declares no quotas: add them.');
-      return itemQuota(runner.quotas, asOneItem(runner, taken, context), { name, key });
+      const quotas = { ...runner.quotas, ...time };
+      return itemQuota(quotas, asOneItem(taken, { context, startedAt }), { name, key });
     },
     get http() {
-      return itemHttp(runner.http, asOneItem(runner, taken, context));
+      const quotas = runner.quotas && { ...runner.quotas, ...time };
+      const http = runner.http && { ...runner.http, ...time, quotas };
+      return itemHttp(http, asOneItem(taken, { context, startedAt }));
     },
   };
   return {
@@ -62,7 +73,7 @@ export function openCall(
         context,
       );
     },
-    async bounded(answer, limit) {
+    async bounded(answer) {
       let cancel = (): void => undefined;
       const late = new Promise<never>((_, reject) => {
         cancel = clock.after(Math.max(0, limit - clock.monotonic()), () => {
@@ -84,12 +95,11 @@ export function openCall(
 
 /** The whole group as its calls see it: without a slot in time all its rows are put back. */
 const asOneItem = (
-  { clock }: GroupRunner,
   rows: readonly GroupRow[],
-  context: GroupContext,
+  { context, startedAt }: { context: GroupContext; startedAt: number },
 ): HttpItem => ({
   lent: undefined,
-  startedAt: rows[0]?.context.startedAt ?? clock.monotonic(),
+  startedAt,
   calls: 0,
   get putBackUntil() {
     return undefined;
@@ -98,6 +108,9 @@ const asOneItem = (
     for (const { context: one } of rows) one.putBackUntil = until;
   },
   get signal() {
+    return context.signal;
+  },
+  get aborting() {
     return context.signal;
   },
   get log() {

@@ -1,4 +1,4 @@
-import { type GroupStep, isGroup, type Step } from '../core/step.ts';
+import { type GroupStep, isGroup, type SizedGroup, type Step } from '../core/step.ts';
 import type { GroupRow } from './group-call.ts';
 
 /** A row between two steps. */
@@ -42,7 +42,7 @@ export function newGroups<T extends Traveller>(
   alone: boolean,
 ): Groups<T> {
   const open = steps.map(() => new Map<number, Open<T>>());
-  const sizeOf = (at: number): number => (alone ? 1 : (steps[at] as GroupStep).size);
+  const sizeOf = (at: number): number => (alone ? 1 : (steps[at] as SizedGroup).size);
   const groupOf = (at: number, ordinal: number): { number: number; group: Open<T> } => {
     const size = sizeOf(at);
     const number = Math.floor(ordinal / size);

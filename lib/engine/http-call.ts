@@ -1,10 +1,10 @@
 import { PermanentError, spent } from '../core/errors.ts';
-import type { HeaderValues, RequestOptionsWithBody } from '../core/http.ts';
+import type { RequestOptionsWithBody } from '../core/http.ts';
 import { boundsOf } from '../core/http-plan.ts';
 import { isPassing, mayRepeat, nextTry } from '../core/http-retry.ts';
 import { retryAfterMs } from '../core/retry-after.ts';
 import type { WireAnswer, WireFault } from '../ports/http.ts';
-import type { HttpEnv, HttpItem } from './http-env.ts';
+import { type HttpEnv, type HttpItem, lowerNames } from './http-env.ts';
 import { badUrl, faultError, placeOf, said } from './http-errors.ts';
 import { putBack, sendOnce } from './http-try.ts';
 import { itemQuota } from './item-quota.ts';
@@ -125,7 +125,7 @@ async function tryOnce(
   const guard = plan.guard ? { allowHosts: plan.allowHosts } : undefined;
   try {
     const answer = await sendOnce(env, item, {
-      wire: { ...hop, timeoutMs, maxBytes, connections, guard, signal: item.signal },
+      wire: { ...hop, timeoutMs, maxBytes, connections, guard, signal: item.aborting },
       retry: attempt > 1,
       quota: options.quota ?? plan.quota,
       key: options.key,
@@ -172,21 +172,21 @@ async function tellQuotas(
 
 function firstHop(env: HttpEnv, given: string | URL, options: RequestOptionsWithBody): Hop {
   const url = addressOf(env.plan.baseUrl, given);
-  for (const [name, value] of Object.entries(options.query ?? {})) {
-    if (value !== undefined) url.searchParams.append(name, String(value));
+  if (options.query !== undefined) {
+    for (const [name, value] of Object.entries(options.query)) {
+      if (value !== undefined) url.searchParams.append(name, String(value));
+    }
   }
   const { body, idempotencyKey } = options;
   const method = (options.method ?? (body === undefined ? 'GET' : 'POST')).toUpperCase();
   // A header of the settings may be a credential: with a baseUrl it goes to that origin alone.
   const { origin } = env.plan;
   const own = origin === undefined || origin === url.origin ? env.headers() : {};
-  const headers = { 'user-agent': 'sluice', ...lower(own), ...lower(options.headers ?? {}) };
+  const more = options.headers === undefined ? {} : lowerNames(options.headers);
+  const headers = { 'user-agent': 'sluice', ...own, ...more };
   const key = idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey };
   return { url, method, headers: { ...headers, ...key }, body };
 }
-
-const lower = (headers: HeaderValues): Record<string, string> =>
-  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 
 function addressOf(baseUrl: string | undefined, given: string | URL): URL {
   const text = String(given).trim();
@@ -195,7 +195,16 @@ function addressOf(baseUrl: string | undefined, given: string | URL): URL {
     throw badUrl(`${said(text)} is no whole URL, and the job's http has no baseUrl.`);
   }
   const whole = isWhole ? text : `${baseUrl}/${text.replace(/^\/+/, '')}`;
-  return checkedUrl(URL.canParse(whole) ? new URL(whole) : undefined, text);
+  return checkedUrl(parsedUrl(whole), text);
+}
+
+/** Parsed once: to ask first whether it can be parsed costs as much again. */
+function parsedUrl(text: string, base?: URL): URL | undefined {
+  try {
+    return new URL(text, base);
+  } catch {
+    return undefined;
+  }
 }
 
 function checkedUrl(url: URL | undefined, text: string): URL {
@@ -214,8 +223,7 @@ const HARMLESS = new Set(['accept', 'accept-language', 'user-agent', 'content-ty
 function redirectOf(hop: Hop, { status, headers }: WireAnswer): Hop | undefined {
   const location = headers['location'];
   if (location === undefined || !REDIRECTS.has(status)) return undefined;
-  const parsed = URL.canParse(location, hop.url.href) ? new URL(location, hop.url) : undefined;
-  const url = checkedUrl(parsed, location);
+  const url = checkedUrl(parsedUrl(location, hop.url), location);
   const post = hop.method !== 'GET' && hop.method !== 'HEAD';
   const becomesGet = post && (status === 303 || (hop.method === 'POST' && status < 303));
   const kept = Object.entries(hop.headers).filter(

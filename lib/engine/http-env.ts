@@ -4,7 +4,7 @@ import { type HttpMeter, newHttpMeter } from '../core/http-meter.ts';
 import { type HttpPlan, httpPlan } from '../core/http-plan.ts';
 import type { ItemLogger } from '../core/job.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { HttpWire } from '../ports/http.ts';
+import type { Aborting, HttpWire } from '../ports/http.ts';
 import type { QuotaEnv, QuotaItem } from './item-quota.ts';
 import type { AttemptEnv } from './item-run.ts';
 
@@ -36,14 +36,16 @@ export interface HttpEnv {
   backoff: { baseMs: number; maxMs: number };
   /** Absent where the job declares no quota. */
   quotas: QuotaEnv | undefined;
-  /** The headers of the settings. */
-  headers(): HeaderValues;
+  /** The headers of the settings, names in lower case. */
+  headers(): Readonly<Record<string, string>>;
   /** Told while an item waits for its host, so that nobody takes it for hanging. */
   waiting(): void;
 }
 
 /** An item, as its calls see it. */
 export interface HttpItem extends QuotaItem {
+  /** Ends its calls, as `signal` does. */
+  readonly aborting: Aborting;
   readonly log: ItemLogger;
 }
 
@@ -52,7 +54,7 @@ export function newHttpEnv(env: AttemptEnv, quotas: QuotaEnv | undefined): HttpE
   const plan = httpPlan(env.job, env.options);
   if (plan === undefined || env.http === undefined) return undefined;
   const { settings, clock, secrets } = env;
-  let headers: HeaderValues | undefined;
+  let headers: Record<string, string> | undefined;
   return {
     plan,
     host: env.http,
@@ -64,15 +66,19 @@ export function newHttpEnv(env: AttemptEnv, quotas: QuotaEnv | undefined): HttpE
     backoff: { baseMs: settings.retryBaseMs, maxMs: settings.retryMaxMs },
     quotas,
     headers() {
-      headers ??=
+      headers ??= lowerNames(
         typeof plan.headers === 'function'
           ? plan.headers((name) => secretOf(secrets, name))
-          : (plan.headers ?? {});
+          : (plan.headers ?? {}),
+      );
       return headers;
     },
     waiting: () => env.waiting?.(),
   };
 }
+
+export const lowerNames = (headers: HeaderValues): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 
 function secretOf(secrets: Readonly<Record<string, string>>, name: string): string {
   const value = Object.hasOwn(secrets, name) ? secrets[name] : undefined;

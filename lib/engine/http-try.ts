@@ -138,7 +138,9 @@ function tell(
   const before = host.breakers.get(name);
   if (plan.breaker === undefined || before === undefined) return;
   const now = clock.monotonic();
-  const state = settled(before, plan.breaker, { pass, result, now, askedMs, random: env.random() });
+  // A host's random numbers may come from its crypto module: none is drawn for an answer that changes nothing.
+  const random = result === 'bad' ? env.random() : 0;
+  const state = settled(before, plan.breaker, { pass, result, now, askedMs, random });
   host.breakers.set(name, state);
   if (state.openings <= before.openings) return;
   meter.opened(name);
@@ -163,7 +165,7 @@ async function passOf(env: HttpEnv, item: HttpItem, one: Try): Promise<Pass | un
     const ends = Math.min(one.deadline, item.startedAt + env.itemTimeoutMs) - MARGIN_MS;
     if (isGivenUp(state, plan.breaker) || now + wait >= ends) throw closedDoor(env, item, name);
     env.waiting();
-    await clock.sleep(Math.min(wait, LOOK_MS), one.wire.signal);
+    await clock.sleep(Math.min(wait, LOOK_MS), item.signal);
     if (one.wire.signal?.aborted) throw one.wire.signal.reason;
   }
 }

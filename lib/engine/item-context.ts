@@ -3,6 +3,7 @@ import type { ItemLogger, JobContext, Quota } from '../core/job.ts';
 import type { PollAnswer, PollOptions, Remotes } from '../core/poll.ts';
 import { seededRandom } from '../core/rng.ts';
 import type { Clock } from '../ports/clock.ts';
+import { type Abortable, newAbortable } from './aborting.ts';
 import type { HttpEnv, HttpItem } from './http-env.ts';
 import { itemHttp } from './item-http.ts';
 import { type PollEnv, type PollItem, pollRemote } from './item-poll.ts';
@@ -46,6 +47,7 @@ export class ItemContext implements JobContext, HttpItem, PollItem {
   #lines: string[] | undefined;
   #dropped = 0;
   #http: Http | undefined;
+  #aborting: Abortable | undefined;
   #step = 0;
   #tries = 0;
   #polls = 0;
@@ -68,6 +70,11 @@ export class ItemContext implements JobContext, HttpItem, PollItem {
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
     return this.#controller.signal;
+  }
+
+  get aborting(): Abortable {
+    this.#aborting ??= newAbortable();
+    return this.#aborting;
   }
 
   get log(): ItemLogger {
@@ -150,6 +157,7 @@ export class ItemContext implements JobContext, HttpItem, PollItem {
     this.#polls = 0;
     this.#rng = undefined;
     this.#controller = undefined;
+    this.#aborting = undefined;
     if (isTimed(this.#shared)) this.startedAt = this.#shared.clock.monotonic();
   }
 
@@ -161,6 +169,7 @@ export class ItemContext implements JobContext, HttpItem, PollItem {
   abort(reason: Error): void {
     this.#controller ??= new AbortController();
     this.#controller.abort(reason);
+    this.aborting.abort(reason);
   }
 
   /** All lines so far, as text. */

@@ -117,6 +117,7 @@ function itemWorker(
   const [process] = stepsOf(job) as [EachStep];
   const runner: ItemRunner = { job, process, settings, clock, random: env.random };
   const zero = clock.monotonic();
+  const zeroWall = clock.now();
   let lastYield = zero;
 
   return (taken) => {
@@ -140,7 +141,9 @@ function itemWorker(
       const putBack = isPutBack(taken, { context, ...finished }, parts);
       polls.end();
       if (putBack) return endedAt;
-      const times = { at: startedAt - zero, endedAt: endedAt - zero };
+      const at = startedAt - zero;
+      const since = sinceOf(polls.since(taken.position), { zero: zeroWall, at });
+      const times = { at, endedAt: endedAt - zero, since };
       const remotes = polls.remotes(taken.position);
       rows.put(taken.position, toRow({ taken, context, finished, times, remotes }));
       return endedAt;
@@ -153,6 +156,12 @@ function itemWorker(
     return clock.yield();
   };
 }
+
+/** When an item's remote took the work, in ms of an attempt that began at `zero`, if that was before it ran last. */
+export const sinceOf = (
+  submittedAt: number | undefined,
+  { zero, at }: { zero: number; at: number },
+): number | undefined => (submittedAt === undefined ? undefined : Math.min(at, submittedAt - zero));
 
 /** A row for an item that is recorded as failed without being run. */
 export function failedRow(

@@ -10,6 +10,8 @@ export interface Polls {
   note(poll: OpenPoll): void;
   /** What remotes call the work of an item; undefined where it has none. */
   remotes(at: number): Remotes | undefined;
+  /** When the first work of an item was submitted, ms since 1970. */
+  since(at: number): number | undefined;
   /** Those of items without a row: what a save must hold. */
   open(): OpenPoll[];
   /** Saves all rows and polls; false when a later attempt has the chunk. */
@@ -72,6 +74,7 @@ export function newPolls(options: PollsOptions): Polls {
       const polls = byItem.get(at);
       return polls && Object.fromEntries([...polls.values()].map(({ name, id }) => [name, id]));
     },
+    since: (at) => byItem.get(at)?.values().next().value?.since,
     open: () => [...byItem.keys()].filter((at) => !has(at)).flatMap(of),
     save,
     goes: () => goes(),

@@ -15,7 +15,7 @@ interface RowFacts {
   finished: Finished;
   remotes?: Remotes | undefined;
   /** Undefined for an item that was not run. */
-  times: { at: number; endedAt: number } | undefined;
+  times: { at: number; endedAt: number; since?: number | undefined } | undefined;
 }
 
 /** The lines of one ended item. A value that JSON cannot hold makes it a failed one. */
@@ -30,6 +30,7 @@ export function toRow({ taken, context, finished, times, remotes }: RowFacts): R
     tries: times === undefined ? 0 : context.tries,
     at: times?.at ?? 0,
     endedAt: times?.endedAt ?? 0,
+    ...(times?.since === undefined ? {} : { since: times.since }),
     extra: 'error' in ended ? keptOfFailure(taken, ended, remotes) : undefined,
     log: context.lines(),
   };

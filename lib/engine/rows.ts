@@ -27,6 +27,8 @@ export interface Row {
   /** Milliseconds from the attempt's start to the item's, and to its end. */
   at: number;
   endedAt: number;
+  /** When its remote took the work, which may be attempts ago: the item's duration counts from then. */
+  since?: number | undefined;
   /** What the attempts line keeps of a failed item, as JSON: its record, the stack, the cause. */
   extra: string | undefined;
   /** Its log lines, each with a line end. */
@@ -166,10 +168,17 @@ function keptOf(
 
 /** Saved rows hold wall-clock times: each attempt counts from its own beginning. */
 const movedBy = (row: Row, ms: number): Row =>
-  row.tries === 0 ? row : { ...row, at: row.at + ms, endedAt: row.endedAt + ms };
+  row.tries === 0
+    ? row
+    : {
+        ...row,
+        at: row.at + ms,
+        endedAt: row.endedAt + ms,
+        since: row.since === undefined ? undefined : row.since + ms,
+      };
 
 /** `[tries, ms from the header's time, µs it took]`, and for a failed item what it keeps. */
-const attemptLine = ({ tries, at, endedAt, extra }: Row): string =>
+const attemptLine = ({ tries, at: own, since: at = own, endedAt, extra }: Row): string =>
   `[${tries},${Math.round(at)},${Math.round((endedAt - at) * 1000)}${extra === undefined ? '' : `,${extra}`}]\n`;
 
 interface Sums {
@@ -185,8 +194,9 @@ function count(row: Row, { facts, durations, share, startedAt }: Sums): void {
   if (row.error !== undefined) countCode(facts.codes, row.error);
   if (row.tries > 1) facts.retried += 1;
   if (row.tries === 0) return;
-  record(durations, row.endedAt - row.at);
-  const [startAt, endAt] = [startedAt + row.at, startedAt + row.endedAt];
+  const { since = row.at } = row;
+  record(durations, row.endedAt - since);
+  const [startAt, endAt] = [startedAt + since, startedAt + row.endedAt];
   facts.firstAt = facts.firstAt === 0 ? startAt : Math.min(facts.firstAt, startAt);
   facts.lastAt = Math.max(facts.lastAt, endAt);
   share.items += 1;

@@ -25,8 +25,10 @@ export function runGroup(
   rows: readonly GroupRow[],
 ): GroupEnd | Promise<GroupEnd> {
   const whole: Piece = { places: rows.map((_, at) => at), tries: triesOf(step, runner.settings) };
-  const deadline = runner.clock.monotonic() + runner.settings.itemTimeoutMs;
-  const call = openCall(runner, { step, rows, places: whole.places });
+  const now = runner.clock.monotonic();
+  const deadline = now + runner.settings.itemTimeoutMs;
+  const limit = limitOf(deadline, now, rows.length > 1);
+  const call = openCall(runner, { step, rows, places: whole.places, limit });
   let answer: ReturnType<GroupStep['run']>;
   try {
     answer = call.run();
@@ -37,8 +39,7 @@ export function runGroup(
     const ended = endedOf(answer, rows.length);
     if (ended !== undefined) return { ended };
   }
-  const first = call.bounded(answer, limitOf(deadline, runner.clock.monotonic(), rows.length > 1));
-  return finish({ runner, step, rows, deadline }, whole, first);
+  return finish({ runner, step, rows, deadline }, whole, call.bounded(answer));
 }
 
 const triesOf = ({ retry }: GroupStep, settings: Settings): number =>
@@ -73,7 +74,9 @@ async function finish(group: Group, whole: Piece, first: Called): Promise<GroupE
     const { thrown, places, spent } = fault;
     if (isUnavailable(thrown)) return { unavailable: thrown };
     const end = failed(thrown);
-    if (places.length === 1 || end.status === 'stalled' || over) {
+    // Rows that are put back have no slot now: each half would only ask for one again.
+    const back = places.some((place) => rows[place]?.context.putBackUntil !== undefined);
+    if (places.length === 1 || end.status === 'stalled' || over || back) {
       for (const place of places) ended[place] = end;
       continue;
     }
@@ -118,8 +121,8 @@ async function tryPiece(group: Group, work: PieceWork): Promise<Fault | undefine
       if (called === undefined) {
         // One more try of each row, whoever else is in the call; a store that was away has not tried any.
         for (const place of places) (rows[place] as GroupRow).context.nextTry(away);
-        const call = openCall(runner, { step, rows, places });
-        called = call.bounded(call.run(), limit);
+        const call = openCall(runner, { step, rows, places, limit });
+        called = call.bounded(call.run());
       }
       const left = settle(group, { results: await called, places, ended: work.ended });
       if (left === undefined) return undefined;

@@ -1,4 +1,5 @@
 import { stepsOf } from '../core/job.ts';
+import { sizedSteps } from '../core/step.ts';
 import { newShared } from '../pool/shared.ts';
 import type { AttemptSpec } from './engine.ts';
 import type { GroupRunner } from './group-call.ts';
@@ -11,6 +12,7 @@ import {
   pullOf,
   type RunParts,
   sharedOf,
+  sinceOf,
 } from './item-run.ts';
 import { toRow } from './row-text.ts';
 import { flowThrough, type StepFlowEnv } from './step-flow.ts';
@@ -23,8 +25,9 @@ export function newStepRun(env: AttemptEnv, spec: AttemptSpec, parts: RunParts):
   const own = env.shared === undefined ? newShared() : undefined;
   const shared = sharedOf(env, spec, parts);
   const zero = clock.monotonic();
+  const zeroWall = clock.now();
   const flow: StepFlowEnv = {
-    steps: stepsOf(job),
+    steps: sizedSteps(stepsOf(job), env.options),
     runner: groupRunner(env, spec, { own, parts }),
     concurrency: spec.careful ? 1 : env.settings.concurrency,
     alone: spec.careful,
@@ -46,7 +49,9 @@ export function newStepRun(env: AttemptEnv, spec: AttemptSpec, parts: RunParts):
     end(taken, context, { finished, spentMs, endedAt }) {
       if (isPutBack(taken, { context, ...finished }, parts)) return;
       // A row may wait for its group: what counts is the time that was spent on it.
-      const times = { at: Math.max(0, endedAt - zero - spentMs), endedAt: endedAt - zero };
+      const at = Math.max(0, endedAt - zero - spentMs);
+      const since = sinceOf(polls.since(taken.position), { zero: zeroWall, at });
+      const times = { at, endedAt: endedAt - zero, since };
       const remotes = polls.remotes(taken.position);
       rows.put(taken.position, toRow({ taken, context, finished, times, remotes }));
     },

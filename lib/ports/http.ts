@@ -13,7 +13,15 @@ export interface WireRequest {
   connections: number | undefined;
   /** Only public addresses may be reached, and these hosts (`name` or `name:port`). */
   guard: { allowHosts: readonly string[] } | undefined;
-  signal: AbortSignal | undefined;
+  signal: Aborting | undefined;
+}
+
+/** An AbortSignal, or as much of one as a request needs. */
+export interface Aborting {
+  readonly aborted: boolean;
+  readonly reason: unknown;
+  addEventListener(type: 'abort', call: () => void, options?: { once: true }): void;
+  removeEventListener(type: 'abort', call: () => void): void;
 }
 
 export interface WireAnswer {

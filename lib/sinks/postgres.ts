@@ -30,7 +30,7 @@ interface Opened {
  */
 export function postgresWriter(options: PostgresOptions, table: Table): Writer {
   const upsert = upsertOf(table);
-  return async (ctx, rows) => {
+  const use = async <T>(ctx: GroupContext, act: (pool: Pool) => Promise<T>): Promise<T> => {
     const name = `postgres:${options.url}/${table.name}`;
     const opening = ctx.shared(
       name,
@@ -41,14 +41,29 @@ export function postgresWriter(options: PostgresOptions, table: Table): Writer {
     try {
       opened.table ??= makeTable(opened.pool, table);
       await opened.table;
-      await write(opened.pool, { upsert, values: valuesOf(ctx, table, rows) });
+      return await act(opened.pool);
     } catch (fault) {
       // It may have been the making of the table that failed, or the table is gone since.
       opened.table = undefined;
       throw postgresFault(fault, options.place);
     }
   };
+  return {
+    write: (ctx, rows) =>
+      use(ctx, (pool) =>
+        query(pool, { text: upsert, values: valuesOf(ctx, table, rows) }).then(nothing),
+      ),
+    others: (ctx, column, texts) =>
+      use(ctx, async (pool) => {
+        const text = `SELECT "${column}" AS it FROM ${quoted(table.name)}
+          WHERE "${column}" = ANY($1::text[]) AND batch <> $2`;
+        const rows = await query(pool, { text, values: [texts, ctx.batch] });
+        return new Set(rows.map(({ it }) => it as string));
+      }),
+  };
 }
+
+const nothing = (): void => undefined;
 
 async function open({ url, connections, place }: PostgresOptions): Promise<Opened> {
   const NewPool = await loadPool(place);
@@ -80,7 +95,7 @@ async function loadPool(place: string): Promise<typeof Pool> {
 }
 
 /** Looked for first: a user who may write the rows may not be allowed to make tables. */
-async function makeTable(pool: Pool, { name, columns }: Table): Promise<void> {
+async function makeTable(pool: Pool, { name, columns, key, indexes }: Table): Promise<void> {
   const { rows } = await pool.query<{ there: unknown }>('SELECT to_regclass($1) AS there', [
     quoted(name),
   ]);
@@ -90,8 +105,13 @@ async function makeTable(pool: Pool, { name, columns }: Table): Promise<void> {
     await pool.query(
       `CREATE TABLE IF NOT EXISTS ${quoted(name)} (batch text NOT NULL, item bigint NOT NULL,
         round integer NOT NULL, epoch integer NOT NULL, ${own.join(', ')},
-        PRIMARY KEY (batch, item))`,
+        PRIMARY KEY (${key}))`,
     );
+    for (const column of indexes) {
+      await pool.query(
+        `CREATE INDEX IF NOT EXISTS "${indexName(name, column)}" ON ${quoted(name)} ("${column}")`,
+      );
+    }
   } catch (fault) {
     // Two workers at once: IF NOT EXISTS looks before it makes.
     if (!MADE_MEANWHILE.has((fault as { code: string }).code)) throw fault;
@@ -101,14 +121,14 @@ async function makeTable(pool: Pool, { name, columns }: Table): Promise<void> {
 /** Unique violation in the catalogue, duplicate table, duplicate object. */
 const MADE_MEANWHILE = new Set(['23505', '42P07', '42710']);
 
-async function write(
+async function query(
   pool: Pool,
-  { upsert, values }: { upsert: string; values: unknown[] },
-): Promise<void> {
+  { text, values }: { text: string; values: unknown[] },
+): Promise<Record<string, unknown>[]> {
   const client = await pool.connect();
   let broken = false;
   try {
-    await client.query(upsert, values);
+    return (await client.query<Record<string, unknown>>(text, values)).rows;
   } catch (fault) {
     broken = breaksConnection(fault);
     throw fault;
@@ -116,6 +136,10 @@ async function write(
     client.release(broken);
   }
 }
+
+/** An index lies in its table's schema; a name has at most 63 characters. */
+const indexName = (table: string, column: string): string =>
+  `${table.split('.').at(-1)}_${column}`.slice(0, 63);
 
 /** `schema.table`, each name in quotes. */
 const quoted = (name: string): string =>

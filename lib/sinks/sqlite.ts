@@ -18,13 +18,25 @@ const MAX_ROWS = 500;
  */
 export function sqliteWriter(path: string, table: Table): Writer {
   const name = `sqlite:${path}/${table.name}`;
-  return async (ctx, rows) => {
+  const use = async <T>(ctx: GroupContext, act: (opened: Opened) => T | Promise<T>): Promise<T> => {
     try {
-      const opened = ctx.shared(name, () => open(ctx.sqlite(path), table));
-      await opened.write({ ctx, rows });
+      return await act(ctx.shared(name, () => open(ctx.sqlite(path), table)));
     } catch (fault) {
       throw sqliteFault(fault, `SQLite file ${path}`);
     }
+  };
+  return {
+    write: (ctx, rows) => use(ctx, ({ write }) => write({ ctx, rows })),
+    others: (ctx, column, texts) =>
+      use(ctx, ({ file }) => {
+        const rows = file
+          .prepare(
+            `SELECT "${column}" FROM "${table.name}"
+             WHERE "${column}" IN (SELECT value FROM json_each(?)) AND batch <> ?`,
+          )
+          .all(JSON.stringify(texts), ctx.batch);
+        return new Set(rows.map(([text]) => text as string));
+      }),
   };
 }
 
@@ -39,6 +51,7 @@ interface Waiting extends Group {
 }
 
 interface Opened {
+  file: SqliteFile;
   /** Committed when it resolves. */
   write(group: Group): Promise<void>;
 }
@@ -82,6 +95,7 @@ function open(file: SqliteFile, table: Table): Opened {
     }
   };
   return {
+    file,
     write: (group) =>
       new Promise((resolve, reject) => {
         waiting.push({ ...group, resolve, reject });
@@ -109,15 +123,18 @@ function valuesOf(ctx: GroupContext, rows: readonly SinkRow[]): CellValue[] {
   return values;
 }
 
-function makeTable(file: SqliteFile, { name, columns }: Table): void {
+function makeTable(file: SqliteFile, { name, columns, key, indexes }: Table): void {
   const there = file.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?");
   if (there.all(name).length > 0) return;
   const own = columns.map((column: Column) => `"${column.name}" ${column.sqlite}`);
   file.exec(
     `CREATE TABLE IF NOT EXISTS "${name}" (batch TEXT NOT NULL, item INTEGER NOT NULL,
       round INTEGER NOT NULL, epoch INTEGER NOT NULL, ${own.join(', ')},
-      PRIMARY KEY (batch, item)) STRICT, WITHOUT ROWID`,
+      PRIMARY KEY (${key})) STRICT, WITHOUT ROWID`,
   );
+  for (const column of indexes) {
+    file.exec(`CREATE INDEX IF NOT EXISTS "${name}_${column}" ON "${name}" ("${column}")`);
+  }
 }
 
 function upsertOf({ name, columns, update }: Table, rows: number): string {

@@ -1,15 +1,17 @@
+import { resolve } from 'node:path';
 import {
   type GroupContext,
   type GroupStep,
   inBatches,
   ok,
   PermanentError,
+  skip,
   UnavailableError,
 } from '../index.ts';
 import { type ColumnType, cellsOf, checkName, columnsOf } from './columns.ts';
 import { postgresWriter } from './postgres.ts';
 import { sqliteWriter } from './sqlite.ts';
-import { type SinkRow, type Table, tableOf, type Writer } from './writer.ts';
+import { type SinkRow, type Table, type TableShape, tableOf, type Writer } from './writer.ts';
 
 export type { ColumnType } from './columns.ts';
 
@@ -47,34 +49,134 @@ const RETRY = { tries: 1000, baseMs: 2, maxMs: 2_000 };
  * ]
  */
 export function tableSink<R>(options: TableSinkOptions<R>): GroupStep<R, R> {
+  const { write, group } = openTable(options, {});
+  return inBatches(group, (rows, ctx) => write(rows, ctx).results, RETRY);
+}
+
+export interface UniqueTableOptions<R> extends TableSinkOptions<R> {
+  /** The text column of which a value is there once, whichever batch wrote it. It is the primary key. */
+  unique: string;
+  /** Further text columns that `unseen` looks into: each gets an index. */
+  also?: readonly string[];
+}
+
+export interface UniqueTable<R> {
+  /** Skips as `duplicate` what another batch has written, in the unique column or in those of `also`. */
+  unseen<A>(keyOf: (row: A) => string): GroupStep<A, A>;
+  /**
+   * Writes rows. One that another batch has written meanwhile is skipped as `duplicate`; of rows of this batch
+   * with one value the first of the input has the place, and all go on.
+   */
+  sink: GroupStep<R, R>;
+}
+
+/**
+ * A table that holds each value of a column once, over all batches that write to it: what was imported is not
+ * imported again. Lookups are by index, a query a group. What one item does never depends on the others of its
+ * batch, so outcomes stay the same whatever the order.
+ *
+ * @example
+ * const pages = uniqueTable({ url: 'sqlite:pages.db', table: 'pages', unique: 'url', columns: { url: 'text' } });
+ * steps: [pages.unseen((row) => row.url), fetchPage, pages.sink]
+ */
+export function uniqueTable<R>(options: UniqueTableOptions<R>): UniqueTable<R> {
+  const { unique, also = [] } = options;
+  for (const column of [unique, ...also]) {
+    if (options.columns[column] === 'text') continue;
+    throw new Error(
+      `Column '${column}' of a unique table must be one of its columns, of type 'text'.`,
+    );
+  }
+  const { write, writerOf, group } = openTable(options, { unique, indexes: also });
+  const unseen = <A>(keyOf: (row: A) => string): GroupStep<A, A> =>
+    inBatches(
+      group,
+      async (rows, ctx) => {
+        const texts = [...new Set(rows.map(keyOf))];
+        const seen = await Promise.all(
+          [unique, ...also].map((column) => writerOf(ctx).others(ctx, column, texts)),
+        );
+        return rows.map((row) =>
+          seen.some((some) => some.has(keyOf(row))) ? skip('duplicate') : ok(row),
+        );
+      },
+      RETRY,
+    );
+  const sink = inBatches<R, R>(
+    group,
+    async (rows, ctx) => {
+      const { results, keys } = write(rows, ctx);
+      const done = await results;
+      const others = await writerOf(ctx).others(ctx, unique, [...new Set(keys.values())]);
+      return done.map((result, at) =>
+        others.has(keys.get(at) ?? '') ? skip('duplicate') : result,
+      );
+    },
+    RETRY,
+  );
+  return { unseen, sink };
+}
+
+type Results<R> = readonly (ReturnType<typeof ok<R>> | PermanentError)[];
+
+/** What both kinds of table share. */
+function openTable<R>(options: TableSinkOptions<R>, keys: Pick<TableShape, 'unique' | 'indexes'>) {
   const columns = columnsOf(options.columns);
   for (const part of options.table.split('.')) checkName('table', part);
   const connections = options.connections ?? DEFAULT_CONNECTIONS;
   if (!Number.isInteger(connections) || connections < 1 || connections > MAX_CONNECTIONS) {
     throw new Error(`connections of a sink must be 1 to ${MAX_CONNECTIONS}; got ${connections}.`);
   }
-  const table = tableOf(options.table, columns);
+  const table = tableOf({ name: options.table, columns, ...keys });
   const writers = new Map<string, Writer>();
-  const writerOf = (url: string): Writer => {
+  const writerFor = (url: string): Writer => {
     const writer = writers.get(url) ?? newWriter(url, { table, connections });
     writers.set(url, writer);
     return writer;
   };
-  if (typeof options.url === 'string') writerOf(options.url);
-  const run: GroupStep<R, R>['run'] = (rows, ctx) => {
-    const write = writerOf(urlOf(options.url, ctx));
-    const good: SinkRow[] = [];
-    const results = rows.map((value, at) => {
+  if (typeof options.url === 'string') writerFor(options.url);
+  const writerOf = (ctx: GroupContext): Writer => writerFor(urlOf(options.url, ctx));
+  const keyAt = columns.findIndex(({ name }) => name === keys.unique);
+
+  const write = (rows: readonly R[], ctx: GroupContext) => {
+    const writer = writerOf(ctx);
+    const good = new Map<number | string, SinkRow>();
+    const kept = new Map<number, string>();
+    const results: Results<R> = rows.map((value, at) => {
       const given = options.row === undefined ? value : options.row(value);
       const cells = cellsOf(columns, given as Record<string, unknown>);
       if (typeof cells === 'string') return new PermanentError(cells, { code: 'BAD_VALUE' });
-      good.push({ item: ctx.items[at]?.index ?? -1, cells });
+      const key = keyAt === -1 ? at : (cells[keyAt] as string | null);
+      if (key === null)
+        return new PermanentError(`column "${keys.unique}": must not be null`, {
+          code: 'BAD_VALUE',
+        });
+      if (typeof key === 'string') kept.set(at, key);
+      // A statement may write a row once. Rows come in the order of the input: the first has the place.
+      if (!good.has(key)) good.set(key, { item: ctx.items[at]?.index ?? -1, cells });
       return ok(value);
     });
-    if (good.length === 0) return results;
-    return write(ctx, good).then(() => results);
+    // In one order, so that two groups that write the same rows do not wait for each other.
+    const ordered = [...good].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
+    const written = ordered.length === 0 ? results : writer.write(ctx, ordered).then(() => results);
+    return { results: written, keys: kept };
   };
-  return inBatches(options.group ?? DEFAULT_GROUP, run, RETRY);
+  return { write, writerOf, group: options.group ?? DEFAULT_GROUP };
+}
+
+/**
+ * Checks the URL of a sink that a person gives as an option of a job: no password, since options are in the report; a
+ * file by its absolute path, so that a resume from elsewhere goes on with the same.
+ * @throws Error that says what it must be
+ */
+export function sinkOption(text: string): string {
+  tableSink({ url: text, table: 'any', columns: { any: 'text' } });
+  const [, path] = /^sqlite:(?:\/\/(?=[^/]*\/))?(.*)$/s.exec(text) ?? [];
+  if (path !== undefined) return `sqlite:${resolve(path)}`;
+  if (new URL(text).password === '') return text;
+  throw new Error(
+    "must hold no password, since a batch's options are in its report: set PGPASSWORD, or write ~/.pgpass.",
+  );
 }
 
 /** A secret or an option that is not there is no fault of a row. */

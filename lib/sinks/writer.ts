@@ -8,12 +8,21 @@ export interface SinkRow {
   cells: CellValue[];
 }
 
-/** Writes a group's rows, all or none; what it throws says whose fault it is. */
-export type Writer = (ctx: GroupContext, rows: readonly SinkRow[]) => Promise<void>;
+/** What it throws says whose fault it is. */
+export interface Writer {
+  /** Writes a group's rows, all or none. */
+  write(ctx: GroupContext, rows: readonly SinkRow[]): Promise<void>;
+  /** Which of some texts other batches have written to a column. */
+  others(ctx: GroupContext, column: string, texts: readonly string[]): Promise<Set<string>>;
+}
 
 export interface Table {
   name: string;
   columns: readonly Column[];
+  /** Columns of its primary key, as SQL. */
+  key: string;
+  /** Columns that are looked up by. */
+  indexes: readonly string[];
   /**
    * What happens to a row that is there. A repeat changes nothing, not even a page. A later round, or a
    * later attempt of the same one, puts its values in; an attempt that was overtaken changes nothing.
@@ -23,16 +32,39 @@ export interface Table {
   update(differs: 'IS NOT' | 'IS DISTINCT FROM'): string;
 }
 
-export function tableOf(name: string, columns: readonly Column[]): Table {
+export interface TableShape {
+  name: string;
+  columns: readonly Column[];
+  /** The column of which a value is there once, over all batches. */
+  unique?: string | undefined;
+  indexes?: readonly string[];
+}
+
+export function tableOf({ name, columns, unique, indexes = [] }: TableShape): Table {
   const names = columns.map((column) => `"${column.name}"`);
-  const set = ['round', 'epoch', ...names].map((column) => `${column} = excluded.${column}`);
+  const own = unique === undefined ? [] : ['item'];
+  const set = [...own, 'round', 'epoch', ...names].map(
+    (column) => `${column} = excluded.${column}`,
+  );
   const side = (of: string): string => `(${names.map((column) => `${of}.${column}`).join(', ')})`;
+  const newer = (differs: string): string =>
+    `(there.round, there.epoch) <= (excluded.round, excluded.epoch)
+         AND ${side('there')} ${differs} ${side('excluded')}`;
+  const key = unique === undefined ? 'batch, item' : `"${unique}"`;
   return {
     name,
     columns,
-    update: (differs) =>
-      `ON CONFLICT (batch, item) DO UPDATE SET ${set.join(', ')}
-       WHERE (there.round, there.epoch) <= (excluded.round, excluded.epoch)
-         AND ${side('there')} ${differs} ${side('excluded')}`,
+    key,
+    indexes,
+    update: (differs) => {
+      const condition =
+        unique === undefined
+          ? newer(differs)
+          : // Of a batch's rows the first of its input has it, in whatever order they come; of batches the first.
+            `there.batch = excluded.batch AND (excluded.item < there.item
+         OR (excluded.item = there.item AND ${newer(differs)}))`;
+      return `ON CONFLICT (${key}) DO UPDATE SET ${set.join(', ')}
+       WHERE ${condition}`;
+    },
   };
 }

@@ -15,6 +15,8 @@ const TASKS: Readonly<Record<string, () => Promise<Task>>> = {
   retry: async () => (await import('./tasks/retry.ts')).retryTask,
   'bare-sqlite': async () => (await import('./tasks/bare-sqlite.ts')).bareSqliteTask,
   sample: async () => (await import('./tasks/sample.ts')).sampleTask,
+  'bare-http': async () => (await import('./tasks/http.ts')).bareHttpTask,
+  recipes: async () => (await import('./tasks/recipes.ts')).recipesTask,
   bullmq: async () => (await import('./tasks/bullmq.ts')).bullmqTask,
 };
 

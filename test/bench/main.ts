@@ -5,12 +5,14 @@ import { bundlesBench } from './bundles.ts';
 import { cloudBench } from './cloud.ts';
 import { commitsBench } from './commits.ts';
 import { csvBench } from './csv.ts';
+import { httpBench } from './http.ts';
 import { memoryBench } from './memory.ts';
 import { noopBench } from './noop.ts';
 import { oddsBench } from './odds.ts';
 import { benchOddsProcess } from './odds-process.ts';
 import { type BenchOptions, parseOptions } from './options.ts';
 import { benchReaders } from './readers.ts';
+import { recipesBench } from './recipes.ts';
 import { retryBench } from './retry.ts';
 import { runnerBench } from './runner.ts';
 import { sampleBench } from './sample.ts';
@@ -29,8 +31,10 @@ const BENCHES: readonly Bench[] = [
   statusBench,
   retryBench,
   sinksBench,
+  httpBench,
   autoBench,
   sampleBench,
+  recipesBench,
   cloudBench,
   bundlesBench,
 ];

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { Validations } from 'aws-cdk-lib';
@@ -511,6 +511,19 @@ describe('the template itself', () => {
     expect(text).not.toContain(process.cwd());
     expect(text).not.toContain('/tmp/');
   });
+});
+
+it('puts the HTTP client beside the workers of jobs that call remotes, and nowhere else', () => {
+  const jobs = [fakeJob('a'), { ...fakeJob('b'), http: true }];
+  const made = newStack({ jobs });
+  const { Resources } = made.synth();
+  const codeOf = (id: string): string => {
+    const { Code } = (Resources[id] as Resource).Properties as { Code: { S3Key: string } };
+    return join(made.outdir, `asset.${Code.S3Key.replace('.zip', '')}`);
+  };
+  expect(existsSync(join(codeOf('WorkerA0'), 'http.mjs'))).toBe(false);
+  expect(existsSync(join(codeOf('WorkerB0'), 'http.mjs'))).toBe(true);
+  expect(existsSync(join(codeOf('Orchestrator'), 'http.mjs'))).toBe(false);
 });
 
 describe('synth refuses what a user changes into an unsafe mix', () => {

@@ -116,6 +116,20 @@ describe('pace', () => {
     );
   });
 
+  it('is not misled by chunks that last for minutes and end together', () => {
+    const [perMinute, burst, total] = [96.7, 4_000, 100_000];
+    const pace = newPace();
+    for (let minute = 0; minute * perMinute < total; minute += 1) {
+      pace.note(Math.floor((minute * perMinute) / burst) * burst, minute * 60_000);
+      if (minute * perMinute < total / 4) continue;
+      expect(Math.abs(((pace.rate() ?? 0) * 60) / perMinute - 1)).toBeLessThan(0.02);
+    }
+    // Nothing ends any more: a wait that is longer than the longest so far makes it slower.
+    const end = total / perMinute + 1000;
+    pace.note(total - burst, end * 60_000);
+    expect((pace.rate() ?? 0) * 60).toBeLessThan(perMinute / 2);
+  });
+
   it('starts from what was done when this process took the batch up', () => {
     const pace = newPace();
     pace.note(1_000_000, 0);

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../../lib/core/outcome.ts';
+import { KEY, startFakeInsee } from '../jobs/companies/fake-insee.ts';
+import { sirenAt } from '../jobs/companies/fake-register.ts';
 import { mostInWindow } from '../support/rolling-window.ts';
 import { newWorld, parseLines } from '../support/world.ts';
 
@@ -97,6 +99,62 @@ describe('a quota that processes of one home share', () => {
       const times = timesIn(readFileSync(calls, 'utf8'));
       expect(times.length).toBeGreaterThanOrEqual(600);
       expect(mostInWindow(times, WINDOW_MS)).toBeLessThanOrEqual(CALLS);
+    },
+    300_000,
+  );
+
+  it.each(
+    FULL
+      ? [{ processes: 4, companies: 100, kills: 4 }]
+      : [{ processes: 2, companies: 18, kills: 1 }],
+  )(
+    'holds at a strict register, $processes imports at once, each killed $kills times',
+    async ({ processes, companies, kills }) => {
+      const [calls, seconds] = [50, 2];
+      const server = await startFakeInsee({ calls, windowMs: seconds * 1000 });
+      try {
+        const world = newWorld();
+        const env = { INSEE_API_KEY: KEY };
+        const live = async (at: number): Promise<void> => {
+          const file = `${at}.csv`;
+          const own = Array.from({ length: companies }, (_, n) =>
+            sirenAt(100 + at * companies + n),
+          );
+          world.write(file, `siren\n${own.join('\n')}\n`);
+          const quota = [
+            '--option',
+            `quota=${calls}/${seconds}s`,
+            '--option',
+            `base=${server.url}`,
+          ];
+          const args = ['run', 'companies', file, '--quiet', ...quota];
+          for (let life = 0; life <= kills; life += 1) {
+            const { child, done } = world.start(args, { env });
+            // After some calls more of whoever: wherever it stands by then.
+            const until = server.stats().calls + 5 + Math.floor(Math.random() * 8);
+            const watch = setInterval(() => {
+              if (life < kills && server.stats().calls >= until) child.kill('SIGKILL');
+            }, 5);
+            const { code, stderr } = await done;
+            clearInterval(watch);
+            if (code !== null) {
+              expect(code, stderr).toBe(0);
+              if (life >= kills) return;
+            }
+          }
+          throw new Error(`${file} did not end`);
+        };
+        await Promise.all(Array.from({ length: processes }, (_, at) => live(at)));
+        const { most, refused, calls: made } = server.stats();
+        expect({ refused, tooMany: most > calls }).toEqual({ refused: 0, tooMany: false });
+        expect(made).toBeGreaterThanOrEqual(processes * companies);
+        expect(world.batches()).toHaveLength(processes);
+        for (const batch of world.batches()) {
+          expect(world.report(batch)).toMatchObject({ total: companies, failed: 0 });
+        }
+      } finally {
+        await server.close();
+      }
     },
     300_000,
   );

@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { ok } from '../../lib/core/outcome.ts';
+import { UnavailableError } from '../../lib/core/errors.ts';
+import { ok, type Result } from '../../lib/core/outcome.ts';
+import { inBatches } from '../../lib/core/step.ts';
 import {
   closeRemotes,
   type HttpJob,
@@ -97,9 +99,9 @@ describe('a server that is down for a while', () => {
     const { stop, reason } = await world.batch();
     expect(stop).toBe('pause');
     const { host } = new URL(server.url);
-    expect(reason).toBe(
-      `CIRCUIT_OPEN: ${host} is down: no good answer in 3 openings of its circuit breaker. Resume when it is back.`,
-    );
+    // On a busy machine one probe more may go before anybody looks.
+    expect(reason).toContain(`CIRCUIT_OPEN: ${host} is down: no good answer in `);
+    expect(reason).toContain(' openings of its circuit breaker. Resume when it is back.');
     down = false;
     await world.engine.clock.sleep(50);
     await world.resume();
@@ -236,4 +238,91 @@ it('connections are kept alive over items, and bounded where they are told to be
   });
   expect(most).toBe(2);
   expect(server.connections - before).toBeLessThanOrEqual(2);
+});
+
+describe('under quotas', () => {
+  it('every try takes a slot, and a 429 is told to all who share the quota', async () => {
+    const at: number[] = [];
+    const server = await remote(({ times, url }, response) => {
+      at.push(Date.now());
+      if (url === '/0' && times === 1) response.writeHead(429, { 'retry-after': '1' }).end();
+      else if (times === 1) response.writeHead(502).end();
+      else response.end('1');
+    });
+    const quotas = { api: { calls: 20, per: '1s', skew: '0ms', sendTime: '0ms' } };
+    const rows = rowsOf(6);
+    const job = { rows, quotas, limits: { concurrency: 2, itemTimeout: '10s' } };
+    const all = await outcomes({ ...job, process: get(server.url) });
+    expect(all.every(({ status }) => status === 'ok')).toBe(true);
+    expect(server.asked).toHaveLength(12);
+    // 75 ms from slot to slot: a second, and half of one for its grace, divided by 20.
+    const gaps = at.slice(1).map((time, n) => time - (at[n] as number));
+    expect(Math.max(...gaps)).toBeGreaterThan(800);
+    expect((at.at(-1) as number) - (at[0] as number)).toBeGreaterThan(9 * 75);
+  }, 30_000);
+
+  it("a declared quota that is not the calls' own is left alone", async () => {
+    const server = await remote((_, response) => response.end('1'));
+    const quotas = { rare: { calls: 1, per: '30d' }, api: { calls: 1000, per: '1s' } };
+    const limits = { callsPerItem: 0 };
+    const rows = rowsOf(5);
+    const job = { rows, quotas, limits, process: get(server.url) };
+    const named = await outcomes({ ...job, http: { quota: 'api' } });
+    expect(named.every(({ status }) => status === 'ok')).toBe(true);
+    const none = await outcomes({ ...job, http: { quota: false } });
+    expect(none.every(({ status }) => status === 'ok')).toBe(true);
+  }, 30_000);
+});
+
+it('groups call remotes too: 409 of a row alone skips it, a server that is gone pauses the batch', async () => {
+  let down = false;
+  const server = await remote(({ url, socket }, response) => {
+    if (down) socket.resetAndDestroy();
+    else if (url === '/2') response.writeHead(409).end();
+    else response.end(url.slice(1));
+  });
+  const step = inBatches<number, unknown>(2, async (rows, ctx) => {
+    const list: Result<unknown>[] = [];
+    for (const row of rows) list.push(ok(await ctx.http.getJson(`${server.url}/${row}`)));
+    return list;
+  });
+  const http = { breaker: { failures: 2, of: 2, open: '20ms', maxOpen: '20ms', openings: 1 } };
+  const world = httpWorld({ rows: rowsOf(4), http, steps: [step], limits: { concurrency: 1 } });
+  await world.start();
+  await runThrough(world);
+  expect((await world.outcomes()).split('\n').map((line) => JSON.parse(line).status)).toEqual([
+    'ok',
+    'ok',
+    'skipped',
+    'ok',
+  ]);
+  down = true;
+  const next = httpWorld({
+    rows: rowsOf(4),
+    http,
+    steps: [step],
+    limits: { concurrency: 1 },
+    retry: { tries: 9 },
+  });
+  await next.start();
+  await runThrough(next);
+  expect(await next.batch()).toMatchObject({ stop: 'pause' });
+  expect((await next.batch()).reason).toMatch(/^CIRCUIT_OPEN: /);
+}, 30_000);
+
+it('UnavailableError of a step pauses the batch, and blames no row', async () => {
+  const world = httpWorld({
+    rows: rowsOf(5),
+    http: {},
+    process: async (row: number) => {
+      if (row < 2) return ok(row);
+      throw new UnavailableError('The key expired.', { code: 'KEY_EXPIRED', retry: false });
+    },
+  });
+  await world.start();
+  await runThrough(world);
+  expect(await world.batch()).toMatchObject({
+    stop: 'pause',
+    reason: 'KEY_EXPIRED: The key expired.',
+  });
 });

@@ -6,7 +6,7 @@ import {
   StalledError,
   UnavailableError,
 } from '../../lib/core/errors.ts';
-import { defineJob, type Job } from '../../lib/core/job.ts';
+import { defineJob, type Job, stepsOf } from '../../lib/core/job.ts';
 import { type Outcome, ok, skip } from '../../lib/core/outcome.ts';
 import type { Reader } from '../../lib/core/reader.ts';
 import {
@@ -14,6 +14,7 @@ import {
   type GroupResult,
   type GroupRetry,
   inBatches,
+  sizedSteps,
 } from '../../lib/core/step.ts';
 import { ndjson } from '../../lib/io/ndjson.ts';
 import { memoryWorld } from '../support/memory-engine.ts';
@@ -138,6 +139,40 @@ describe('inBatches', () => {
     const job = jobOf(50, 'last', seen);
     await run(job, rows, { chunk: 100, concurrency: 3 });
     expect(seen.calls.map((call) => call.length)).toEqual(new Array(20).fill(50));
+  });
+
+  it('may have its size from the options of the batch; 0 leaves the step out', async () => {
+    const calls: number[] = [];
+    const group = (name: string) =>
+      inBatches<unknown, number>(
+        (options) => options[name] as number,
+        (rows) => {
+          calls.push(rows.length);
+          return rows.map((row) => ok(Number(row) + 1));
+        },
+      );
+    const job = defineJob<unknown, number, number>({
+      name: 'sized',
+      input: ndjson() as never,
+      steps: [group('first'), group('second')],
+    }) as Job;
+    const outcomes = async (options: Record<string, number>): Promise<string> => {
+      calls.length = 0;
+      const limits = { workers: 1, concurrency: 1 };
+      const world = memoryWorld(job, { rows: [10, 20, 30, 40], limits, env: { options } });
+      await world.start();
+      await world.run();
+      return world.outcomes();
+    };
+    const once = await outcomes({ first: 3, second: 0 });
+    expect(calls).toEqual([3, 1]);
+    expect(once).toContain('"value":41');
+    expect(await outcomes({ first: 0, second: 4 })).toBe(once);
+    expect(calls).toEqual([4]);
+    expect(await outcomes({ first: 2, second: 2 })).toContain('"value":42');
+    const sizes = (options: Record<string, number>) => () => sizedSteps(stepsOf(job), options);
+    expect(sizes({ first: 1.5, second: 0 })).toThrow('from 0 to 10000; got 1.5');
+    expect(sizes({ first: 0, second: 0 })).toThrow('no step of the job is left');
   });
 
   it('a bad row of a hundred fails alone, in a dozen calls', async () => {

@@ -87,6 +87,11 @@ describe('polling a slow remote, in virtual time', () => {
     expect(remote.checks.length / 100).toBeLessThanOrEqual(140);
     expect(world.busyMs / (100 * 8 * MINUTE)).toBeLessThan(0.05);
     expect(world.answers.every(({ did }) => did !== 'nothing')).toBe(true);
+    // Counted from the submit, over all attempts.
+    for (const { facts } of await world.outcomes()) {
+      expect(facts.durationMs).toBeGreaterThanOrEqual(8 * MINUTE);
+      expect(facts.durationMs).toBeLessThan(8 * MINUTE + 10_000);
+    }
   }, 60_000);
 
   it('never has more remote work open than items may be in flight', async () => {

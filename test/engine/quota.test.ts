@@ -249,6 +249,30 @@ it('a group asks for its own slots, and all its rows run again where none comes 
   expect(rowsRun.sort((a, b) => a - b)).toEqual(rowsOf(12).map(({ n }) => n));
 }, 60_000);
 
+it('a large group without a slot in time asks once, not once a half, and no row fails for the wait', async () => {
+  const server = remote();
+  let asked = 0;
+  const { process: _, ...parts } = callJob(server, { api: { calls: 1, per: '90s' } });
+  const job = {
+    ...parts,
+    // The second call's slot lies within the item's time, and behind the group's half of it.
+    limits: { chunk: 300, itemTimeout: '120s', concurrency: 1 },
+    steps: [
+      inBatches<Row, unknown>(100, async (rows, ctx) => {
+        asked += 1;
+        await ctx.quota('api').call(() => server.take());
+        return rows.map(({ n }) => ok(n));
+      }),
+    ],
+  } as unknown as Job;
+  const world = quotaWorld({ job, rows: rowsOf(300), processes: 1 });
+  server.on(world.clock.now);
+  await world.run(3_600_000);
+  expect(await world.statuses()).toEqual({ ok: 300 });
+  expect(server.calls).toHaveLength(3);
+  expect(asked).toBeLessThanOrEqual(8);
+}, 60_000);
+
 it('an error that the job made of a missing slot puts the item back all the same', async () => {
   const server = remote();
   const job = callJob(

@@ -23,6 +23,7 @@ const STEPS = [
   'test/engine/careful-steps.test.ts',
   'test/engine/settle.test.ts',
   'test/engine/sweep.test.ts',
+  'test/engine/work-chunk.test.ts',
 ];
 
 /** The tests that a mutant of core or engine has to get past: those of both folders, and simulated worlds. */

@@ -1,5 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { systemClock } from '../../lib/adapters/local/clock.ts';
+import { memoryCheckpointStore } from '../../lib/adapters/memory/checkpoint-store.ts';
+import { memoryLogger } from '../../lib/adapters/memory/logger.ts';
 import { newHttpHost } from '../../lib/app/http-host.ts';
 import type { HttpSettings } from '../../lib/core/http.ts';
 import {
@@ -14,6 +17,7 @@ import type { QuotaDefinition } from '../../lib/core/quota.ts';
 import { hasEnded } from '../../lib/core/transitions.ts';
 import { httpClient } from '../../lib/engine/http-client.ts';
 import type { HttpHost } from '../../lib/engine/http-env.ts';
+import { newQuotaLeases } from '../../lib/engine/quota-leases.ts';
 import type { LookupAll } from '../../lib/io/http/guard.ts';
 import { openWire } from '../../lib/io/http/wire.ts';
 import { ndjson } from '../../lib/io/ndjson.ts';
@@ -104,7 +108,9 @@ export interface HttpJob {
   retry?: Retry;
   quotas?: Record<string, QuotaDefinition>;
   lookup?: LookupAll;
-  process(row: never, ctx: JobContext): Promise<Result<unknown>>;
+  process?: ((row: never, ctx: JobContext) => Promise<Result<unknown>>) | undefined;
+  /** In place of it. */
+  steps?: readonly unknown[];
 }
 
 /** A batch of rows that call remotes, in the real engine on memory stores. */
@@ -116,6 +122,7 @@ export function httpWorld({
   quotas,
   lookup,
   process,
+  steps,
 }: HttpJob) {
   const job = defineJob({
     name: 'calls',
@@ -124,9 +131,11 @@ export function httpWorld({
     limits: { itemTimeout: '5s', workers: 1, ...limits },
     retry: { base: '1ms', ...retry },
     ...(quotas === undefined ? {} : { quotas }),
-    process: process as never,
+    ...((steps === undefined ? { process } : { steps }) as { process: never }),
   }) as Job;
-  return memoryWorld(job, { rows, env: { http: httpHost(lookup) } });
+  const clock = systemClock();
+  const lines = { store: memoryCheckpointStore(), clock, log: memoryLogger(), random: () => 0.5 };
+  return memoryWorld(job, { rows, env: { http: httpHost(lookup), quotas: newQuotaLeases(lines) } });
 }
 
 /** Runs it to its end or its pause; what is deferred is waited for. */

@@ -26,8 +26,11 @@ import { sweepBatch } from '../../lib/engine/sweep.ts';
 import { workChunk } from '../../lib/engine/work-chunk.ts';
 import type { Input } from '../../lib/ports/input.ts';
 
+/** Rows by their places: a list, or what makes them when they are asked for. */
+export type Rows = Pick<readonly unknown[], 'length' | 'slice'>;
+
 /** Rows in memory as a pinned input, cut into chunks of `chunk`. */
-export function rowsInput(rows: readonly unknown[], chunk: number): Input {
+export function rowsInput(rows: Rows, chunk: number): Input {
   return {
     prepare: async () => undefined,
     fault: () => undefined,
@@ -48,6 +51,7 @@ export function rowsInput(rows: readonly unknown[], chunk: number): Input {
 
 export interface WorldOptions {
   rows: readonly unknown[];
+  id?: string;
   limits?: Limits;
   /** How many times faster than real its monotonic clock runs: saves come as often. */
   clockRate?: number;
@@ -87,7 +91,7 @@ let processes = 0;
 /** The real engine on memory adapters, with as many workers as its settings say. */
 export function memoryWorld(
   job: Job,
-  { rows, limits, after, onCall, env, clockRate = 1 }: WorldOptions,
+  { rows, id = 'test-batch', limits, after, onCall, env, clockRate = 1 }: WorldOptions,
 ) {
   const settings = settingsOf(job, limits);
   const real = systemClock();
@@ -139,7 +143,6 @@ export function memoryWorld(
       );
     },
   };
-  const id = 'test-batch';
 
   const handle = async (queue: string): Promise<boolean> => {
     const [delivery] = await engine.queue.receive(queue, {

@@ -13,6 +13,7 @@ import { openAttempt } from '../../lib/engine/attempt.ts';
 import { type Batch, readBatch } from '../../lib/engine/batch.ts';
 import type { Engine } from '../../lib/engine/engine.ts';
 import { finalise } from '../../lib/engine/finalise.ts';
+import type { HttpHost } from '../../lib/engine/http-env.ts';
 import { items } from '../../lib/engine/items.ts';
 import { planChunks } from '../../lib/engine/plan-chunks.ts';
 import { newQuotaLeases } from '../../lib/engine/quota-leases.ts';
@@ -21,12 +22,20 @@ import { startBatch } from '../../lib/engine/start-batch.ts';
 import { sweepBatch } from '../../lib/engine/sweep.ts';
 import { type WorkAnswer, workChunk } from '../../lib/engine/work-chunk.ts';
 import type { Clock } from '../../lib/ports/clock.ts';
-import { rowsInput } from './memory-engine.ts';
+import { type Rows, rowsInput } from './memory-engine.ts';
 
 export interface QuotaWorldOptions {
   job: Job;
-  rows: readonly unknown[];
+  rows: Rows;
   limits?: Limits;
+  options?: Record<string, unknown>;
+  secrets?: Record<string, string>;
+  /** How one process of a job with `http` calls. */
+  http?: (clock: Clock) => HttpHost;
+  /** Where parts are kept; in memory by default. */
+  objects?: Engine['objects'];
+  /** Told after each second. */
+  onSecond?: () => Promise<void> | void;
   /** Processes, each with a clock and a quota service of its own. */
   processes: number;
   /** Clocks are off by this at most, ms. */
@@ -46,7 +55,7 @@ export function quotaWorld(options: QuotaWorldOptions) {
   const settings = settingsOf(job, limits);
   const clock = memoryClock();
   const store = memoryCheckpointStore();
-  const objects = memoryObjectStore();
+  const objects = options.objects ?? memoryObjectStore();
   const queue = memoryWorkQueue(clock);
   const log = memoryLogger();
   const input = rowsInput(rows, settings.chunk);
@@ -66,6 +75,7 @@ export function quotaWorld(options: QuotaWorldOptions) {
     const own = skewed(clock, skewMs === 0 ? 0 : (at % 2 === 0 ? 1 : -1) * skewMs);
     const host = memoryHost({ id: `p${at}` });
     const quotas = newQuotaLeases({ store: counting, clock: own, log, random });
+    const http = options.http?.(own);
     let began = clock.monotonic();
     const engine: Engine = {
       ...{ clock: own, host, store: counting, objects, queue, log },
@@ -84,8 +94,9 @@ export function quotaWorld(options: QuotaWorldOptions) {
         const env = {
           ...{ clock: own, random, usage: host.usage, objects, input, job, settings, quotas },
           ...{
-            options: {},
-            secrets: {},
+            options: options.options ?? {},
+            secrets: options.secrets ?? {},
+            ...(http === undefined ? {} : { http }),
             now: 1_700_000_000_000,
             worker: host.id,
             process: host.id,
@@ -148,7 +159,7 @@ export function quotaWorld(options: QuotaWorldOptions) {
     async run(forMs: number): Promise<void> {
       await startBatch(first, {
         ...{ id: ID, job: job.name, jobRef: job.name, inputName: 'rows', sources: [] },
-        ...{ readerOptions: {}, settings, options: {}, now: 1_700_000_000_000 },
+        ...{ readerOptions: {}, settings, options: options.options ?? {}, now: 1_700_000_000_000 },
       });
       const all = [
         consume(first, ORCHESTRATOR),
@@ -160,7 +171,10 @@ export function quotaWorld(options: QuotaWorldOptions) {
         over = true;
       });
       const end = clock.monotonic() + forMs;
-      while (!over && clock.monotonic() < end) await clock.advance(1_000);
+      while (!over && clock.monotonic() < end) {
+        await clock.advance(1_000);
+        await options.onSecond?.();
+      }
       if (over) await done;
       queue.close();
     },

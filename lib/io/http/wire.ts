@@ -1,5 +1,5 @@
 import { buildConnector, Pool } from 'undici';
-import type { HttpWire, WireAnswer, WireRequest } from '../../ports/http.ts';
+import type { Aborting, HttpWire, WireAnswer, WireRequest } from '../../ports/http.ts';
 import { decoded, ENCODINGS } from './decode.ts';
 import { isWireFault, wireFault } from './fault.ts';
 import {
@@ -147,7 +147,7 @@ function exchange(pool: Pool, request: WireRequest): Promise<WireAnswer> {
 
 const tooLarge = (): Error => wireFault('too large', 'sent');
 
-const reasonOf = (signal: AbortSignal | undefined): Error =>
+const reasonOf = (signal: Aborting | undefined): Error =>
   signal?.reason instanceof Error ? signal.reason : new Error('The request was aborted.');
 
 function joined(raw: Record<string, string | string[] | undefined>): Record<string, string> {

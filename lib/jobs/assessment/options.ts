@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import * as z from 'zod/mini';
 import type { JobDefinition } from '../../index.ts';
+import { sinkOption } from '../../sinks/table-sink.ts';
 import type { AgentRecord } from './assertion.ts';
 import { type AssessmentRules, DETAILS } from './assess.ts';
 import { type CassServer, cassUrl } from './cass.ts';
@@ -8,7 +9,6 @@ import { STRATEGIES } from './evaluate.ts';
 import { httpUrl } from './http.ts';
 import { said } from './json.ts';
 import { type FrameworkPin, isUrl, readFramework } from './read-framework.ts';
-import { checkSinkUrl } from './results.ts';
 
 /** What a batch keeps of its options: small, since it lies in the batch's record and in the report. */
 export type AssessmentOptions = AssessmentRules & {
@@ -146,7 +146,7 @@ async function checkOptions(given: unknown): Promise<Checked> {
     checking = 'cass';
     if (cass !== undefined) own.cass = { url: cassUrl(cass), timeoutMs };
     checking = 'sink';
-    if (sink !== undefined) own.sink = sinkUrl(sink);
+    if (sink !== undefined) own.sink = sinkOption(sink);
     checking = 'framework';
     const from = isUrl(framework)
       ? httpUrl(framework, 'the path or the URL of a framework').href
@@ -156,17 +156,6 @@ async function checkOptions(given: unknown): Promise<Checked> {
   } catch (error) {
     return { issues: [{ path: [checking], message: (error as Error).message }] };
   }
-}
-
-/** A file by its absolute path, so that a resume from elsewhere goes on with the same. */
-function sinkUrl(text: string): string {
-  checkSinkUrl(text);
-  const [, path] = /^sqlite:(?:\/\/(?=[^/]*\/))?(.*)$/s.exec(text) ?? [];
-  if (path !== undefined) return `sqlite:${resolve(path)}`;
-  if (new URL(text).password === '') return text;
-  throw new Error(
-    "must hold no password, since a batch's options are in its report: set PGPASSWORD, or write ~/.pgpass.",
-  );
 }
 
 /** The server of a job file. Throws an Error that says what is wrong with it. */

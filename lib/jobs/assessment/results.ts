@@ -1,4 +1,4 @@
-import { type GroupStep, inBatches, ok } from '../../index.ts';
+import type { GroupStep } from '../../index.ts';
 import { type TableSinkOptions, tableSink } from '../../sinks/table-sink.ts';
 import type { Assessment } from './assess.ts';
 
@@ -36,15 +36,8 @@ export function sinkOfOptions(): GroupStep<AgentResult, AgentResult> {
     ...assessmentTable,
     url: ({ options }) => options['sink'] as string,
   });
-  return inBatches(
-    sink.size,
-    (rows, context) =>
-      context.options['sink'] === undefined ? rows.map((row) => ok(row)) : sink.run(rows, context),
-    sink.retry,
-  );
-}
-
-/** Throws what is wrong with the URL of a sink. */
-export function checkSinkUrl(url: string): void {
-  tableSink({ ...assessmentTable, url });
+  return {
+    ...sink,
+    size: (options) => (options['sink'] === undefined ? 0 : (sink.size as number)),
+  };
 }

@@ -5,7 +5,7 @@ import { bundleJobBytes } from '../../../lib/app/job-bundle.ts';
 import { newWorld } from '../../support/world.ts';
 
 /** Words of the sinks' SQL and of PostgreSQL's client. */
-const SINK = 'ON CONFLICT (batch, item)';
+const SINK = 'ON CONFLICT (';
 const CLIENT = 'SASL';
 
 const textOf = async (imports: string, sink: string): Promise<string> => {

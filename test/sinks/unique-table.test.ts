@@ -1,0 +1,152 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Database from 'libsql';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openSqlite } from '../../lib/adapters/local/sqlite.ts';
+import { defineJob, type Job } from '../../lib/core/job.ts';
+import { ok } from '../../lib/core/outcome.ts';
+import { jsonArray } from '../../lib/io/json-array.ts';
+import { newShared } from '../../lib/pool/shared.ts';
+import { uniqueTable } from '../../lib/sinks/table-sink.ts';
+import { memoryWorld } from '../support/memory-engine.ts';
+import { openPostgres, type Postgres } from '../support/postgres.ts';
+import { brief } from '../support/world.ts';
+
+type Page = { asked: string; url: string; n: number };
+
+let folder: string;
+let postgres: Postgres;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'sluice-unique-'));
+  postgres = await openPostgres();
+}, 60_000);
+afterAll(async () => {
+  rmSync(folder, { recursive: true, force: true });
+  await postgres?.stop();
+});
+
+/** Both databases under one hood. */
+const kinds = ['sqlite', 'postgres'] as const;
+const urlOf = (kind: string): string =>
+  kind === 'sqlite' ? `sqlite:${join(folder, 'pages.db')}` : postgres.url;
+
+async function rowsIn(kind: string, table: string): Promise<unknown[][]> {
+  const sql = `SELECT url, item, n FROM ${table} ORDER BY url`;
+  if (kind === 'postgres') {
+    const rows = await postgres.query<Record<string, unknown>>(sql);
+    return rows.map(({ url, item, n }) => [url, Number(item), Number(n)]);
+  }
+  const db = new Database(join(folder, 'pages.db'), { readonly: true });
+  try {
+    return db.prepare(sql).raw().all() as unknown[][];
+  } finally {
+    db.close();
+  }
+}
+
+let tables = 0;
+const newTable = (): string => {
+  tables += 1;
+  return `pages_${process.pid}_${tables}`;
+};
+
+function jobOf(kind: string, table: string, group = 3): Job {
+  const pages = uniqueTable<Page>({
+    url: urlOf(kind),
+    table,
+    unique: 'url',
+    also: ['asked'],
+    columns: { url: 'text', asked: 'text', n: 'integer' },
+    group,
+  });
+  return defineJob({
+    name: 'pages',
+    input: jsonArray() as never,
+    steps: [pages.unseen((row: Page) => row.asked), pages.sink, ({ n }: Page) => ok(n)] as never,
+  }) as unknown as Job;
+}
+
+async function run(job: Job, rows: readonly Page[], batch: string, chunk = 4): Promise<string[]> {
+  const shared = newShared();
+  const world = memoryWorld(job, {
+    limits: { workers: 3, chunk, concurrency: 3 },
+    env: { shared, sqlite: openSqlite },
+    rows,
+    id: batch,
+  });
+  try {
+    await world.start();
+    await world.run();
+    return brief(await world.outcomes()).map((line) => line.replace(/^\d+ /, ''));
+  } finally {
+    await shared.close();
+  }
+}
+
+const page = (n: number, url = `u${n}`, asked = url): Page => ({ asked, url, n });
+
+describe.each(kinds)('a unique table in %s', (kind) => {
+  it('skips what another batch wrote, by any of the columns', async () => {
+    const table = newTable();
+    const job = jobOf(kind, table);
+    const first = await run(job, [page(0), page(1, 'u1', 'a1')], 'one');
+    expect(first).toEqual(['ok 0', 'ok 1']);
+    const second = await run(
+      job,
+      [page(10, 'u0'), page(11, 'a1'), page(12, 'new'), page(13, 'u1', 'b1')],
+      'two',
+    );
+    expect(second).toEqual([
+      'skipped duplicate',
+      'skipped duplicate',
+      'ok 12',
+      // Only its page said that it is u1: found when it is written.
+      'skipped duplicate',
+    ]);
+    expect(await rowsIn(kind, table)).toEqual([
+      ['new', 2, 12],
+      ['u0', 0, 0],
+      ['u1', 1, 1],
+    ]);
+  });
+
+  it('keeps the first of the input within a batch, whatever the chunks and groups', async () => {
+    const rows = Array.from({ length: 24 }, (_, at) => page(at, `u${at % 5}`));
+    const all = rows.map(({ n }) => `ok ${n}`);
+    for (const [chunk, group] of [
+      [1, 1],
+      [4, 3],
+      [7, 10],
+      [24, 24],
+    ] as const) {
+      const table = newTable();
+      expect(await run(jobOf(kind, table, group), rows, 'one', chunk)).toEqual(all);
+      expect(await rowsIn(kind, table)).toEqual([0, 1, 2, 3, 4].map((at) => [`u${at}`, at, at]));
+    }
+  });
+
+  it('changes nothing when the same batch comes again', async () => {
+    const table = newTable();
+    const rows = [page(0), page(1), page(2, 'u0')];
+    const first = await run(jobOf(kind, table), rows, 'one');
+    const before = await rowsIn(kind, table);
+    expect(await run(jobOf(kind, table), rows, 'one')).toEqual(first);
+    expect(await rowsIn(kind, table)).toEqual(before);
+  });
+
+  it('takes a row without a key for a fault of the row', async () => {
+    const rows = [page(0), { asked: 'x', n: 1 } as never, page(2)];
+    expect(await run(jobOf(kind, newTable()), rows, 'one')).toEqual([
+      'ok 0',
+      'failed BAD_VALUE',
+      'ok 2',
+    ]);
+  });
+});
+
+it('wants its key among the columns, as text', () => {
+  const given = { url: 'sqlite:x.db', table: 't', columns: { n: 'integer' } } as const;
+  expect(() => uniqueTable({ ...given, unique: 'url' })).toThrow("Column 'url' of a unique table");
+  expect(() => uniqueTable({ ...given, unique: 'n' })).toThrow("of type 'text'");
+});
