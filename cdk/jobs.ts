@@ -7,6 +7,8 @@ import { SluiceError } from '../lib/core/errors.ts';
 import { stepsOf } from '../lib/core/job.ts';
 import { memoryMbOf } from '../lib/core/options.ts';
 import { deployedSettings } from '../lib/core/quota-settings.ts';
+import { stageCountOf, stageJob } from '../lib/core/stage.ts';
+import { stageSettings } from '../lib/core/stage-settings.ts';
 
 /** What a stage's queue and worker are made from: the job's own limits. */
 export interface StageLimits {
@@ -65,14 +67,17 @@ export async function bundleJobs(references: readonly string[]): Promise<Bundled
 async function bundleOne(reference: string, folder: string): Promise<BundledJob> {
   const { file, digest, bytes } = await bundleJob(reference, folder);
   const job = await loadJob(file);
-  const { workers, itemTimeoutMs } = deployedSettings(job);
+  const settings = deployedSettings(job);
   return {
     name: job.name,
     digest,
     bytes,
-    stages: [
-      { workers, itemTimeoutMs: itemTimeoutMs * stepsOf(job).length, memoryMb: memoryMbOf(job) },
-    ],
+    stages: Array.from({ length: stageCountOf(job) }, (_, at) => {
+      const { workers, itemTimeoutMs } = stageSettings(settings, at);
+      const stage = stageJob(job, at);
+      const steps = stepsOf(stage).length;
+      return { workers, itemTimeoutMs: itemTimeoutMs * steps, memoryMb: memoryMbOf(stage) };
+    }),
     ...(job.http === undefined ? {} : { http: true }),
   };
 }

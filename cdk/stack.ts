@@ -98,7 +98,6 @@ export class SluiceStack extends Stack {
   /** Who may reach what: the arrows of the picture. */
   private connect(): void {
     const { uploads, reports, records } = this.storage;
-    const stages = [...this.workers.values()];
     this.orchestrator
       .mayRead(uploads, UPLOADS)
       .mayRead(uploads, DATA)
@@ -112,7 +111,11 @@ export class SluiceStack extends Stack {
       .mayWrite(reports, BATCHES)
       .mayUpdate(records)
       .maySend(this.inbox);
-    for (const { granted, line } of stages) {
+    // Whoever settles plans later stages by the parts of those before them.
+    if ([...this.workers.keys()].some((name) => !name.endsWith('/0'))) {
+      this.sweeper.mayRead(reports, BATCHES);
+    }
+    for (const [name, { granted, line }] of this.workers) {
       this.orchestrator.maySend(line);
       this.sweeper.maySend(line);
       granted
@@ -120,8 +123,12 @@ export class SluiceStack extends Stack {
         .mayRead(uploads, DATA)
         .mayKeep(reports, BATCHES)
         .mayUpdate(records)
-        .maySend(this.inbox)
-        .maySend(line);
+        .maySend(this.inbox);
+      // A commit in one stage may release in any other one of its job.
+      const job = name.slice(0, name.lastIndexOf('/'));
+      for (const [other, { line: queue }] of this.workers) {
+        if (other.slice(0, other.lastIndexOf('/')) === job) granted.maySend(queue);
+      }
     }
   }
 }

@@ -21,6 +21,8 @@ export { ok, skip } from './core/outcome.ts';
 export type { PollAnswer, PollOptions } from './core/poll.ts';
 export type { QuotaDefinition } from './core/quota.ts';
 export { retryAfterMs } from './core/retry-after.ts';
+export type { Stage, StageLimits } from './core/stage.ts';
+export { each } from './core/stage.ts';
 export type { GroupContext, GroupResult, GroupStep } from './core/step.ts';
 export { inBatches } from './core/step.ts';
 export { csv } from './io/csv.ts';

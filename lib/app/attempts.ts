@@ -1,6 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { openSqlite } from '../adapters/local/sqlite.ts';
 import type { Job } from '../core/job.ts';
+import { stageCountOf, stageJob } from '../core/stage.ts';
+import { stageSettings } from '../core/stage-settings.ts';
 import { openAttempt } from '../engine/attempt.ts';
 import type { Batch } from '../engine/batch.ts';
 import type { Attempt, AttemptSpec, Engine } from '../engine/engine.ts';
@@ -13,18 +15,20 @@ import type { JobFile } from './job-file.ts';
 import { localHttp } from './local-http.ts';
 import { localSecrets } from './local-secrets.ts';
 import { openThreadAttempt } from './thread-attempt.ts';
-import { newThreadPool } from './thread-pool.ts';
+import { newThreadPool, type ThreadPool } from './thread-pool.ts';
 
 export type Parallel = 'off' | 'on' | 'auto';
 
 /** Where attempts run, and what the progress display shows of it. */
 export interface Attempts {
   open: Engine['openAttempt'];
-  /** Attempts under way, and how many may be. */
+  /** Attempts under way, and how many may be: of all stages together. */
   readonly busy: number;
   readonly slots: number;
-  /** The most that `slots` can become. */
-  readonly maxSlots: number;
+  /** The same by stage; threads are shared by all stages that are CPU-bound. */
+  byStage(): { busy: number; slots: number }[];
+  /** The most that the slots of each stage can become. */
+  readonly maxSlots: readonly number[];
   /** Worker threads that were started. */
   readonly threads: number;
   close(): Promise<void>;
@@ -47,62 +51,109 @@ export interface AttemptsOptions {
  */
 const BREAK_EVEN_MS = 500;
 
-/** Attempts of one batch in this process: on the main thread, in worker threads, or first one, then the other. */
-export function newAttempts(options: AttemptsOptions): Attempts {
-  const { job, batch, parallel } = options;
-  const threadsAllowed = job.cpu === true && parallel !== 'off';
-  const threadSlots = Math.min(batch.settings.workers, availableParallelism());
-  const inlineSlots = job.cpu === true ? 1 : batch.settings.workers;
-  const { home, jobFile } = options;
-  const quotas = newQuotaLeases({ ...home, random: home.host.random });
-  const pool = newThreadPool({ home, jobFile, quotas }, threadSlots);
+/** Where a stage's attempts on the main thread sit, and how many of its attempts are under way. */
+interface StageSeats {
+  cpu: boolean;
+  workers: number;
+  inlineSlots: number;
+  inline: ReturnType<typeof newSemaphore>;
+  busy: number;
+}
+
+const stageSeats = (job: Job, { settings }: Batch): StageSeats[] =>
+  Array.from({ length: stageCountOf(job) }, (_, at) => {
+    const cpu = stageJob(job, at).cpu === true;
+    const { workers } = stageSettings(settings, at);
+    const inlineSlots = cpu ? 1 : workers;
+    return { cpu, workers, inlineSlots, inline: newSemaphore(inlineSlots), busy: 0 };
+  });
+
+const threadSlotsOf = (stages: readonly StageSeats[]): number => {
+  const workers = stages.filter(({ cpu }) => cpu).map((one) => one.workers);
+  return Math.min(Math.max(1, ...workers), availableParallelism());
+};
+
+interface Seat {
+  threaded: boolean;
+  release(): void;
+}
+
+/** Who sits on the main thread and who in the pool: stages that are CPU-bound move to it once threads are chosen. */
+function newSeating(
+  { parallel, remainingMs }: AttemptsOptions,
+  {
+    stages,
+    pool,
+    threadsAllowed,
+  }: { stages: readonly StageSeats[]; pool: ThreadPool; threadsAllowed: boolean },
+): {
+  readonly threaded: boolean;
+  take(stage: StageSeats): Promise<Seat>;
+  takeAll(stage: StageSeats): Promise<Seat>;
+} {
   let threaded = threadsAllowed && parallel === 'on';
   let decided = !threadsAllowed || parallel === 'on';
-  const inline = newSemaphore(inlineSlots);
   const everySlot = gatherer([
-    { slots: inlineSlots, acquire: inline.acquire },
+    ...stages.map(({ inlineSlots, inline }) => ({ slots: inlineSlots, acquire: inline.acquire })),
     { slots: pool.places, acquire: pool.acquire },
   ]);
-  const own = { shared: newShared(), http: localHttp(), quotas };
-  let busy = 0;
-
   const decide = async (): Promise<void> => {
-    const left = await options.remainingMs();
+    const left = await remainingMs();
     if (left === undefined || decided) return;
     decided = true;
     threaded = left > BREAK_EVEN_MS;
   };
-
-  /** A slot; one that waited for the main thread while threads were chosen goes to them. */
-  const sit = async (): Promise<{ threaded: boolean; release(): void }> => {
-    if (!decided) await decide();
-    if (!threaded) {
-      const release = await inline.acquire();
-      if (!threaded) return { threaded: false, release };
-      release();
-    }
-    return { threaded: true, release: await pool.acquire() };
+  return {
+    get threaded() {
+      return threaded;
+    },
+    /** A slot; one that waited for the main thread while threads were chosen goes to them. */
+    async take({ cpu, inline }) {
+      if (!decided) await decide();
+      if (!threaded || !cpu) {
+        const release = await inline.acquire();
+        if (!threaded || !cpu) return { threaded: false, release };
+        release();
+      }
+      return { threaded: true, release: await pool.acquire() };
+    },
+    takeAll: async ({ cpu }) => ({ threaded: threaded && cpu, release: await everySlot() }),
   };
+}
+
+/** Attempts of one batch in this process: on the main thread, in worker threads, or first one, then the other. */
+export function newAttempts(options: AttemptsOptions): Attempts {
+  const { job, batch, parallel } = options;
+  const stages = stageSeats(job, batch);
+  const threadsAllowed = stages.some(({ cpu }) => cpu) && parallel !== 'off';
+  const threadSlots = threadSlotsOf(stages);
+  const { home, jobFile } = options;
+  const quotas = newQuotaLeases({ ...home, random: home.host.random });
+  const pool = newThreadPool({ home, jobFile, quotas }, threadSlots);
+  const seating = newSeating(options, { stages, pool, threadsAllowed });
+  const own = { shared: newShared(), http: localHttp(), quotas };
+  const byStage = () =>
+    stages.map(({ cpu, inlineSlots, busy }) => {
+      const slots = cpu && seating.threaded ? threadSlots : inlineSlots;
+      return { busy: Math.min(busy, slots), slots };
+    });
 
   return {
     async open(spec, control) {
       const alone = spec.alone !== undefined;
-      const seat = alone ? { threaded, release: await everySlot() } : await sit();
-      busy += 1;
+      const stage = stages[spec.id.stage] as StageSeats;
+      const seat = await (alone ? seating.takeAll(stage) : seating.take(stage));
+      stage.busy += 1;
       const threadSeat = seat.threaded ? pool.newSeat() : undefined;
       const done = once(() => {
-        busy -= 1;
+        stage.busy -= 1;
         threadSeat?.release();
         seat.release();
       });
       try {
+        const { objects } = options.home;
         const opened = threadSeat
-          ? openThreadAttempt(threadSeat, {
-              spec,
-              batch,
-              control,
-              objects: options.home.objects,
-            })
+          ? openThreadAttempt(threadSeat, { spec, batch, control, objects })
           : await openAttempt({ ...(await inlineEnv(options)), ...own }, spec, control);
         return freeingSlot(opened, spec, done);
       } catch (error) {
@@ -111,12 +162,15 @@ export function newAttempts(options: AttemptsOptions): Attempts {
       }
     },
     get busy() {
-      return Math.min(busy, threaded ? threadSlots : inlineSlots);
+      return byStage().reduce((sum, { busy }) => sum + busy, 0);
     },
     get slots() {
-      return threaded ? threadSlots : inlineSlots;
+      return byStage().reduce((sum, { slots }) => sum + slots, 0);
     },
-    maxSlots: threadsAllowed ? Math.max(threadSlots, inlineSlots) : inlineSlots,
+    byStage,
+    maxSlots: stages.map(({ cpu, inlineSlots }) =>
+      cpu && threadsAllowed ? Math.max(threadSlots, inlineSlots) : inlineSlots,
+    ),
     get threads() {
       return pool.started;
     },

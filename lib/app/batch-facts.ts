@@ -1,7 +1,7 @@
 import { type Amounts, type Figures, figuresOf, type RunnerNote } from '../core/figures.ts';
 import { isoTime } from '../core/iso-time.ts';
 import { type LiveEntry, listBatches } from '../engine/batch.ts';
-import { type BatchState, batchState } from '../engine/status.ts';
+import { type BatchState, batchState, type StageState } from '../engine/status.ts';
 import { mapOrdered } from '../pool/map-ordered.ts';
 import type { Place } from './place.ts';
 import { hasRunner, runnerOf, standing } from './runner.ts';
@@ -25,6 +25,8 @@ export interface BatchFacts extends Figures {
   doneChunks: number;
   totalChunks: number | null;
   counts: BatchState['counts'];
+  /** Of a job of several stages: each one; the figures beside it are their sums. */
+  stages?: StageState[];
   /** Items per second since the round began; null unless it runs. */
   rate: number | null;
 }
@@ -50,6 +52,7 @@ export async function batchFacts(place: LookPlace, state: BatchState): Promise<B
     doneChunks: state.doneChunks,
     totalChunks: state.totalChunks ?? null,
     counts: state.counts,
+    ...(state.stages === undefined ? {} : { stages: state.stages }),
     rate: rate === undefined ? null : Math.round(rate * 1000) / 1000,
     ...figuresOf(amountsOf(state), status === 'running' ? note : undefined, rate),
   };

@@ -133,10 +133,10 @@ export async function drive(
 }
 
 /** One consumer each. A second for the orchestrator's, so that a long plan does not hold up the finaliser. */
-const queuesOf = ({ window }: LocalEngine): string[] => [
+const queuesOf = ({ window, windows = [window] }: LocalEngine): string[] => [
   ORCHESTRATOR,
   ORCHESTRATOR,
-  ...new Array<string>(window).fill(stageQueue(0)),
+  ...windows.flatMap((size, stage) => new Array<string>(size).fill(stageQueue(stage))),
 ];
 
 /** Copies the stop of the batch record, then sends what is open: how a process takes a batch up. */

@@ -15,8 +15,8 @@ export async function loadJob(file: string): Promise<Job> {
     });
   }
   const job = module.default as Partial<Job> | undefined;
-  if (job?.sluice === 'job/1' && (job.steps !== undefined || typeof job.process === 'function'))
-    return job as Job;
+  const works = job?.stages ?? job?.steps ?? job?.process;
+  if (job?.sluice === 'job/1' && works !== undefined) return job as Job;
   throw new SluiceError('BAD_JOB', `The job file's default export is no job (${typeof job}).`, {
     hint: "Write: export default defineJob({ name, input, process }), imported from 'sluice'.",
   });

@@ -1,6 +1,7 @@
 import { LEASE_MS } from '../adapters/local/checkpoint-store.ts';
 import { type LocalWorkQueue, localWorkQueue } from '../adapters/local/work-queue.ts';
 import type { Job } from '../core/job.ts';
+import { stageJob } from '../core/stage.ts';
 import type { Batch } from '../engine/batch.ts';
 import type { Attempt, Engine, Leases } from '../engine/engine.ts';
 import { batchState } from '../engine/status.ts';
@@ -41,6 +42,12 @@ export function localEngine(options: LocalEngineOptions): LocalEngine {
     },
   });
   let draining = false;
+  // Per slot one chunk in work and one behind it, and some between their last item and their commit. That
+  // takes three syncs, so CPU jobs, whose chunks may take 3 ms, need more of them (1 M no-op items on two
+  // threads, best of three on a busy machine: 5.0 s with 8, 6.2 s with 2). The cap itself is held by the slots.
+  const windows = attempts.maxSlots.map(
+    (slots, stage) => 2 * slots + (stageJob(job, stage).cpu === true ? 8 : 2),
+  );
   return {
     clock: home.clock,
     host: home.host,
@@ -49,10 +56,8 @@ export function localEngine(options: LocalEngineOptions): LocalEngine {
     log: home.log.child({ batch: batch.id }),
     queue: localWorkQueue(home.clock),
     jobDigest: jobFile.digest,
-    // Per slot one chunk in work and one behind it, and some between their last item and their commit. That
-    // takes three syncs, so CPU jobs, whose chunks may take 3 ms, need more of them (1 M no-op items on two
-    // threads, best of three on a busy machine: 5.0 s with 8, 6.2 s with 2). The cap itself is held by the slots.
-    window: 2 * attempts.maxSlots + (job.cpu === true ? 8 : 2),
+    window: windows[0] as number,
+    windows,
     leases: leasesOf(home),
     inputOf,
     openAttempt: async (spec, control) => pace.timed(await attempts.open(spec, control)),

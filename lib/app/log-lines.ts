@@ -21,7 +21,7 @@ export async function* logLines(
   batch: Batch,
 ): AsyncGenerator<LogLine> {
   const rounds = Array.from({ length: batch.round + 1 }, (_, round) => round);
-  for (const id of rounds.flatMap((round) => stagesOf({ id: batch.id, round }))) {
+  for (const id of rounds.flatMap((round) => stagesOf({ ...batch, round }))) {
     const { rel } = await requireStage(store, id);
     let marks: StoredRecord | undefined;
     for (let chunk = 0; chunk < rel; chunk += 1) {

@@ -2,8 +2,8 @@ import { localWorkQueue } from '../adapters/local/work-queue.ts';
 import { SluiceError } from '../core/errors.ts';
 import type { Limits } from '../core/job.ts';
 import { inputKey, roundJobKey, spoolIndexKey } from '../core/keys.ts';
-import { toleranceOf } from '../core/options.ts';
 import type { RetryFilter, RetryLine } from '../core/retry.ts';
+import { toleranceOf } from '../core/tolerance.ts';
 import type { Batch } from '../engine/batch.ts';
 import { planRetry, type RetryPlan } from '../engine/plan-retry.ts';
 import type { StoredInput } from '../engine/start-batch.ts';
@@ -14,7 +14,7 @@ import type { Home } from './home.ts';
 import { loadJob } from './load-job.ts';
 import { localSecrets } from './local-secrets.ts';
 import { type Place, placeOfHome, requireBatch } from './place.ts';
-import { currentJob, localSettings } from './run-batch.ts';
+import { currentJob, localSettings, widened } from './run-batch.ts';
 import { boundSource } from './sources.ts';
 import { type Taken, type TakeOptions, takeBatch } from './take-batch.ts';
 
@@ -66,11 +66,7 @@ export async function beginRetry(home: Home, request: RetryRequest): Promise<Beg
     digest: jobFile.digest,
     tolerate: toleranceOf(limits?.tolerateFailures),
   });
-  const settings = {
-    ...started.settings,
-    ...(limits?.concurrency === undefined ? {} : { concurrency: own.concurrency }),
-    ...(limits?.workers === undefined ? {} : { workers: own.workers }),
-  };
+  const settings = widened(started.settings, own, limits);
   return { batch: started, items: plan.eligible, job, jobFile, settings };
 }
 

@@ -7,6 +7,8 @@ import { jobKey, roundJobKey } from '../core/keys.ts';
 import { type Settings, settingsOf } from '../core/options.ts';
 import { withQuotas } from '../core/quota-settings.ts';
 import type { ReaderOptions } from '../core/reader.ts';
+import { stageJob } from '../core/stage.ts';
+import { forStages, stageSettings } from '../core/stage-settings.ts';
 import { hasEnded } from '../core/transitions.ts';
 import { type Batch, readBatch } from '../engine/batch.ts';
 import { startBatch } from '../engine/start-batch.ts';
@@ -135,11 +137,7 @@ export async function resumeBatchById(home: Home, request: ResumeRequest): Promi
   const job = await loadJob(jobFile.file);
   localSecrets(job, process.env);
   const own = withQuotas(localSettings(job, request.limits), job, batch.options);
-  const settings = {
-    ...batch.settings,
-    ...(request.limits?.concurrency === undefined ? {} : { concurrency: own.concurrency }),
-    ...(request.limits?.workers === undefined ? {} : { workers: own.workers }),
-  };
+  const settings = widened(batch.settings, own, request.limits);
   request.onBatch?.(batch, 'resumed');
   return takeBatch(home, { ...request, batch, job, jobFile, settings });
 }
@@ -166,12 +164,23 @@ export async function storedJob(home: Home, batch: Batch): Promise<JobFile> {
   return { file: home.objects.path(roundJobKey(batch)), digest: batch.digest, bytes };
 }
 
+/** What a person may change of a batch that runs, for each of its stages. */
+export const widened = (settings: Settings, own: Settings, limits: Limits | undefined): Settings =>
+  forStages(settings, (_, stage) => {
+    const { concurrency, workers } = stageSettings(own, stage);
+    return {
+      ...(limits?.concurrency === undefined ? {} : { concurrency }),
+      ...(limits?.workers === undefined ? {} : { workers }),
+    };
+  });
+
 /** A CPU-bound job never gets more workers than cores: they would only take turns. */
 export function localSettings(job: Job, limits: Limits | undefined): Settings {
-  const settings = settingsOf(job, limits);
-  if (job.cpu !== true) return settings;
-  const workers = Math.min(settings.workers, availableParallelism());
-  return { ...settings, workers, prefetch: workers };
+  return forStages(settingsOf(job, limits), (own, stage) => {
+    if (stageJob(job, stage).cpu !== true) return {};
+    const workers = Math.min(own.workers, availableParallelism());
+    return { workers, prefetch: workers };
+  });
 }
 
 const referenceOf = (job: string): string => (/[./\\]/.test(job) ? resolve(job) : job);

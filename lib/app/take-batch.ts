@@ -123,7 +123,8 @@ async function runHere(home: Home, options: TakeOptions): Promise<Ran> {
   }
   const batch = { ...((await readBatch(home.store, current.id)) as Batch), settings };
   // The item's own time-out ends what waits; this ends what blocks the whole process.
-  home.store.watch(settings.itemTimeoutMs + BLOCKED_GRACE_MS);
+  const longest = Math.max(...(settings.stages ?? [settings]).map((one) => one.itemTimeoutMs));
+  home.store.watch(longest + BLOCKED_GRACE_MS);
   const engine = localEngine({ home, job, jobFile, batch, parallel });
   try {
     await takeUp(engine, batch);

@@ -1,5 +1,6 @@
 import type { ItemError } from '../core/errors.ts';
 import { partKey } from '../core/keys.ts';
+import { stageSettings } from '../core/stage-settings.ts';
 import { CRASHED } from '../engine/careful.ts';
 import type { Attempt, AttemptSpec, Control } from '../engine/engine.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
@@ -43,7 +44,7 @@ let attempts = 0;
 export function openThreadAttempt(seat: ThreadSeat, options: ThreadAttemptOptions): Attempt {
   const { spec, batch, control, objects } = options;
   const line = newLine(seat, options);
-  const limitMs = batch.settings.itemTimeoutMs + HANG_GRACE_MS;
+  const limitMs = stageSettings(batch.settings, spec.id.stage).itemTimeoutMs + HANG_GRACE_MS;
   let worked = 0;
   let ready: { key: string; part: WrittenByThread } | undefined;
   return {

@@ -1,8 +1,9 @@
 import { parseDuration } from '../core/duration.ts';
 import { SluiceError } from '../core/errors.ts';
 import type { Limits } from '../core/job.ts';
-import { checkOption, OPTIONS, toleranceOf } from '../core/options.ts';
+import { checkOption, OPTIONS } from '../core/options.ts';
 import type { ReaderOptions } from '../core/reader.ts';
+import { toleranceOf } from '../core/tolerance.ts';
 
 /** Limits as they were typed. */
 export interface LimitFlags {

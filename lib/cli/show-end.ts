@@ -86,7 +86,8 @@ function nextSteps(cli: Cli, place: AnyPlace, { batch, report }: ShownReport): s
     const again = `retry ${batch.id}${report.failed > 0 ? '' : ' --stalled'}`;
     lines.push(
       `look      ${cli.command(`items ${batch.id} --status ${status}`)}`,
-      `again     ${cli.command(again)}`,
+      // Stages cannot be retried.
+      ...(report.stages === undefined ? [`again     ${cli.command(again)}`] : []),
     );
   } else {
     lines.push(`check     ${cli.command(`verify ${batch.id}`)}`);

@@ -4,7 +4,7 @@ import { SluiceError } from '../core/errors.ts';
 import { formatCount, formatDuration, formatInstant, formatRate, visible } from '../core/format.ts';
 import { isoTime } from '../core/iso-time.ts';
 import { hasEnded } from '../core/transitions.ts';
-import { type BatchState, batchState } from '../engine/status.ts';
+import { type BatchState, batchState, type StageState } from '../engine/status.ts';
 import { EXIT } from './exit-codes.ts';
 import { tableLines } from './table.ts';
 import type { Cli } from './terminal.ts';
@@ -42,6 +42,7 @@ function statusText(cli: Cli, { batch, counts }: BatchState, facts: BatchFacts):
     ...(batch.round === 0 ? [] : [['round', roundText(batch)] as [string, string]]),
     ['items', `${amountOf(facts.doneItems, facts.totalItems)}, ${countsText(counts)}`],
     ['chunks', amountOf(facts.doneChunks, facts.totalChunks)],
+    ...(facts.stages ?? []).map((stage): [string, string] => ['stage', stageText(stage)]),
   ];
   if (batch.round > 0) {
     lines.push([
@@ -70,6 +71,9 @@ const roundText = ({ round, roundAt, filter }: BatchState['batch']): string => {
 
 const nextFor = ({ status, batch }: BatchFacts): string | undefined =>
   status === 'paused' || status === 'interrupted' ? `resume ${batch}` : `watch ${batch}`;
+
+const stageText = ({ name, doneItems, totalItems, counts, queuedChunks }: StageState): string =>
+  `${name}: ${amountOf(doneItems, totalItems ?? null)}, ${countsText(counts)}, ${count(queuedChunks)} chunks queued`;
 
 const amountOf = (done: number, total: number | null): string =>
   total === null ? `${count(done)} so far` : `${count(done)} of ${count(total)} done`;

@@ -4,8 +4,9 @@ import type { Result } from './outcome.ts';
 import type { PollAnswer, PollOptions } from './poll.ts';
 import type { Quotas } from './quota.ts';
 import type { Reader } from './reader.ts';
+import { checkStages, type Stage } from './stage.ts';
 import type { StandardSchema } from './standard-schema.ts';
-import { type EachStep, isGroup, type Step } from './step.ts';
+import { checkSteps, type EachStep, type Step } from './step.ts';
 
 /** Logger of one item: its lines go to the part's log member, never to the console. */
 export interface ItemLogger {
@@ -142,15 +143,25 @@ export interface SteppedDefinition<R, S extends readonly unknown[], O> extends J
   steps: S;
 }
 
+/**
+ * A job of several stages, each with its own queue and limits. What a stage gives as ok
+ * are the next one's items. In a list the rows of a stage have to be typed by hand; given to `defineJob` as
+ * arguments behind the definition, they are typed by the stage before.
+ */
+export interface StagedDefinition<R, S extends readonly unknown[], O> extends JobParts<R, O> {
+  stages: S;
+}
+
 /** A job as `defineJob` returns it: recognised by `sluice`, since bundles do not share classes. */
 export interface Job<R = unknown, V = unknown, O = Record<string, unknown>> extends JobParts<R, O> {
   readonly sluice: 'job/1';
-  /** One of the two is there. */
+  /** One of the three is there. */
   process?(row: R, context: JobContext<O>): Result<V> | Promise<Result<V>>;
   readonly steps?: readonly Step[];
+  readonly stages?: readonly Stage[];
 }
 
-type AnyDefinition = Pick<Job, 'name' | 'input' | 'process' | 'steps'>;
+type AnyDefinition = Pick<Job, 'name' | 'input' | 'process' | 'steps' | 'stages'>;
 
 /** A job of one step. */
 export type ProcessJob<R, V, O> = Job<R, V, O> & Pick<JobDefinition<R, V, O>, 'process'>;
@@ -167,10 +178,62 @@ const JOB_NAME = /^[a-z][a-z0-9-]{0,39}$/;
  *   key: (row) => row.id,
  *   process: (row) => ok(row.n * 2),
  * });
+ *
+ * @example Several stages, behind the definition: each one's rows are typed by what the one before it gives.
+ * export default defineJob(
+ *   { name: 'words', input: ndjson(z.object({ text: z.string() })) },
+ *   each({ name: 'split', process: ({ text }) => ok.many(text.split(' ')) }),
+ *   each({ name: 'measure', process: (word) => ok(word.length) }),
+ * );
  */
 export function defineJob<R, V, O = Record<string, unknown>>(
   definition: JobDefinition<R, V, O>,
 ): ProcessJob<R, V, O>;
+export function defineJob<R, V, O = Record<string, unknown>>(
+  definition: JobParts<R, O>,
+  ...stages: readonly [Stage<NoInfer<R>, V, NoInfer<O>>]
+): Job<R, V, O>;
+export function defineJob<R, A, V, O = Record<string, unknown>>(
+  definition: JobParts<R, O>,
+  ...stages: readonly [Stage<NoInfer<R>, A, NoInfer<O>>, Stage<A, V, NoInfer<O>>]
+): Job<R, V, O>;
+export function defineJob<R, A, B, V, O = Record<string, unknown>>(
+  definition: JobParts<R, O>,
+  ...stages: readonly [
+    Stage<NoInfer<R>, A, NoInfer<O>>,
+    Stage<A, B, NoInfer<O>>,
+    Stage<B, V, NoInfer<O>>,
+  ]
+): Job<R, V, O>;
+export function defineJob<R, A, B, C, V, O = Record<string, unknown>>(
+  definition: JobParts<R, O>,
+  ...stages: readonly [
+    Stage<NoInfer<R>, A, NoInfer<O>>,
+    Stage<A, B, NoInfer<O>>,
+    Stage<B, C, NoInfer<O>>,
+    Stage<C, V, NoInfer<O>>,
+  ]
+): Job<R, V, O>;
+export function defineJob<R, A, B, C, D, V, O = Record<string, unknown>>(
+  definition: JobParts<R, O>,
+  ...stages: readonly [
+    Stage<NoInfer<R>, A, NoInfer<O>>,
+    Stage<A, B, NoInfer<O>>,
+    Stage<B, C, NoInfer<O>>,
+    Stage<C, D, NoInfer<O>>,
+    Stage<D, V, NoInfer<O>>,
+  ]
+): Job<R, V, O>;
+export function defineJob<R, V, O = Record<string, unknown>>(
+  definition: StagedDefinition<R, readonly [Stage<NoInfer<R>, V, NoInfer<O>>], O>,
+): Job<R, V, O>;
+export function defineJob<R, A, V, O = Record<string, unknown>>(
+  definition: StagedDefinition<
+    R,
+    readonly [Stage<NoInfer<R>, A, NoInfer<O>>, Stage<NoInfer<A>, V, NoInfer<O>>],
+    O
+  >,
+): Job<R, V, O>;
 export function defineJob<R, V, O = Record<string, unknown>>(
   definition: SteppedDefinition<R, readonly [Step<NoInfer<R>, V, NoInfer<O>>], O>,
 ): Job<R, V, O>;
@@ -204,15 +267,19 @@ export function defineJob<R, A, B, C, V, O = Record<string, unknown>>(
     O
   >,
 ): Job<R, V, O>;
-export function defineJob(definition: AnyDefinition): unknown {
-  const { name, input, process, steps } = definition;
+export function defineJob(definition: AnyDefinition, ...own: readonly Stage[]): unknown {
+  const { name, input, process, steps, stages = own.length > 0 ? own : undefined } = definition;
   if (typeof name !== 'string' || !JOB_NAME.test(name)) {
     throw new SluiceError(
       'BAD_JOB',
       `A job's name must be lower-case letters, digits and dashes, at most 40 characters; got ${JSON.stringify(name)}.`,
     );
   }
-  if (steps !== undefined) checkSteps(name, { process, steps });
+  if (stages !== undefined) {
+    if (process !== undefined || steps !== undefined)
+      throw new SluiceError('BAD_JOB', `Job ${name} has stages beside process or steps: keep one.`);
+    checkStages(name, stages);
+  } else if (steps !== undefined) checkSteps(name, { process, steps });
   else if (typeof process !== 'function') {
     throw new SluiceError('BAD_JOB', `Job ${name} has no process(row, ctx) function.`);
   }
@@ -222,27 +289,7 @@ export function defineJob(definition: AnyDefinition): unknown {
       `Job ${name} has no input: give it a reader such as csv(schema) or ndjson().`,
     );
   }
-  return { ...definition, sluice: 'job/1' };
-}
-
-const MAX_STEPS = 10;
-
-function checkSteps(name: string, { process, steps }: { process: unknown; steps: unknown }): void {
-  if (process !== undefined) {
-    throw new SluiceError('BAD_JOB', `Job ${name} has both process and steps: keep one of them.`);
-  }
-  if (!Array.isArray(steps) || steps.length < 1 || steps.length > MAX_STEPS) {
-    throw new SluiceError(
-      'BAD_JOB',
-      `Job ${name} needs a list of 1 to ${MAX_STEPS} steps; got ${Array.isArray(steps) ? steps.length : typeof steps}.`,
-    );
-  }
-  const wrong = steps.findIndex((step: Step) => typeof step !== 'function' && !isGroup(step));
-  if (wrong < 0) return;
-  throw new SluiceError(
-    'BAD_JOB',
-    `Step ${wrong + 1} of job ${name} is neither a function (row, ctx) nor inBatches(...).`,
-  );
+  return { ...definition, ...(stages === undefined ? {} : { stages }), sluice: 'job/1' };
 }
 
 /** A job's steps: `process` is a single one. */

@@ -2,6 +2,9 @@ import { parseDuration } from './duration.ts';
 import { SluiceError } from './errors.ts';
 import type { Job, Limits } from './job.ts';
 import type { QuotaSettings } from './quota.ts';
+import { stageJob } from './stage.ts';
+import type { StageSettings } from './stage-settings.ts';
+import { definedOnly, type Tolerance, toleranceOf } from './tolerance.ts';
 
 /** One option that bounds a batch: everything a message about it needs. */
 interface OptionRow {
@@ -134,13 +137,6 @@ export function checkOption(option: OptionRow, value: unknown, label = option.na
   return number as number;
 }
 
-/** How many failed items a batch tolerates; judged on at least `minSample` items when it is a share. */
-export interface Tolerance {
-  count?: number;
-  percent?: number;
-  minSample: number;
-}
-
 /** A batch's limits, all set: frozen in its record when it starts. */
 export interface Settings {
   concurrency: number;
@@ -158,6 +154,8 @@ export interface Settings {
   quota?: QuotaSettings;
   /** In the cloud without reserved concurrency: the cap is held by the event source and the window alone. */
   unreserved?: boolean;
+  /** Of a job of several stages: what each may use. The first one's are also those above. */
+  stages?: StageSettings[];
 }
 
 /** A Lambda function has one whole vCPU at this size (docs.aws.amazon.com/lambda, "Configure function memory"). */
@@ -172,6 +170,30 @@ export const memoryMbOf = ({ limits, cpu }: Pick<Job, 'limits' | 'cpu'>): number
 
 /** The job's limits with the person's own on top. `label` names a flag in messages. */
 export function settingsOf(job: Job, own: Limits & { prefetch?: number } = {}): Settings {
+  const { stages } = job;
+  if (stages === undefined) return oneStage(job, own);
+  const each = stages.map(({ limits }, at) => {
+    const prefetch = own.prefetch ?? (own.workers === undefined ? limits?.prefetch : undefined);
+    return oneStage(stageJob(job, at), { ...own, ...(prefetch === undefined ? {} : { prefetch }) });
+  });
+  const [first] = each as [Settings];
+  return {
+    ...first,
+    stages: stages.map(({ name }, at) => {
+      const { concurrency, workers, prefetch, chunk, itemTimeoutMs, ...rest } = each[
+        at
+      ] as Settings;
+      const { tries, retryBaseMs, retryMaxMs } = rest;
+      return {
+        name,
+        ...{ concurrency, workers, prefetch, chunk, itemTimeoutMs },
+        ...{ tries, retryBaseMs, retryMaxMs },
+      };
+    }),
+  };
+}
+
+function oneStage(job: Job, own: Limits & { prefetch?: number }): Settings {
   const limits = { ...job.limits, ...definedOnly(own) };
   const pick = (name: 'concurrency' | 'workers' | 'chunk' | 'maxRecordBytes', fallback?: number) =>
     checkOption(OPTIONS[name], limits[name] ?? fallback ?? OPTIONS[name].default);
@@ -205,43 +227,4 @@ function inBounds(option: OptionRow, ms: number, text: string): number {
     `${option.name} must be from ${option.min} to ${option.max} ${option.unit}; got '${text}'.`,
     { hint: `Why this bound: ${option.why}.` },
   );
-}
-
-/** Items that must be done before a share is judged: 1 failure in 3 items says nothing about 1 %. */
-const MIN_SAMPLE = 100;
-
-export function toleranceOf(given: Limits['tolerateFailures']): Tolerance | undefined {
-  if (given === undefined) return undefined;
-  if (typeof given === 'object')
-    return checkTolerance({ minSample: MIN_SAMPLE, ...definedOnly(given) }, given);
-  const text = String(given).trim();
-  const percent = /^(\d+(?:\.\d+)?)%$/.exec(text);
-  if (percent) return checkTolerance({ percent: Number(percent[1]), minSample: MIN_SAMPLE }, given);
-  if (/^\d+$/.test(text)) return { count: Number(text), minSample: 0 };
-  return checkTolerance({ minSample: -1 }, given);
-}
-
-function checkTolerance(tolerance: Tolerance, given: unknown): Tolerance {
-  const { count = 0, percent = 0, minSample } = tolerance;
-  if (percent >= 0 && percent <= 100 && Number.isInteger(count) && count >= 0 && minSample >= 0) {
-    return tolerance;
-  }
-  throw new SluiceError(
-    'USAGE',
-    `tolerateFailures must be a count (50), a share from 0% to 100% ('1%'), or { count, percent, minSample }; got ${JSON.stringify(given)}.`,
-  );
-}
-
-/** True when the failures so far are more than the batch tolerates. */
-export function exceeds(tolerance: Tolerance | undefined, failed: number, done: number): boolean {
-  if (tolerance === undefined) return false;
-  if (tolerance.count !== undefined && failed > tolerance.count) return true;
-  const { percent } = tolerance;
-  return percent !== undefined && done >= tolerance.minSample && failed * 100 > percent * done;
-}
-
-function definedOnly<T extends object>(object: T): Partial<T> {
-  return Object.fromEntries(
-    Object.entries(object).filter(([, value]) => value !== undefined),
-  ) as Partial<T>;
 }

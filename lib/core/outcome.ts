@@ -9,15 +9,32 @@ export type Counts = Record<Status, number>;
 
 export const noCounts = (): Counts => ({ ok: 0, skipped: 0, failed: 0, stalled: 0, notRun: 0 });
 
-/** What `process` returns: recognised by `status`. */
+export function addCounts(a: Counts, b: Counts): Counts {
+  const sum = noCounts();
+  for (const status of STATUSES) sum[status] = a[status] + b[status];
+  return sum;
+}
+
+export const itemsOf = (counts: Counts): number =>
+  STATUSES.reduce((sum, status) => sum + counts[status], 0);
+
+/** What `process` returns: recognised by `status`. With `values`, from `ok.many`, there is no `value`. */
 export type Result<V = unknown> =
-  | { status: 'ok'; value: V }
+  | { status: 'ok'; value: V; values?: readonly unknown[] }
   | { status: 'skipped'; reason: string };
 
-/** The item is done; `value` goes into its outcome and must survive JSON. */
+/** Values of one item at most: one line of a part holds them all, and whoever reads one of them reads that line. */
+export const MAX_VALUES = 100_000;
+
+/**
+ * The item is done; `value` goes into its outcome and must survive JSON. To a next stage it is one item;
+ * `ok.many(values)` gives it an item for each value, in order: none, or up to 100,000.
+ */
 export function ok<V>(value: V): Result<V> {
   return { status: 'ok', value };
 }
+ok.many = <V>(values: readonly V[]): Result<V> =>
+  ({ status: 'ok', values }) as unknown as Result<V>;
 
 /** There is nothing to do for this item, and that is no failure. */
 export function skip(reason: string): Result<never> {
@@ -29,7 +46,7 @@ export function skip(reason: string): Result<never> {
  * so that the same input, job, options and `now` give the same bytes on every machine.
  */
 export type Outcome = { index: number; key: string | null } & (
-  | { status: 'ok'; value?: unknown }
+  | { status: 'ok'; value?: unknown; values?: readonly unknown[] }
   | { status: 'skipped'; reason: string }
   | { status: 'failed' | 'stalled'; error: ItemError }
   | { status: 'notRun' }

@@ -16,7 +16,7 @@ export function withQuotas(
   const plans = jobQuotas(job, options).map(({ plan }) => plan);
   const [first] = plans;
   if (first === undefined) return settings;
-  const workers = usableWorkers(plans, settings);
+  const workers = settings.stages === undefined ? usableWorkers(plans, settings) : settings.workers;
   const { name, spec, share } = plans.reduce((a, b) => (b.share < a.share ? b : a), first);
   const itemMs = Math.max(...plans.map(msPerItem));
   return {

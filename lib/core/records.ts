@@ -36,6 +36,11 @@ export interface ChunkRange {
   line?: number;
   /** The source it ends in, where that is another one: small sources share a chunk, each as a whole. */
   last?: number;
+  /**
+   * Of a later stage: `source` to `last` are chunks of the stage before it, `start` and `end` count the items that
+   * those gave, and here are the epochs of their committed parts, by comma. A mark never changes.
+   */
+  epochs?: string;
 }
 
 /** One border found by planning: the chunk before it, and the cursor from which planning goes on. */

@@ -44,6 +44,8 @@ export interface Report {
   /** Every round so far, from 0 on; absent in round 0. */
   rounds?: RoundSummary[];
   chunks: number;
+  /** Of a job of several stages: each one's own figures; those beside it are the sums over all stages. */
+  stages?: StageReport[];
   /** Items tried more than once. */
   retried: number;
   /** Milliseconds an item took, with all its tries; quantiles within 5 %. */
@@ -103,6 +105,37 @@ export interface RoundSummary {
   digests: { input: string; job: string; outcomes: string; manifest: string };
 }
 
+/** One stage of a round. Times are of its items, from the first that began to the last that ended. */
+export interface StageReport {
+  stage: number;
+  name: string;
+  workers: number;
+  concurrency: number;
+  total: number;
+  ok: number;
+  skipped: number;
+  failed: number;
+  stalled: number;
+  notRun: number;
+  chunks: number;
+  retried: number;
+  /** Absent where no item ran. */
+  startedAt?: string;
+  finishedAt?: string;
+  /** Items per second, and the share of them that failed or stalled. */
+  throughput: number;
+  errorRate: number;
+  /** Milliseconds of an item with all its tries. */
+  median: number;
+  p95: number;
+  /** Items in flight on average, and the share of workers x concurrency that they are. */
+  busySlots: number;
+  utilisation: number;
+  /** CPU seconds of its processes while it ran, and the largest resident set: locally all stages share a process. */
+  cpuSeconds: number;
+  peakRssMb: number;
+}
+
 export interface HistogramBar {
   /** Milliseconds, from (inclusive) and to (exclusive). */
   fromMs: number;
@@ -147,6 +180,8 @@ export interface AttemptFacts {
   worker: string;
   /** The round in which it was worked; absent for round 0. */
   round?: number;
+  /** The stage that it is an item of; absent for the first. */
+  stage?: number;
 }
 
 export type Detail = Outcome & AttemptFacts;

@@ -1,6 +1,6 @@
-import type { Tolerance } from './options.ts';
 import type { Remotes } from './poll.ts';
 import type { ChunkRange } from './records.ts';
+import type { Tolerance } from './tolerance.ts';
 
 /** Which failed items a retry takes; nothing given: all that failed. */
 export interface RetryFilter {

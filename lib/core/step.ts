@@ -154,3 +154,27 @@ export function sizedSteps(
 
 export const isGroup = <A, B, O>(step: Step<A, B, O>): step is GroupStep<A, B, O> =>
   typeof step === 'object' && step?.sluice === 'inBatches/1';
+
+const MAX_STEPS = 10;
+
+/** Throws `BAD_JOB` that says what is wrong with a job's steps. */
+export function checkSteps(
+  name: string,
+  { process, steps }: { process: unknown; steps: unknown },
+): void {
+  if (process !== undefined) {
+    throw new SluiceError('BAD_JOB', `Job ${name} has both process and steps: keep one of them.`);
+  }
+  if (!Array.isArray(steps) || steps.length < 1 || steps.length > MAX_STEPS) {
+    throw new SluiceError(
+      'BAD_JOB',
+      `Job ${name} needs a list of 1 to ${MAX_STEPS} steps; got ${Array.isArray(steps) ? steps.length : typeof steps}.`,
+    );
+  }
+  const wrong = steps.findIndex((step: Step) => typeof step !== 'function' && !isGroup(step));
+  if (wrong < 0) return;
+  throw new SluiceError(
+    'BAD_JOB',
+    `Step ${wrong + 1} of job ${name} is neither a function (row, ctx) nor inBatches(...).`,
+  );
+}

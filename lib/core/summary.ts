@@ -1,3 +1,4 @@
+import { clip } from './clip.ts';
 import {
   cut,
   elapsedMs,
@@ -10,7 +11,7 @@ import {
   visible,
 } from './format.ts';
 import type { Status } from './outcome.ts';
-import type { FailureGroup, HostCalls, Report } from './report.ts';
+import type { FailureGroup, HostCalls, Report, StageReport } from './report.ts';
 
 /** Narrower terminals get lines of this width. */
 const NARROWEST = 24;
@@ -130,9 +131,22 @@ function facts(report: Report, columns: number): string[] {
   if (report.retried > 0) lines[0]?.[1].push(`${count(report.retried)} tried again`);
   return [
     ...lines.flatMap(([label, values]) => wrapped(label, values, { columns, glue: ', ' })),
+    ...(report.stages ?? []).map(stageLine),
     ...remotes(report, columns),
     labelled('outcomes', visible(report.digests.outcomes)),
   ];
+}
+
+/** One line a stage: what it did, how fast, and how busy its slots were. */
+function stageLine(stage: StageReport): string {
+  const { name, total, failed, stalled, throughput, utilisation, workers, concurrency } = stage;
+  const values = [
+    `${name}: ${count(total)} items`,
+    ...(failed + stalled > 0 ? [`${count(failed + stalled)} failed`] : []),
+    formatRate(throughput, ' '),
+    `${formatShare(utilisation, 1)} busy of ${count(workers)} x ${count(concurrency)}`,
+  ];
+  return labelled('stage', values.join(', '));
 }
 
 /** Hosts of which the calls are told; all are in the report. */
@@ -217,30 +231,4 @@ function wrapped(label: string, values: readonly string[], { columns, glue }: La
     } else line = longer;
   }
   return [...lines, line].map((text, i) => labelled(i === 0 ? label : '', text));
-}
-
-/** Cuts a line to a number of terminal columns; East Asian and emoji characters take two, marks none. */
-function clip(line: string, columns: number): string {
-  const text = line.replaceAll('\u202f', ' ');
-  let used = 0;
-  let kept = '';
-  let keptAtLimit = '';
-  for (const char of text) {
-    const next = used + columnsOf(char);
-    if (next > columns) return `${keptAtLimit}…`;
-    if (next <= columns - 1) keptAtLimit = kept + char;
-    used = next;
-    kept += char;
-  }
-  return kept;
-}
-
-const ZERO = /^[\p{Mn}\p{Me}\u200c\u200d]$/u;
-const WIDE =
-  /^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18aff}\u{1b000}-\u{1b2ff}\u{1f000}-\u{1faff}\u{20000}-\u{3fffd}]$|^\p{Emoji_Presentation}$/u;
-
-function columnsOf(char: string): number {
-  const point = char.codePointAt(0) ?? 0;
-  if (point < 0x300) return 1;
-  return ZERO.test(char) ? 0 : WIDE.test(char) ? 2 : 1;
 }

@@ -40,7 +40,11 @@ export const putIfAbsent = (record: StoredRecord): Change => ({
   set: { v: RECORD_VERSION, ...record },
 });
 
-export const newStage = (): StoredRecord => ({ cur: '', planned: 0, rel: 0, haltVer: 0, low: 0 });
+/** @param stages how many the round has: whoever settles one of several has to look at all of them */
+export const newStage = (stages = 1): StoredRecord => ({
+  ...{ cur: '', planned: 0, rel: 0, haltVer: 0, low: 0 },
+  ...(stages === 1 ? {} : { stages }),
+});
 
 export const newChunk = (range: StoredRecord): StoredRecord => {
   return { ...range, epoch: 0, attempts: 0, lease: 0, cursor: 0, resumeAt: 0, sentAt: 0 };

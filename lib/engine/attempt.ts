@@ -1,5 +1,8 @@
 import { stepsOf } from '../core/job.ts';
+import { stageCountOf, stageJob } from '../core/stage.ts';
+import { stageSettings } from '../core/stage-settings.ts';
 import { isGroup } from '../core/step.ts';
+import type { Input } from '../ports/input.ts';
 import type { Attempt, AttemptSpec, Control, ControlState } from './engine.ts';
 import { newHold } from './hold.ts';
 import { newHttpEnv } from './http-env.ts';
@@ -11,25 +14,24 @@ import { getPart, type PartBytes, trailerOf } from './read-part.ts';
 import { newRecordSource } from './record-source.ts';
 import { secretCleaner, withoutSecrets } from './redact.ts';
 import type { toRow } from './row-text.ts';
-import { newRows } from './rows.ts';
+import { newRows, type Rows, type RowsOptions } from './rows.ts';
+import { stageInput } from './stage-input.ts';
 import { newStepRun } from './step-run.ts';
 
 /** Opens an attempt that runs in this very thread. */
 export async function openAttempt(
-  env: AttemptEnv,
+  given: AttemptEnv,
   spec: AttemptSpec,
   control: Control,
 ): Promise<Attempt> {
+  const { stage } = spec.id;
+  const env = stageEnv(given, stage);
+  const items: Pick<Input, 'records' | 'indexes'> =
+    stage === 0 ? env.input : stageInput(env.objects, spec.id);
   const saved = spec.saved === undefined ? undefined : await savedRows(env, spec.saved);
-  const written = newRows({
-    first: spec.range.first,
-    worker: env.worker,
-    process: env.process,
-    startedAt: Math.floor(env.clock.now()),
-    saved,
-  });
-  const rows = withoutSecrets(written, env.secrets);
-  const source = newRecordSource(env.input, spec.range, rows.cursor);
+  const feeds = stage + 1 < stageCountOf(given.job);
+  const rows = withoutSecrets(newAttemptRows(env, spec, { saved, feeds }), env.secrets);
+  const source = newRecordSource(items, spec.range, rows.cursor);
   const hold = newHold();
   const gate = newQuotaGate(env, hold);
   const http = newHttpEnv(env, gate?.env);
@@ -73,7 +75,7 @@ export async function openAttempt(
     },
     async notRun() {
       const { first, count } = spec.range;
-      const indexes = rows.cursor < count ? await env.input.indexes?.(spec.range) : undefined;
+      const indexes = rows.cursor < count ? await items.indexes?.(spec.range) : undefined;
       for (let at = rows.cursor; at < count; at += 1) {
         if (!rows.has(at)) rows.put(at, notRunRow(indexes?.[at] ?? first + at));
       }
@@ -114,6 +116,15 @@ function newSaving(control: Control) {
   };
 }
 
+function newAttemptRows(
+  { worker, process, clock }: AttemptEnv,
+  { range }: AttemptSpec,
+  rest: Pick<RowsOptions, 'saved' | 'feeds'>,
+): Rows {
+  const startedAt = Math.floor(clock.now());
+  return newRows({ first: range.first, worker, process, startedAt, ...rest });
+}
+
 async function savedRows(
   { objects }: AttemptEnv,
   key: string,
@@ -127,11 +138,19 @@ const earliest = (times: (number | undefined)[]): number | undefined => {
   return some.length === 0 ? undefined : Math.min(...some);
 };
 
+/** The job and the settings of one stage. */
+const stageEnv = (env: AttemptEnv, stage: number): AttemptEnv => ({
+  ...env,
+  job: stageJob(env.job, stage),
+  settings: stageSettings(env.settings, stage),
+});
+
 const ending = (state: ControlState): boolean => state === 'cancel' || state === 'lost';
 
 const notRunRow = (index: number): ReturnType<typeof toRow> => ({
   status: 'notRun',
   outcome: `{"index":${index},"key":null,"status":"notRun"}\n`,
+  gives: 0,
   error: undefined,
   tries: 0,
   at: 0,

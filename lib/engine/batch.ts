@@ -129,6 +129,8 @@ export interface Stage {
   haltVer: number;
   low: number;
   swept: string | undefined;
+  /** How many stages the round has; absent = one. */
+  stages: number | undefined;
   /** Committed chunks when a sweep last saw a change, and when (milliseconds since 1970). */
   progress: number | undefined;
   progressAt: number | undefined;
@@ -147,6 +149,7 @@ export function toStage(record: StoredRecord): Stage {
     haltVer: record['haltVer'] as number,
     low: record['low'] as number,
     swept: record['swept'] as string | undefined,
+    stages: record['stages'] as number | undefined,
     progress: record['progress'] as number | undefined,
     progressAt: record['progressAt'] as number | undefined,
     record,
@@ -236,10 +239,11 @@ function add(sums: Record<string, number>, name: string, amount: number): void {
   sums[name] = (sums[name] ?? 0) + amount;
 }
 
-/** The stages of a job: one until pipelines join. */
-export const stagesOf = (batch: Pick<Batch, 'id' | 'round'>): StageId[] => [
-  { batch: batch.id, round: batch.round, stage: 0 },
-];
+/** The stages of one round of a batch, first to last. */
+export const stagesOf = (batch: Pick<Batch, 'id' | 'round' | 'settings'>): StageId[] => {
+  const length = batch.settings.stages?.length ?? 1;
+  return Array.from({ length }, (_, stage) => ({ batch: batch.id, round: batch.round, stage }));
+};
 
 export const requireStage = async (store: CheckpointStore, id: StageId): Promise<Stage> => {
   const stage = await readStage(store, id);

@@ -12,6 +12,7 @@ import { getPart, type PartBytes, rawSection, trailerOf, unzipSection } from './
 
 /** A committed part, named by its mark: never by the chunk's epoch, never by listing. */
 export interface PartName {
+  stage: number;
   chunk: number;
   epoch: number;
   key: string;
@@ -30,7 +31,7 @@ export async function* committedParts(
       const epoch = marks?.[markName(chunk)] as number | undefined;
       if (epoch === undefined)
         throw new Error(`Chunk ${chunk} of batch ${id.batch} is not committed.`);
-      yield { chunk, epoch, key: partKey({ ...id, chunk }, epoch) };
+      yield { stage: id.stage, chunk, epoch, key: partKey({ ...id, chunk }, epoch) };
     }
   }
 }
@@ -84,7 +85,7 @@ export interface JoinedRow {
  * something of a failure, and parses no other line: parsing all of them cost a fifth of a batch (measured).
  */
 export async function* joinedRows(
-  loaded: Pick<LoadedPart, 'key' | 'part' | 'outcomes'>,
+  loaded: Pick<LoadedPart, 'key' | 'stage' | 'part' | 'outcomes'>,
   { failedOnly = false }: { failedOnly?: boolean } = {},
 ): AsyncGenerator<JoinedRow> {
   const text = await unzipSection(loaded.key, rawSection(loaded.part, 'attempts'));
@@ -107,6 +108,7 @@ export async function* joinedRows(
       startedAt: head.at + at,
       durationMs: micros / 1000,
       worker: head.worker,
+      ...(loaded.stage === 0 ? {} : { stage: loaded.stage }),
     };
     yield { outcome, facts, kept };
   }

@@ -26,6 +26,8 @@ export interface Engine {
   jobDigest: string;
   /** Chunks that may be released and not committed. */
   window: number;
+  /** The same for each stage, where a job has several. */
+  windows?: readonly number[] | undefined;
   leases: Leases;
   /** The pinned input of a batch; the composition keeps it open between chunks. */
   inputOf(batch: Batch): Promise<Input>;
@@ -41,8 +43,9 @@ export interface Engine {
   keepMs?: number | undefined;
 }
 
-/** What settling and stopping need: also of a process that works nothing itself. */
-export type SettlePorts = Pick<Engine, 'store' | 'queue' | 'log' | 'window'>;
+/** What settling and stopping need: also of a process that works nothing itself. Without objects no later stage is planned. */
+export type SettlePorts = Pick<Engine, 'store' | 'queue' | 'log' | 'window' | 'windows'> &
+  Partial<Pick<Engine, 'objects'>>;
 
 /** How long a claim is good for. */
 export interface Leases {

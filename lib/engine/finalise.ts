@@ -5,6 +5,7 @@ import {
   reportKey,
   retryListKey,
   retryListPrefix,
+  type StageId,
   savedPrefix,
 } from '../core/keys.ts';
 import {
@@ -18,9 +19,10 @@ import {
   isCancel,
 } from '../core/transitions.ts';
 import { runBounded } from '../pool/run-bounded.ts';
-import { type Batch, readBatch, readSums, requireStage, stagesOf } from './batch.ts';
+import { type Batch, readBatch, stagesOf } from './batch.ts';
 import { committedParts, sha256 } from './committed-parts.ts';
 import type { Engine } from './engine.ts';
+import { lookAtStage } from './look-at-stage.ts';
 import {
   buildReport,
   passOverParts,
@@ -29,7 +31,7 @@ import {
   reportJson,
 } from './report-files.ts';
 import { roundReport } from './round-report.ts';
-import { isComplete } from './settle.ts';
+import { allComplete, type SeenStage } from './settle-stages.ts';
 import { recordsOf } from './start-round.ts';
 
 /** Lost races for the end before this call gives up; the next settle or sweep sends another. */
@@ -57,15 +59,19 @@ async function decideEnd(engine: Engine, name: string, round: number): Promise<B
   for (let race = 0; race < MAX_RACES; race += 1) {
     const batch = await readBatch(engine.store, name);
     if (batch === undefined || batch.round !== round || batch.status !== 'running') return batch;
-    const [id] = stagesOf(batch);
-    if (id === undefined) return undefined;
-    const stage = await requireStage(engine.store, id);
-    const sums = await readSums(engine.store, id, stage);
-    if (isCancel(batch.stop) !== isCancel(stage.halt) || !isComplete(stage, sums)) return undefined;
-    const end = endOf(batch.stop, stage.fault);
+    const seen = await readStages(engine.store, batch);
+    const agree = seen.every(({ stage }) => isCancel(batch.stop) === isCancel(stage.halt));
+    if (!agree || !allComplete(seen)) return undefined;
+    const end = endOf(batch.stop, seen[0]?.stage.fault);
     await engine.store.change(batchKey(name), beginEnd(round, batch.ver, end));
   }
   return undefined;
+}
+
+async function readStages(store: Engine['store'], batch: Batch): Promise<SeenStage[]> {
+  const seen: SeenStage[] = [];
+  for (const id of stagesOf(batch)) seen.push({ id, ...(await lookAtStage(store, id)) });
+  return seen;
 }
 
 /** The state a report is made of, undefined while not all chunks are committed. */
@@ -74,22 +80,22 @@ export async function reportState(
   batch: Batch,
   end: End,
 ): Promise<ReportState | undefined> {
-  const [id] = stagesOf(batch);
-  if (id === undefined) return undefined;
-  const stage = await requireStage(engine.store, id);
-  const sums = await readSums(engine.store, id, stage);
-  const chunks = isCancel(batch.stop) ? stage.rel : stage.sealed;
-  if (chunks === undefined || sums.done !== chunks) return undefined;
-  const earlier =
-    id.round === 0 ? undefined : await roundReport(engine.objects, batch.id, id.round - 1);
-  return { batch, end, id, stage, sums, chunks, earlier };
+  const stages: ReportState['stages'] = [];
+  for (const { id, stage, sums } of await readStages(engine.store, batch)) {
+    const chunks = isCancel(batch.stop) ? stage.rel : stage.sealed;
+    if (chunks === undefined || sums.done !== chunks) return undefined;
+    stages.push({ id, stage, sums, chunks });
+  }
+  const { round } = batch;
+  const earlier = round === 0 ? undefined : await roundReport(engine.objects, batch.id, round - 1);
+  return { batch, end, stages, earlier };
 }
 
 /** Returns when a later round had resolved the last failure, milliseconds since 1970; undefined while one is left. */
 async function writeReport(engine: Engine, state: ReportState): Promise<number | undefined> {
   const { id: name } = state.batch;
   const key = (file: Parameters<typeof reportKey>[2]): string =>
-    reportKey(name, state.id.round, file);
+    reportKey(name, state.batch.round, file);
   const pass = passOverParts(engine, state);
   await Promise.all([
     engine.objects.put(key('manifest.jsonl'), pass.manifest),
@@ -112,26 +118,31 @@ const EXPIRE_WIDTH = 25;
 /** One more write a record, only where the records of finished batches are not kept for ever. */
 async function expireRecords(
   engine: Engine,
-  { batch: { id: name }, id, end }: ReportState,
+  { batch, end }: ReportState,
   keepMs: number,
 ): Promise<void> {
+  const { id: name, round } = batch;
   const at = Math.ceil((engine.clock.now() + keepMs) / 1000);
   // Of these two only while no retry has begun: what runs must not expire.
-  const ended = expire(at, { round: id.round, end });
+  const ended = expire(at, { round, end });
   if (!(await engine.store.change(batchKey(name), ended)).applied) return;
   await engine.store.change(liveKey(name), ended);
-  const keys = recordsOf(engine.store, { id: name, round: id.round });
+  const keys = recordsOf(engine.store, batch);
   await runBounded(keys, EXPIRE_WIDTH, async (key) => {
     await engine.store.change(key, expire(at));
   });
 }
 
 /** Saved prefixes, losers' parts, and lists of retries that lost, only after the end: until then somebody may still read them. */
-async function removeLeftovers(engine: Engine, { batch, id, chunks }: ReportState): Promise<void> {
-  const list = retryListKey(id.batch, id.round, batch.filter?.sha256 ?? '');
-  for await (const key of engine.objects.list(retryListPrefix(id.batch, id.round))) {
+async function removeLeftovers(engine: Engine, { batch, stages }: ReportState): Promise<void> {
+  const list = retryListKey(batch.id, batch.round, batch.filter?.sha256 ?? '');
+  for await (const key of engine.objects.list(retryListPrefix(batch.id, batch.round))) {
     if (key !== list) await engine.objects.delete(key);
   }
+  for (const { id, chunks } of stages) await removeLosers(engine, id, chunks);
+}
+
+async function removeLosers(engine: Engine, id: StageId, chunks: number): Promise<void> {
   for await (const key of engine.objects.list(savedPrefix(id))) await engine.objects.delete(key);
   const names = committedParts(engine.store, id, chunks);
   let committed = await names.next();

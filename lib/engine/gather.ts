@@ -7,6 +7,7 @@ import { addTrailer, noSums, type TrailerSums } from './trailer-sums.ts';
 
 /** What a report is built from: the sums of all trailers, the digests, and the items when they are few. */
 export interface Totals extends TrailerSums {
+  byStage: TrailerSums[];
   details: Detail[] | undefined;
   outcomesDigest: string;
   manifestDigest: string;
@@ -27,12 +28,16 @@ export function newGathering(total: number, onRow?: (row: JoinedRow) => Promise<
   const outcomes = newBlockDigest();
   const manifest = createHash('sha256');
   const sums = noSums();
+  const byStage: TrailerSums[] = [];
   const details: Detail[] | undefined =
     total <= DETAILS_LIMIT && onRow === undefined ? [] : undefined;
   return {
     async add(loaded) {
       outcomes.update(loaded.outcomes);
       addTrailer(sums, loaded.trailer);
+      byStage[loaded.stage] ??= noSums();
+      addTrailer(byStage[loaded.stage] as TrailerSums, loaded.trailer);
+      const stage = loaded.stage === 0 ? {} : { stage: loaded.stage };
       let failures = '';
       const failedOnly = details === undefined;
       if (onRow !== undefined) {
@@ -43,19 +48,28 @@ export function newGathering(total: number, onRow?: (row: JoinedRow) => Promise<
           if (!('error' in outcome)) continue;
           addExample(sums.groups, outcome);
           const { index, key, status, error } = outcome;
-          const line = { sluice: 'failure/1', index, key, status, error, ...facts, ...kept };
+          const line = {
+            sluice: 'failure/1',
+            index,
+            key,
+            status,
+            error,
+            ...facts,
+            ...kept,
+          };
           failures += `${JSON.stringify(line)}\n`;
         }
       }
       const { chunk, epoch, key, sha256, part, trailer } = loaded;
       const { first, items } = trailer;
-      const line = { chunk, epoch, key, bytes: part.bytes.length, sha256, first, items };
+      const line = { ...stage, chunk, epoch, key, bytes: part.bytes.length, sha256, first, items };
       const text = `${JSON.stringify(line)}\n`;
       manifest.update(text);
       return { manifest: text, failures };
     },
     totals: () => ({
       ...sums,
+      byStage,
       details,
       outcomesDigest: outcomes.hex(),
       manifestDigest: manifest.digest('hex'),

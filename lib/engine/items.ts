@@ -14,6 +14,8 @@ export interface ItemFilter {
   index?: number;
 }
 
+type RoundOf = Pick<Batch, 'id' | 'round' | 'settings'>;
+
 interface Stores {
   store: CheckpointStore;
   objects: ObjectStore;
@@ -30,18 +32,18 @@ export async function* items(
 ): AsyncGenerator<JoinedRow> {
   let rows = rowsOfRound0(stores, batch, filter);
   for (let round = 1; round <= batch.round; round += 1) {
-    rows = overlaid(rows, rowsThatRan(stores, { id: batch.id, round }));
+    rows = overlaid(rows, rowsThatRan(stores, { ...batch, round }));
   }
   for await (const row of rows) if (fits(row, filter)) yield row;
 }
 
 async function* rowsOfRound0(
   { store, objects }: Stores,
-  { id }: Batch,
+  batch: Batch,
   { status, code, index }: ItemFilter,
 ): AsyncGenerator<JoinedRow> {
   const failedOnly = status === 'failed' || status === 'stalled' || code !== undefined;
-  for await (const loaded of loadParts(objects, marked(store, { id, round: 0 }))) {
+  for await (const loaded of loadParts(objects, marked(store, { ...batch, round: 0 }))) {
     const { trailer } = loaded;
     if (status !== undefined && trailer.counts[status] === 0) continue;
     if (code !== undefined && !mayHave(trailer.codes, code)) continue;
@@ -51,10 +53,7 @@ async function* rowsOfRound0(
 }
 
 /** All rows of a later round: each of its items has failed before, so one that was not run says nothing. */
-async function* rowsThatRan(
-  { store, objects }: Stores,
-  round: Pick<Batch, 'id' | 'round'>,
-): AsyncGenerator<JoinedRow> {
+async function* rowsThatRan({ store, objects }: Stores, round: RoundOf): AsyncGenerator<JoinedRow> {
   for await (const loaded of loadParts(objects, marked(store, round))) {
     for await (const row of joinedRows(loaded)) {
       if (row.outcome.status === 'notRun') continue;
@@ -95,10 +94,7 @@ function fits({ outcome }: JoinedRow, { status, code, key, index }: ItemFilter):
 }
 
 /** Committed parts of a round that may still be running. */
-async function* marked(
-  store: CheckpointStore,
-  batch: Pick<Batch, 'id' | 'round'>,
-): AsyncGenerator<PartName> {
+async function* marked(store: CheckpointStore, batch: RoundOf): AsyncGenerator<PartName> {
   for (const id of stagesOf(batch)) {
     const { rel } = await requireStage(store, id);
     let marks: Awaited<ReturnType<CheckpointStore['read']>>;
@@ -109,7 +105,8 @@ async function* marked(
         marks = await store.read(tallyKey(id, tally));
       }
       const epoch = marks?.[markName(chunk)] as number | undefined;
-      if (epoch !== undefined) yield { chunk, epoch, key: partKey({ ...id, chunk }, epoch) };
+      if (epoch !== undefined)
+        yield { stage: id.stage, chunk, epoch, key: partKey({ ...id, chunk }, epoch) };
     }
   }
 }

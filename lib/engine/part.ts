@@ -34,6 +34,8 @@ export interface Trailer {
   workers: Record<string, WorkerShare>;
   /** CPU ms so far and resident bytes of each process that worked on it, when it wrote. */
   processes: Record<string, { cpuMs: number; rssBytes: number }>;
+  /** Of a stage that feeds another: bytes of each gzip member of the outcomes, and how many items its rows give. */
+  gives?: [bytes: number, items: number][];
   /** Calls by host, of a job that called some. */
   http?: Record<string, HostUse>;
   /** SHA-256 of the first three sections' bytes. */

@@ -1,9 +1,10 @@
 import type { StoredRecord } from '../core/change.ts';
-import { chunkKey, type StageId, stageKey } from '../core/keys.ts';
+import { type StageId, stageKey } from '../core/keys.ts';
 import type { Cut } from '../core/records.ts';
-import { advancePlan, newChunk, noteSeen, putIfAbsent, seal } from '../core/transitions.ts';
+import { advancePlan, noteSeen, seal } from '../core/transitions.ts';
 import { type Batch, requireStage, type Stage } from './batch.ts';
 import type { Engine } from './engine.ts';
+import { putChunks } from './put-chunks.ts';
 import { sendStep } from './send.ts';
 import { settle } from './settle.ts';
 import { stopBatch } from './stop-batch.ts';
@@ -92,32 +93,6 @@ async function whilePreparing<T>(
   } finally {
     cancel();
   }
-}
-
-/** Puts the chunk records; a record that is there already is never overwritten, and its end counts. */
-async function putChunks(
-  engine: Engine,
-  id: StageId,
-  { group, planned }: { group: Cut[]; planned: number },
-): Promise<string> {
-  const answers = await Promise.all(
-    group.map(({ range, cursor }, at) =>
-      engine.store.change(
-        chunkKey({ ...id, chunk: planned + at }),
-        putIfAbsent(newChunk({ ...range, to: cursor })),
-      ),
-    ),
-  );
-  for (const [at, answer] of answers.entries()) {
-    if (answer.applied) continue;
-    const there = await engine.store.read(chunkKey({ ...id, chunk: planned + at }));
-    if (there?.['to'] !== group[at]?.cursor) {
-      throw new Error(
-        `Chunk ${planned + at} was planned with another border: the settings are not the frozen ones.`,
-      );
-    }
-  }
-  return (group.at(-1) as Cut).cursor;
 }
 
 /** The first cut alone, so that work starts at once; then groups. */

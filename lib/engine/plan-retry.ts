@@ -43,11 +43,18 @@ export async function planRetry(
   batch: Batch,
   filter: RetryFilter,
 ): Promise<RetryPlan> {
-  const { id, round } = batch;
+  const { id, round, settings } = batch;
   if (!hasEnded(batch.status)) {
     throw new SluiceError('STATE', `Batch ${id} still runs; a retry is for one that has ended.`, {
       hint: `Wait for it: sluice watch ${id}. Or end it: sluice cancel ${id}`,
     });
+  }
+  if (settings.stages !== undefined) {
+    throw new SluiceError(
+      'STATE',
+      `Batch ${id} has ${settings.stages.length} stages; a retry is for batches of one stage.`,
+      { hint: 'Run the job once more over the same input: sluice run ... --again' },
+    );
   }
   const report = await roundReport(objects, id, round);
   const list = newRetryList(originChunks(store, id));

@@ -34,7 +34,11 @@ export interface RecordSource {
 
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
-export function newRecordSource(input: Input, range: ChunkRange, cursor: number): RecordSource {
+export function newRecordSource(
+  input: Pick<Input, 'records'>,
+  range: ChunkRange,
+  cursor: number,
+): RecordSource {
   let blocks: AsyncIterator<RecordBlock> | undefined;
   let block: RecordBlock | undefined;
   let position = cursor;

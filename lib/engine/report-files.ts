@@ -3,6 +3,7 @@ import { quantile, toBars } from '../core/histogram.ts';
 import { hostCalls } from '../core/http-meter.ts';
 import { isoTime } from '../core/iso-time.ts';
 import { reportKey, type StageId } from '../core/keys.ts';
+import { addCounts, type Counts, itemsOf, noCounts } from '../core/outcome.ts';
 import type { Report } from '../core/report.ts';
 import { renderReportHtml } from '../core/report-html/page.ts';
 import type { End } from '../core/transitions.ts';
@@ -15,22 +16,31 @@ import { newGathering, type Totals } from './gather.ts';
 import { type BatchAfter, newRoundMerge, type RoundMerge } from './merge-round.ts';
 import { rawSection } from './read-part.ts';
 import { withRounds } from './round-report.ts';
+import { stageReports } from './stage-report.ts';
 import { storedLines } from './stored-lines.ts';
 
 /** The state that a report is a pure function of. */
 export interface ReportState {
   batch: Batch;
   end: End;
+  stages: StageState[];
+  /** The report of the round before, in a later round. */
+  earlier: Report | undefined;
+}
+
+export interface StageState {
   id: StageId;
   stage: Stage;
   sums: Sums;
   /** Committed chunks that belong to the report. */
   chunks: number;
-  /** The report of the round before, in a later round. */
-  earlier: Report | undefined;
 }
 
 type Stores = Pick<Engine, 'store' | 'objects'>;
+
+/** Items by status, of all stages. */
+export const countsOf = ({ stages }: Pick<ReportState, 'stages'>): Counts =>
+  stages.reduce((sum, { sums }) => addCounts(sum, sums.counts), noCounts());
 
 /** Lines go to the store in pieces of about this size: blocks, not lines (1.7x, measured). */
 const PIECE_BYTES = 256 * 1024;
@@ -70,7 +80,7 @@ export interface RoundTotals extends Totals {
 const WAITING_PARTS = 4;
 
 export function passOverParts(stores: Stores, state: ReportState): PartsPass {
-  const total = Object.values(state.sums.counts).reduce((sum, items) => sum + items, 0);
+  const total = itemsOf(countsOf(state));
   const failures = newChannel<string>(WAITING_PARTS);
   const merge = mergeOf(stores, state, failures.push);
   const gathering = newGathering(total, merge?.add);
@@ -79,12 +89,14 @@ export function passOverParts(stores: Stores, state: ReportState): PartsPass {
   const lines = async function* () {
     try {
       await log.push(gzipSync(''));
-      const names = committedParts(stores.store, state.id, state.chunks);
-      for await (const loaded of loadParts(stores.objects, names)) {
-        const added = await gathering.add(loaded);
-        if (added.failures !== '') await failures.push(added.failures);
-        await log.push(Buffer.from(rawSection(loaded.part, 'log')));
-        yield added.manifest;
+      for (const { id, chunks } of state.stages) {
+        const names = committedParts(stores.store, id, chunks);
+        for await (const loaded of loadParts(stores.objects, names)) {
+          const added = await gathering.add(loaded);
+          if (added.failures !== '') await failures.push(added.failures);
+          await log.push(Buffer.from(rawSection(loaded.part, 'log')));
+          yield added.manifest;
+        }
       }
       await merge?.end();
       complete = true;
@@ -112,12 +124,12 @@ export function passOverParts(stores: Stores, state: ReportState): PartsPass {
 /** In a later round: what it changes of the failures that the round before it left. */
 function mergeOf(
   { objects }: Stores,
-  { batch, id, earlier }: ReportState,
+  { batch, earlier }: ReportState,
   push: (text: string) => Promise<void>,
 ): RoundMerge | undefined {
   if (earlier === undefined) return undefined;
-  const failures = storedLines(objects, reportKey(batch.id, id.round - 1, 'failures.jsonl'));
-  return newRoundMerge({ round: id.round, earlier, failures, push });
+  const failures = storedLines(objects, reportKey(batch.id, batch.round - 1, 'failures.jsonl'));
+  return newRoundMerge({ round: batch.round, earlier, failures, push });
 }
 
 /** The report of a round by itself; `withRounds` makes it one of the batch. */
@@ -125,17 +137,18 @@ export function buildReport(state: ReportState, totals: RoundTotals): Report {
   return withRounds(state, ownReport(state, totals), totals.after);
 }
 
-function ownReport({ batch, end, stage, id }: ReportState, totals: Totals): Report {
+function ownReport({ batch, end, stages }: ReportState, totals: Totals): Report {
+  const { stage } = stages[0] as StageState;
   const { counts, durations } = totals;
   const finishedAt = Math.max(totals.lastAt, batch.roundAt);
-  const total = Object.values(counts).reduce((sum, items) => sum + items, 0);
+  const total = itemsOf(counts);
   const seconds = Math.max(finishedAt - batch.roundAt, 1) / 1000;
   const at = (q: number): number => round(quantile(durations, q));
   const reason = batch.reason ?? stage.fault;
   return {
     schema: 1,
     batch: batch.id,
-    round: id.round,
+    round: batch.round,
     job: batch.job,
     status: end,
     ...(reason === undefined ? {} : { reason }),
@@ -150,6 +163,7 @@ function ownReport({ batch, end, stage, id }: ReportState, totals: Totals): Repo
     ...(batch.settings.unreserved === true ? { unreserved: true } : {}),
     ...counts,
     chunks: totals.chunks,
+    ...(stages.length === 1 ? {} : { stages: stageReports(batch, totals) }),
     retried: totals.retried,
     durations: {
       median: at(0.5),

@@ -25,6 +25,7 @@ export function toRow({ taken, context, finished, times, remotes }: RowFacts): R
   return {
     status: ended.status,
     outcome: text,
+    gives: ended.status === 'ok' ? (ended.values?.length ?? 1) : 0,
     error,
     tries: times === undefined ? 0 : context.tries,
     at: times?.at ?? 0,
@@ -55,14 +56,15 @@ function outcomeText(index: number, { key, ended }: Finished): { ended: Ended; t
   const head = `{"index":${index},"key":${key === null ? 'null' : quoted(key)},"status":"${ended.status}"`;
   switch (ended.status) {
     case 'ok': {
-      const value = jsonOf(ended.value);
+      const value = jsonOf(ended.values ?? ended.value);
       if (value.error) {
         const failed: Ended = { status: 'failed', error: value.error, thrown: undefined };
         return outcomeText(index, { key, ended: failed });
       }
+      const name = ended.values === undefined ? 'value' : 'values';
       return {
         ended,
-        text: value.text === undefined ? `${head}}\n` : `${head},"value":${value.text}}\n`,
+        text: value.text === undefined ? `${head}}\n` : `${head},"${name}":${value.text}}\n`,
       };
     }
     case 'skipped':

@@ -10,14 +10,17 @@ import {
 import { type HostUse, mergeUses } from '../core/http-meter.ts';
 import { type Counts, noCounts, type Status } from '../core/outcome.ts';
 import type { OpenPoll } from '../core/poll.ts';
-import { assemblePart, type CodeCount, compress, type Trailer, type WorkerShare } from './part.ts';
-import { type PartBytes, rawSection } from './read-part.ts';
+import { assemblePart, type CodeCount, type Trailer, type WorkerShare } from './part.ts';
+import type { PartBytes } from './read-part.ts';
+import { newSections } from './sections.ts';
 
 /** One ended item. */
 export interface Row {
   status: Status;
   /** Its outcome line, with the line end. */
   outcome: string;
+  /** Items that it gives to a next stage. */
+  gives: number;
   error: ItemError | undefined;
   /** 0 for an item that never ran. */
   tries: number;
@@ -68,6 +71,8 @@ export interface RowsOptions {
   process: string;
   /** Wall clock in ms when this attempt began: attempts lines count from it. */
   startedAt: number;
+  /** A stage follows: the trailer says where in the outcomes its items lie. */
+  feeds: boolean;
   /** What an earlier attempt saved. */
   saved: { part: PartBytes; trailer: Trailer } | undefined;
 }
@@ -81,50 +86,44 @@ const MAX_CODES = 50;
  */
 const FLUSH_CHARS = 128 * 1024;
 
-const SECTION_NUMBERS = [0, 1, 2] as const;
-
 type Facts = Omit<Trailer, 'v' | 'sha256' | 'durations' | 'ahead' | 'polls'>;
 
-export function newRows({ first, worker, process, startedAt, saved }: RowsOptions): Rows {
-  const facts = saved ? factsOf(saved.trailer) : noFacts(first);
+export function newRows(options: RowsOptions): Rows {
+  const { first, worker, process, startedAt, feeds, saved } = options;
+  const facts = saved ? factsOf(saved.trailer) : noFacts(first, feeds);
   const durations = saved ? fromSparse(saved.trailer.durations) : newHistogram();
-  const sections: [Buffer[], Buffer[], Buffer[]] = saved ? savedSections(saved.part) : [[], [], []];
+  const sections = newSections(saved?.part, facts.gives);
   const share: WorkerShare = facts.workers[worker] ?? { items: 0, failed: 0, busyMs: 0 };
   let open: (Row | undefined)[] = [];
   let contiguous = 0;
   let chars = 0;
   let headed = false;
-  /** Text of each section that is not compressed yet. */
-  let texts: [string, string, string] = ['', '', ''];
   const sums = { facts, durations, share, startedAt };
   for (const [position, row] of saved?.trailer.ahead ?? []) {
     open[position - facts.items] = movedBy(row, -startedAt);
   }
 
-  const zip = (section: 0 | 1 | 2, least: number): void => {
-    if (texts[section].length < least) return;
-    sections[section].push(compress(texts[section]));
-    texts[section] = '';
-  };
   const flush = (): void => {
     if (contiguous === 0 && headed) return;
     // Strings that are added up are written to bytes once; map and join cost a third more (measured).
-    let [outcomes, attempts, log] = texts;
+    let [outcomes, attempts, log] = sections.texts();
+    let given = 0;
     if (!headed) attempts += `{"worker":${JSON.stringify(worker)},"at":${startedAt}}\n`;
     headed = true;
     for (let at = 0; at < contiguous; at += 1) {
       const row = open[at] as Row;
       outcomes += row.outcome;
+      given += row.gives;
       attempts += attemptLine(row);
       if (row.log !== undefined) log += row.log;
       count(row, sums);
     }
-    texts = [outcomes, attempts, log];
+    sections.hold([outcomes, attempts, log], given);
     open = open.slice(contiguous);
     contiguous = 0;
     chars = 0;
     // Each gzip call sets up 256 KB of its own: small sections wait until they are worth one.
-    for (const section of SECTION_NUMBERS) zip(section, FLUSH_CHARS);
+    sections.zip(FLUSH_CHARS);
     if (share.items > 0) facts.workers[worker] = share;
   };
 
@@ -145,12 +144,11 @@ export function newRows({ first, worker, process, startedAt, saved }: RowsOption
       flush();
       const uses = mergeUses(saved?.trailer.http, http);
       if (uses !== undefined) facts.http = uses;
-      // A section always holds a member, be it of nothing, so that it unzips.
-      for (const section of SECTION_NUMBERS) zip(section, sections[section].length === 0 ? 0 : 1);
+      sections.zip(1);
       facts.processes[process] = usage;
       const sparse = toSparse(durations);
       const kept = keptOf(open, { from: facts.items, startedAt, polls });
-      const body = assemblePart(sections, { ...facts, durations: sparse, ...kept });
+      const body = assemblePart(sections.members, { ...facts, durations: sparse, ...kept });
       const codes = structuredClone(facts.codes);
       return { body, counts: { ...facts.counts }, codes, durations: sparse };
     },
@@ -213,7 +211,8 @@ function countCode(codes: Record<string, CodeCount>, { kind, code }: ItemError):
   codes[name] = { ...entry, items: entry.items + 1 };
 }
 
-const noFacts = (first: number): Facts => ({
+const noFacts = (first: number, feeds: boolean): Facts => ({
+  ...(feeds ? { gives: [] } : {}),
   first,
   items: 0,
   counts: noCounts(),
@@ -236,9 +235,3 @@ function factsOf(trailer: Trailer): Facts {
   } = structuredClone(trailer);
   return facts;
 }
-
-const savedSections = (part: PartBytes): [Buffer[], Buffer[], Buffer[]] => [
-  [Buffer.from(rawSection(part, 'outcomes'))],
-  [Buffer.from(rawSection(part, 'attempts'))],
-  [Buffer.from(rawSection(part, 'log'))],
-];

@@ -3,7 +3,7 @@ import { isUnavailable, retryAfterOf, type UnavailableError } from '../core/erro
 import type { Settings } from '../core/options.ts';
 import type { GroupResult, GroupStep } from '../core/step.ts';
 import { type Called, type GroupRow, type GroupRunner, openCall } from './group-call.ts';
-import { type Ended, failed, isRetryable, timeoutError } from './run-item.ts';
+import { checkedResult, type Ended, failed, isRetryable, timeoutError } from './run-item.ts';
 
 /** How each row of a group ended, in order; or why the step is there for none of them. */
 export type GroupEnd = { ended: Ended[] } | { unavailable: UnavailableError };
@@ -168,7 +168,7 @@ function settle(
       if (!isRetryable(runner, result)) continue;
       again.push(place);
       thrown ??= result;
-    } else if (result?.status === 'ok') ended[place] = result;
+    } else if (result?.status === 'ok') ended[place] = checkedResult(result);
     else if (result?.status === 'skipped') {
       ended[place] = { status: 'skipped', reason: String(result.reason) };
     } else ended[place] = failed(badResult(result));

@@ -9,7 +9,7 @@ import {
 } from '../core/errors.ts';
 import type { Job } from '../core/job.ts';
 import type { Settings } from '../core/options.ts';
-import type { Result } from '../core/outcome.ts';
+import { MAX_VALUES, type Result } from '../core/outcome.ts';
 import type { SchemaIssue, SchemaResult } from '../core/standard-schema.ts';
 import type { EachStep } from '../core/step.ts';
 import type { ItemContext } from './item-context.ts';
@@ -30,7 +30,7 @@ export interface ItemRunner {
 
 /** How an item ended, before it is written. */
 export type Ended =
-  | { status: 'ok'; value: unknown }
+  | { status: 'ok'; value: unknown; values?: readonly unknown[] }
   | { status: 'skipped'; reason: string }
   | { status: 'failed' | 'stalled'; error: ItemError; thrown: unknown };
 
@@ -209,12 +209,25 @@ export function isRetryable({ job }: Pick<ItemRunner, 'job'>, error: unknown): b
 
 /** A job written in plain JavaScript may return anything. */
 export function checkedResult(result: Result): Ended {
-  if (result?.status === 'ok') return result;
+  if (result?.status === 'ok') return result.values === undefined ? result : checkedValues(result);
   if (result?.status === 'skipped') return { status: 'skipped', reason: String(result.reason) };
   const error: ItemError = {
     kind: 'unexpected',
     code: 'BAD_RESULT',
     message: `process must return ok(value) or skip(reason); it returned ${result === null ? 'null' : typeof result}.`,
+  };
+  return { status: 'failed', error, thrown: undefined };
+}
+
+/** `ok.many` of what is no array, or of too many values, would break whoever reads them. */
+function checkedValues(result: Extract<Ended, { status: 'ok' }>): Ended {
+  const { values } = result;
+  if (Array.isArray(values) && values.length <= MAX_VALUES) return result;
+  const got = Array.isArray(values) ? `${values.length} values` : typeof values;
+  const error: ItemError = {
+    kind: 'permanent',
+    code: 'BAD_RESULT',
+    message: `ok.many(values) takes an array of at most ${MAX_VALUES} values; got ${got}. Let a stage before this one give smaller items.`,
   };
   return { status: 'failed', error, thrown: undefined };
 }

@@ -1,21 +1,11 @@
-import { type StageId, stageKey } from '../core/keys.ts';
-import { exceeds } from '../core/options.ts';
-import { releaseTarget } from '../core/release.ts';
-import { hasEnded, isCancel, release } from '../core/transitions.ts';
+import type { StageId } from '../core/keys.ts';
+import { hasEnded, isCancel } from '../core/transitions.ts';
 import { coalesce } from '../pool/coalesce.ts';
-import {
-  type Batch,
-  readBatch,
-  readStageAndSums,
-  readSums,
-  requireStage,
-  type Stage,
-  type Sums,
-  toStage,
-} from './batch.ts';
+import { readBatch, readStageAndSums, readSums, type Stage, type Sums } from './batch.ts';
 import type { SettlePorts } from './engine.ts';
-import { sendChunks, sendStep } from './send.ts';
-import { writeStop } from './write-stop.ts';
+import { overThreshold, releaseMore } from './release-more.ts';
+import { sendStep } from './send.ts';
+import { settleStages } from './settle-stages.ts';
 
 /**
  * PROTOCOL settle: looks at state only, never at what the caller just did. Everybody runs it after
@@ -54,15 +44,16 @@ async function settleOnce(engine: SettlePorts, id: StageId, from: number): Promi
         ? await readStageAndSums(engine.store, id, low)
         : { stage: after, sums: await readSums(engine.store, id, after) };
     low = stage.low;
+    if (stage.stages !== undefined) {
+      await settleAllOnce(engine, id);
+      return low;
+    }
     const released = await releaseMore(engine, id, { stage, sums });
     after = released === 'refused' ? undefined : released;
     if (released !== undefined) continue;
-    if (
-      !isCancel(stage.halt) &&
-      sums.counts.failed > 0 &&
-      (await overThreshold(engine, id, sums))
-    ) {
-      continue;
+    if (!isCancel(stage.halt) && sums.counts.failed > 0) {
+      const batch = await readBatch(engine.store, id.batch);
+      if (batch?.round === id.round && (await overThreshold(engine, batch, sums))) continue;
     }
     if (isComplete(stage, sums)) {
       const batch = await readBatch(engine.store, id.batch);
@@ -73,51 +64,21 @@ async function settleOnce(engine: SettlePorts, id: StageId, from: number): Promi
   }
 }
 
+/** Settles of several stages share their passes, whichever stage they came from. */
+const passes = new WeakMap<SettlePorts, (round: string) => Promise<void>>();
+
+function settleAllOnce(engine: SettlePorts, { batch, round }: StageId): Promise<void> {
+  const known =
+    passes.get(engine) ??
+    coalesce((key) => {
+      const [name, number] = JSON.parse(key) as [string, number];
+      return settleStages(engine, { batch: name, round: number });
+    });
+  passes.set(engine, known);
+  return known(JSON.stringify([batch, round]));
+}
+
 /** Complete: all chunks of a sealed stage are committed; after a cancel, all that were released. */
 export function isComplete(stage: Stage, sums: Sums): boolean {
   return isCancel(stage.halt) ? sums.done === stage.rel : stage.sealed === sums.done;
-}
-
-/** Undefined when there is nothing to release; else the caller looks again: at the stage it made, if it won. */
-async function releaseMore(
-  engine: SettlePorts,
-  id: StageId,
-  { stage, sums }: { stage: Stage; sums: Sums },
-): Promise<Stage | 'refused' | undefined> {
-  if (stage.halt !== undefined) return undefined;
-  const { planned, rel } = stage;
-  const to = releaseTarget({ planned, rel, done: sums.done, low: sums.low, window: engine.window });
-  if (to <= rel) return undefined;
-  const low = { low: sums.low, ...sums.lowCounters };
-  const answer = await engine.store.change(stageKey(id), release(rel, to, low));
-  if (answer.applied) {
-    await sendChunks(engine, id, { from: rel, to });
-  } else if (answer.retried) {
-    // The first try may have landed with its answer lost: what is released now was sent by nobody else.
-    const now = await requireStage(engine.store, id);
-    await sendChunks(engine, id, { from: rel, to: Math.min(to, now.rel) });
-  }
-  return answer.record === undefined ? 'refused' : toStage(answer.record);
-}
-
-/** The tolerated-failure threshold; the overshoot is at most the window. */
-async function overThreshold(engine: SettlePorts, id: StageId, sums: Sums): Promise<boolean> {
-  const batch = await readBatch(engine.store, id.batch);
-  if (batch === undefined || batch.status !== 'running' || batch.round !== id.round) return false;
-  const { ok, skipped, failed, stalled } = sums.counts;
-  const done = ok + skipped + failed + stalled;
-  if (!exceeds(batch.settings.tolerate, failed, done)) return false;
-  await writeStop(engine.store, batch.id, {
-    stop: 'threshold',
-    reason: `${failed} of ${done} items failed; tolerated: ${describe(batch)}`,
-  });
-  return true;
-}
-
-function describe({ settings: { tolerate } }: Batch): string {
-  const parts = [];
-  if (tolerate?.count !== undefined) parts.push(`${tolerate.count} items`);
-  if (tolerate?.percent !== undefined)
-    parts.push(`${tolerate.percent} % of at least ${tolerate.minSample} items`);
-  return parts.join(' or ');
 }

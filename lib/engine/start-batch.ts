@@ -4,7 +4,7 @@ import type { Settings } from '../core/options.ts';
 import type { ReaderOptions } from '../core/reader.ts';
 import type { SourcePin } from '../core/records.ts';
 import { newStage, putIfAbsent } from '../core/transitions.ts';
-import type { Batch } from './batch.ts';
+import { type Batch, stagesOf } from './batch.ts';
 import type { Engine } from './engine.ts';
 import { sendStep } from './send.ts';
 
@@ -46,8 +46,9 @@ export async function startBatch(engine: StartPorts, batch: NewBatch): Promise<b
   const inputBytes = Buffer.from(JSON.stringify(input));
   if ((await engine.store.read(batchKey(id))) === undefined) {
     await engine.objects.put(inputKey(id), inputBytes);
-    const first = stageKey({ batch: id, round: 0, stage: 0 });
-    await engine.store.change(first, putIfAbsent(newStage()));
+    const stages = stagesOf({ id, round: 0, settings: batch.settings });
+    for (const stage of stages)
+      await engine.store.change(stageKey(stage), putIfAbsent(newStage(stages.length)));
     const entry = { id, job: batch.job, input: batch.inputName, startedAt, round: 0 };
     const line = { ...entry, ...batch.upload, status: 'running' };
     await engine.store.change(liveKey(id), putIfAbsent(line));

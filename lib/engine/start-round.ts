@@ -10,8 +10,8 @@ import {
   stageKey,
   tallyKey,
 } from '../core/keys.ts';
-import type { Tolerance } from '../core/options.ts';
 import { keepOn, listRound, startRound } from '../core/round-transitions.ts';
+import type { Tolerance } from '../core/tolerance.ts';
 import { newStage, putIfAbsent } from '../core/transitions.ts';
 import { runBounded } from '../pool/run-bounded.ts';
 import { type Batch, readBatch, requireStage, stagesOf } from './batch.ts';
@@ -48,7 +48,9 @@ export async function startNextRound(
   await engine.objects.put(retryListKey(id, round, plan.choice.sha256), plan.list);
   if (record['expires'] !== undefined) await keepRecords(engine, record['expires'] as number, id);
   await store.change(endedRoundKey(id, batch.round), putIfAbsent(endedRound(record)));
-  await store.change(stageKey({ batch: id, round, stage: 0 }), putIfAbsent(newStage()));
+  const stages = stagesOf({ id, round, settings: batch.settings });
+  for (const stage of stages)
+    await store.change(stageKey(stage), putIfAbsent(newStage(stages.length)));
   const entry = { id, job: batch.job, input: batch.input.name, startedAt: batch.startedAt };
   const listed = putIfAbsent({ ...entry, round, status: 'running' });
   if (!(await store.change(liveKey(id), listed)).applied) {
@@ -91,11 +93,11 @@ async function keepRecords(engine: RoundPorts, expires: number, id: string): Pro
 /** All records of a batch's rounds so far, but the batch record and the list entry. */
 export async function* recordsOf(
   store: Engine['store'],
-  { id, round: newest }: Pick<Batch, 'id' | 'round'>,
+  { id, round: newest, settings }: Pick<Batch, 'id' | 'round' | 'settings'>,
 ): AsyncGenerator<RecordKey> {
   for (let round = 0; round <= newest; round += 1) {
     if (round < newest) yield endedRoundKey(id, round);
-    for (const stage of stagesOf({ id, round })) {
+    for (const stage of stagesOf({ id, round, settings })) {
       const { planned } = await requireStage(store, stage);
       yield stageKey(stage);
       for (let tally = 0; tally * CHUNKS_PER_TALLY < planned; tally += 1)

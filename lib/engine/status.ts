@@ -1,7 +1,9 @@
-import type { Counts } from '../core/outcome.ts';
+import type { StageId } from '../core/keys.ts';
+import { addCounts, type Counts, itemsOf, noCounts } from '../core/outcome.ts';
 import type { RoundChoice } from '../core/retry.ts';
 import type { CheckpointStore } from '../ports/checkpoint-store.ts';
-import { type Batch, readBatch, readSums, requireStage, stagesOf } from './batch.ts';
+import { type Batch, readBatch, stagesOf } from './batch.ts';
+import { lookAtStage } from './look-at-stage.ts';
 
 /** What `status` shows: one query of the open tallies, whatever the number of items. */
 export interface BatchState {
@@ -15,8 +17,26 @@ export interface BatchState {
   /** Items done; the total is known once the input is cut to its end. In a later round: of its own items. */
   doneItems: number;
   totalItems: number | undefined;
+  /** Of a job of several stages: each one; the figures beside it are their sums. */
+  stages?: StageState[] | undefined;
   /** Failed and stalled items of the whole batch, as its rounds so far left them. */
   open: { failed: number; stalled: number };
+}
+
+/** One stage of a running batch. */
+export interface StageState {
+  name: string;
+  /** Undefined while the stage before it may still give more. */
+  totalChunks: number | undefined;
+  plannedChunks: number;
+  releasedChunks: number;
+  doneChunks: number;
+  /** Chunks that are planned and not committed. */
+  queuedChunks: number;
+  counts: Counts;
+  doneItems: number;
+  plannedItems: number;
+  totalItems: number | undefined;
 }
 
 export async function batchState(
@@ -24,20 +44,46 @@ export async function batchState(
   name: string,
 ): Promise<BatchState | undefined> {
   const batch = await readBatch(store, name);
-  const [id] = batch === undefined ? [] : stagesOf(batch);
-  if (batch === undefined || id === undefined) return undefined;
-  const stage = await requireStage(store, id);
-  const sums = await readSums(store, id, stage);
+  if (batch === undefined) return undefined;
+  const stages = await Promise.all(stagesOf(batch).map((id) => stageState(store, batch, id)));
+  const sum = (of: (stage: StageState) => number): number =>
+    stages.reduce((all, stage) => all + of(stage), 0);
+  const known = (of: (stage: StageState) => number | undefined): number | undefined =>
+    stages.every((stage) => of(stage) !== undefined) ? sum((stage) => of(stage) ?? 0) : undefined;
+  const counts = stages.reduce((all, stage) => addCounts(all, stage.counts), noCounts());
   return {
     batch,
+    totalChunks: known(({ totalChunks }) => totalChunks),
+    plannedChunks: sum(({ plannedChunks }) => plannedChunks),
+    releasedChunks: sum(({ releasedChunks }) => releasedChunks),
+    doneChunks: sum(({ doneChunks }) => doneChunks),
+    counts,
+    doneItems: itemsOf(counts),
+    totalItems: known(({ totalItems }) => totalItems),
+    stages: batch.settings.stages === undefined ? undefined : stages,
+    open: openFailures(counts, batch.filter),
+  };
+}
+
+async function stageState(
+  store: CheckpointStore,
+  { settings }: Batch,
+  id: StageId,
+): Promise<StageState> {
+  const { stage, sums } = await lookAtStage(store, id);
+  const { name = '' } = settings.stages?.[id.stage] ?? {};
+  const plannedItems = itemsBefore(stage.cur);
+  return {
+    name,
     totalChunks: stage.sealed,
     plannedChunks: stage.planned,
     releasedChunks: stage.rel,
     doneChunks: sums.done,
+    queuedChunks: stage.planned - sums.done,
     counts: sums.counts,
-    doneItems: Object.values(sums.counts).reduce((sum, items) => sum + items, 0),
-    totalItems: stage.sealed === undefined ? undefined : itemsOf(stage.cur),
-    open: openFailures(sums.counts, batch.filter),
+    doneItems: itemsOf(sums.counts),
+    plannedItems,
+    totalItems: stage.sealed === undefined ? undefined : plannedItems,
   };
 }
 
@@ -58,5 +104,5 @@ function openFailures(
   };
 }
 
-/** A plan cursor is `<source>:<byte>:<items so far>`, and what the input adds to it. */
-const itemsOf = (cursor: string): number => Number.parseInt(cursor.split(':')[2] ?? '0', 10);
+/** A plan cursor is `<source>:<byte>:<items so far>`, and what the input adds to it; of a later stage the third is the same. */
+const itemsBefore = (cursor: string): number => Number.parseInt(cursor.split(':')[2] ?? '0', 10);

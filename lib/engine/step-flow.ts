@@ -33,6 +33,21 @@ export interface RowEnd {
 /** The event loop gets a turn at least this often. */
 const YIELD_MS = 25;
 
+/** A step that is not the last one gives one row to the next: an item has one outcome. */
+const singleValue = (ended: Ended): Ended =>
+  ended.status !== 'ok' || ended.values === undefined
+    ? ended
+    : {
+        status: 'failed',
+        error: {
+          kind: 'permanent',
+          code: 'BAD_RESULT',
+          message:
+            'ok.many(values) is for the last step of a stage: make the step a stage of its own.',
+        },
+        thrown: undefined,
+      };
+
 const asItIs: EachStep = (row) => ({ status: 'ok', value: row });
 
 /**
@@ -83,7 +98,8 @@ function newWorker(
   let yieldedAt = clock.monotonic();
 
   /** A row that ended step `at`: on to the next one. */
-  const ranStep = (rider: Rider, at: number, ended: Ended): Pending => {
+  const ranStep = (rider: Rider, at: number, end: Ended): Pending => {
+    const ended = at + 1 < steps.length ? singleValue(end) : end;
     if (ended.status === 'ok' && at + 1 < steps.length) {
       rider.value = ended.value;
       return enter(rider, at + 1);
@@ -170,7 +186,8 @@ function newCalls(env: StepFlowEnv, { groups, queue, enter }: CallParts): Calls 
     const on: Rider[] = [];
     const complete: Full<Rider>[] = [];
     for (const [place, rider] of rows.entries()) {
-      const ended = answer.ended[place] as Ended;
+      const end = answer.ended[place] as Ended;
+      const ended = at + 1 < steps.length ? singleValue(end) : end;
       rider.spentMs += shareMs;
       if (ended.status === 'ok' && at + 1 < steps.length) {
         rider.value = ended.value;

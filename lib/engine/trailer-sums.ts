@@ -11,11 +11,13 @@ export interface TrailerSums {
   counts: Counts;
   groups: FailureGroups;
   workers: Map<string, Report['perWorker'][number]>;
-  processes: Map<string, { cpuMs: number; rssBytes: number }>;
+  processes: Map<string, { cpuMs: number; fromCpuMs: number; rssBytes: number }>;
   durations: Histogram;
   /** Calls by host. */
   http: Record<string, HostUse> | undefined;
   retried: number;
+  /** When the first item began and the last ended, ms since 1970; 0 when none ran. */
+  firstAt: number;
   lastAt: number;
   /** When each part's last item ended, for the timeline. */
   ended: { at: number; items: number }[];
@@ -30,6 +32,7 @@ export const noSums = (): TrailerSums => ({
   durations: newHistogram(),
   http: undefined,
   retried: 0,
+  firstAt: 0,
   lastAt: 0,
   ended: [],
 });
@@ -48,10 +51,11 @@ export function addTrailer(sums: TrailerSums, trailer: Trailer): void {
     sums.workers.set(worker, sum);
   }
   for (const [name, usage] of Object.entries(trailer.processes)) {
-    const most = sums.processes.get(name) ?? usage;
+    const most = sums.processes.get(name) ?? { ...usage, fromCpuMs: usage.cpuMs };
     // CPU is what the process had used so far, so its last word counts.
     sums.processes.set(name, {
       cpuMs: Math.max(most.cpuMs, usage.cpuMs),
+      fromCpuMs: Math.min(most.fromCpuMs, usage.cpuMs),
       rssBytes: Math.max(most.rssBytes, usage.rssBytes),
     });
   }
@@ -59,6 +63,8 @@ export function addTrailer(sums: TrailerSums, trailer: Trailer): void {
   sums.http = mergeUses(sums.http, trailer.http);
   sums.chunks += 1;
   sums.retried += trailer.retried;
+  const { firstAt } = trailer;
+  if (firstAt > 0) sums.firstAt = sums.firstAt === 0 ? firstAt : Math.min(sums.firstAt, firstAt);
   sums.lastAt = Math.max(sums.lastAt, trailer.lastAt);
   if (trailer.lastAt > 0) sums.ended.push({ at: trailer.lastAt, items: trailer.items });
 }

@@ -12,11 +12,17 @@ import type { Report } from '../core/report.ts';
 import type { End } from '../core/transitions.ts';
 import type { Input } from '../ports/input.ts';
 import type { Batch } from './batch.ts';
-import { committedParts, sha256 } from './committed-parts.ts';
+import { committedParts, type PartName, sha256 } from './committed-parts.ts';
 import type { Engine } from './engine.ts';
 import { reportState } from './finalise.ts';
 import { getPart } from './read-part.ts';
-import { buildReport, passOverParts, type ReportState, reportJson } from './report-files.ts';
+import {
+  buildReport,
+  countsOf,
+  passOverParts,
+  type ReportState,
+  reportJson,
+} from './report-files.ts';
 import { batchInRound } from './rounds.ts';
 
 export interface Verdict {
@@ -111,14 +117,14 @@ async function checkParts(
   state: ReportState,
   verdict: Verdict,
 ): Promise<void> {
-  const key = reportKey(state.batch.id, state.id.round, 'manifest.jsonl');
+  const key = reportKey(state.batch.id, state.batch.round, 'manifest.jsonl');
   const manifest = (await objects.get(key)) ?? new Uint8Array();
   const lines = Buffer.from(manifest)
     .toString()
     .split('\n')
     .filter((line) => line !== '');
   let at = 0;
-  for await (const { key: part } of committedParts(store, state.id, state.chunks)) {
+  for await (const { key: part } of allParts(store, state)) {
     const line = parse(lines[at]);
     at += 1;
     try {
@@ -132,6 +138,13 @@ async function checkParts(
     }
   }
   verdict.checked.push(`${at} parts`);
+}
+
+async function* allParts(
+  store: Stores['store'],
+  { stages }: ReportState,
+): AsyncGenerator<PartName> {
+  for (const { id, chunks } of stages) yield* committedParts(store, id, chunks);
 }
 
 function parse(
@@ -162,14 +175,14 @@ async function checkReport(stores: Stores, state: ReportState, verdict: Verdict)
     made.set('report.json', sha256(reportJson(buildReport(state, totals), page)));
     made.set('report.html', page);
     for (const file of REPORT_FILES) {
-      const key = reportKey(state.batch.id, state.id.round, file);
+      const key = reportKey(state.batch.id, state.batch.round, file);
       const stored = await storedDigest(stores, key);
       if (stored === undefined) verdict.problems.push(`${key}: missing`);
       else if (stored !== made.get(file)) {
         verdict.problems.push(`${key}: is not what the parts and the state give`);
       }
     }
-    const { counts } = state.sums;
+    const counts = countsOf(state);
     const sums = totals.counts;
     if (JSON.stringify(counts) !== JSON.stringify(sums)) {
       verdict.problems.push(
@@ -183,8 +196,8 @@ async function checkReport(stores: Stores, state: ReportState, verdict: Verdict)
 }
 
 /** What report.json says of the page beside it. */
-async function recordedPage({ objects }: Stores, { batch, id }: ReportState): Promise<string> {
-  const bytes = await objects.get(reportKey(batch.id, id.round, 'report.json'));
+async function recordedPage({ objects }: Stores, { batch }: ReportState): Promise<string> {
+  const bytes = await objects.get(reportKey(batch.id, batch.round, 'report.json'));
   try {
     const report = JSON.parse(Buffer.from(bytes ?? []).toString()) as Report;
     return String(report.digests.page);
@@ -217,7 +230,7 @@ async function checkInput(
   input: Input | undefined,
   verdict: Verdict,
 ): Promise<void> {
-  const inputDigest = state?.stage.inputDigest;
+  const inputDigest = state?.stages[0]?.stage.inputDigest;
   if (input === undefined || inputDigest === undefined) {
     verdict.skipped.push(
       'input: its digest was never recorded, since the batch ended before it was read to its end',

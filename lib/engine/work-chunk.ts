@@ -102,12 +102,13 @@ async function claimChunk(
   return { id, epoch, owner, record, range: rangeOf(record as unknown as ChunkRange), lease };
 }
 
-function rangeOf({ source, start, end, first, count, line, last }: ChunkRange): ChunkRange {
+function rangeOf({ source, start, end, first, count, line, last, epochs }: ChunkRange): ChunkRange {
   const range = { source, start, end, first, count };
   return {
     ...range,
     ...(line === undefined ? {} : { line }),
     ...(last === undefined ? {} : { last }),
+    ...(epochs === undefined ? {} : { epochs }),
   };
 }
 

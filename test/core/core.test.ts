@@ -5,17 +5,11 @@ import { parseDuration } from '../../lib/core/duration.ts';
 import { SluiceError, toItemError } from '../../lib/core/errors.ts';
 import { isoTime } from '../../lib/core/iso-time.ts';
 import { defineJob, type Job } from '../../lib/core/job.ts';
-import {
-  checkOption,
-  exceeds,
-  OPTIONS,
-  settingsOf,
-  toleranceOf,
-  windowOf,
-} from '../../lib/core/options.ts';
+import { checkOption, OPTIONS, settingsOf, windowOf } from '../../lib/core/options.ts';
 import { ok } from '../../lib/core/outcome.ts';
 import { releaseTarget } from '../../lib/core/release.ts';
 import { seededRandom } from '../../lib/core/rng.ts';
+import { exceeds, toleranceOf } from '../../lib/core/tolerance.ts';
 import { endOf } from '../../lib/core/transitions.ts';
 import * as publicNames from '../../lib/index.ts';
 import { ndjson } from '../../lib/io/ndjson.ts';

@@ -47,6 +47,16 @@ export default defineJob({
   },
 });`;
 
+/** Three stages, of which the second is CPU-bound and the third has a cap of its own. */
+const STAGED = `
+import { defineJob, each, ndjson, ok, skip } from 'sluice';
+export default defineJob(
+  { name: 'staged', input: ndjson(), limits: { chunk: 20, workers: 3 } },
+  each({ name: 'spread', process: (row) => ok.many(Array.from({ length: Number(row) % 4 }, (_, part) => [Number(row), part])) }),
+  each({ name: 'sift', cpu: true, process: ([n = 0, part = 0]) => (part === 2 ? skip('third') : n % 11 === 3 ? Promise.reject(new Error('three')) : ok(n * 10 + part)) }),
+  each({ name: 'draw', limits: { workers: 2, chunk: 15 }, process: (n, ctx) => ok({ n, draw: ctx.rng() }) }),
+);`;
+
 /** Locally in threads too: hence a CPU job. */
 const calling = (url: string): string => `
 import { defineJob, ndjson, ok } from 'sluice';
@@ -84,6 +94,7 @@ beforeAll(async () => {
     two: capped('two', { cap: 2, ms: 0 }),
     eight: capped('eight', { cap: 8, ms: 30 }),
     blocking: BLOCKING,
+    staged: STAGED,
   });
   const pieces: string[] = [];
   await writeSample({ rows: ROWS, write: (text) => pieces.push(text) });
@@ -168,6 +179,35 @@ describe('the emulated cloud at its real speed', () => {
     }
     const calls = reports.reduce((sum, { http = [] }) => sum + (http[0]?.calls ?? 0), 0);
     expect(server.asked).toHaveLength(calls);
+  }, 60_000);
+
+  test('runs three stages, a queue and a function for each: in functions, in one process and in threads, with one digest', async () => {
+    const rows = lines(60);
+    const file = join(folder, 'staged.ndjson');
+    writeFileSync(file, rows);
+    await world.upload('inbox/staged/staged.ndjson', rows, { 'sluice-now': NOW });
+    const locally = await Promise.all(
+      ['off', 'on'].map(async (parallel) => {
+        const home = join(folder, `staged-${parallel}`);
+        const flags = ['--now', NOW, '--json', '--home', home, '--parallel', parallel];
+        const ran = await cli(['run', join(folder, 'staged.ts'), file, ...flags]);
+        return JSON.parse(ran.stdout) as Report;
+      }),
+    );
+    const [batch] = await world.ended('staged.ndjson');
+    const reports = [await world.report(batch?.id as string), ...locally];
+    for (const report of reports) {
+      expect(report.status).toBe('done');
+      expect(report.digests.outcomes).toBe(reports[0]?.digests.outcomes);
+      expect(report.stages?.map(({ name, total }) => [name, total])).toEqual([
+        ['spread', 60],
+        ['sift', 90],
+        ['draw', 66],
+      ]);
+    }
+    const { functions } = world.emulator.stats();
+    expect(functions['WorkerStaged2']?.peakBusy).toBeLessThanOrEqual(2);
+    expect(await world.deadLetters()).toBe(0);
   }, 60_000);
 
   test('600 chunks under a cap of 2: nothing throttled, no receive burnt, no dead letter', async () => {

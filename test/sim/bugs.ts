@@ -32,6 +32,10 @@ const savedLate = (name: string): Bug => ({
 
 const WORK = 'lib/engine/work-chunk.ts';
 const SETTLE = 'lib/engine/settle.ts';
+const RELEASE = 'lib/engine/release-more.ts';
+const STAGES = 'lib/engine/settle-stages.ts';
+const STAGE_PLAN = 'lib/engine/plan-stage.ts';
+const PARTS = 'lib/core/cut-parts.ts';
 const SWEEP = 'lib/engine/sweep.ts';
 const PLAN = 'lib/engine/plan-chunks.ts';
 const CAREFUL = 'lib/engine/careful.ts';
@@ -94,6 +98,17 @@ const ZOMBIES: Tune = {
   pauseAt: undefined,
   rates: { stall: 0.05, messageLost: 0, crashBefore: 0.01, messageDuplicated: 0.4 },
 };
+
+/** Three stages, of which the second gives several items and none. */
+const STAGED: Tune = {
+  stages: 3,
+  items: 40,
+  chunk: 3,
+  cancelAt: undefined,
+  changedAt: undefined,
+  tolerate: undefined,
+};
+const STAGED_GENTLY: Tune = { ...STAGED, gentle: true };
 
 /** Killers and zombies: careful mode names and saves, and is overtaken. */
 const CAREFUL_DEATHS: Tune = {
@@ -165,6 +180,74 @@ const RETRY_CANCELLED: Tune = {
 };
 
 export const BUGS: readonly Bug[] = [
+  // Stages: who plans them, by what, and who wakes whom.
+  tuned(
+    STAGED,
+    bug('a stage is sealed at the seal of the one before', STAGE_PLAN, [
+      '} else if (tail === undefined && at.part === sealed) {',
+      '} else if (sealed !== undefined) {',
+    ]),
+  ),
+  tuned(
+    STAGED,
+    bug('a stage is cut in the order of commits', STAGE_PLAN, [
+      'if (epoch === undefined) return;',
+      'if (epoch === undefined && chunk > from + 4) return;\n    if (epoch === undefined) continue;',
+    ]),
+  ),
+  tuned(
+    STAGED,
+    bug('a tail is cut before the seal', STAGE_PLAN, [
+      'tail !== undefined && at.part === sealed',
+      'tail !== undefined',
+    ]),
+  ),
+  tuned(
+    STAGED_GENTLY,
+    bug('a stage planner stops without a last look', STAGE_PLAN, [
+      'for (let changed = false; ; changed = true) {',
+      'for (let changed = false; !changed; changed = true) {',
+    ]),
+  ),
+  tuned(
+    STAGED_GENTLY,
+    bug('no settle after a stage is sealed', STAGE_PLAN, [
+      'await ports.store.change(key, seal(stage.cur, stage.planned, {}));',
+      'await ports.store.change(key, seal(stage.cur, stage.planned, {}));\n      return false;',
+    ]),
+  ),
+  tuned(
+    { ...STAGED, items: 60, chunk: 1 },
+    bug('back-pressure by parts, not by chunks', STAGES, [
+      'const held = after !== undefined && isHeldBack(engine, after);',
+      "const cur = after?.stage.cur ?? '';\n    const held = after !== undefined && stage.rel - Number(cur.split(':')[0]) >= 2 * windowOfStage(engine, after.id.stage);",
+    ]),
+  ),
+  tuned(
+    STAGED_GENTLY,
+    bug('settle goes over the stages once', STAGES, ['if (changed) continue;', '']),
+  ),
+  tuned(
+    STAGED,
+    bug('a stage is planned from its part, not from its row', PARTS, [
+      'return { part, row, items };',
+      'return { part, row: 0, items };',
+    ]),
+  ),
+  tuned(
+    STAGED_GENTLY,
+    bug('only the last stage is settled', STAGES, [
+      'for (const id of stagesOf(batch).reverse()) {',
+      'for (const id of stagesOf(batch).slice(-1)) {',
+    ]),
+  ),
+  tuned(
+    { ...STAGED, cancelAt: 4_000 },
+    bug('a cancelled batch ends with its last stage', STAGES, [
+      'return seen.every(({ stage, sums }) => isCancel(stage.halt) && sums.done === stage.rel);',
+      'return isCancel(last?.stage.halt) && last?.sums.done === last?.stage.rel;',
+    ]),
+  ),
   // Work: mark, claim, fence, saves, commit.
   {
     // Each of the two alone is harmless: what the one lets through the other stops.
@@ -376,7 +459,7 @@ export const BUGS: readonly Bug[] = [
   ]),
   tuned(
     LOST_ANSWERS,
-    bug('no send after a release without an answer', SETTLE, [
+    bug('no send after a release without an answer', RELEASE, [
       '} else if (answer.retried) {',
       '} else if (to < 0) {',
     ]),
@@ -391,11 +474,11 @@ export const BUGS: readonly Bug[] = [
       rates: { requestLost: 0.3, throttle: 0.2, ackLost: 0.1 },
     },
     edits: [
-      { file: SETTLE, find: 'to: Math.min(to, now.rel)', replace: 'to' },
+      { file: RELEASE, find: 'to: Math.min(to, now.rel)', replace: 'to' },
       { file: WORK, find: "if (id.chunk >= stage.rel) return 'not released';", replace: '' },
     ],
   },
-  bug('messages before the release', SETTLE, [
+  bug('messages before the release', RELEASE, [
     `  const answer = await engine.store.change(stageKey(id), release(rel, to, low));
   if (answer.applied) {
     await sendChunks(engine, id, { from: rel, to });
@@ -410,7 +493,7 @@ export const BUGS: readonly Bug[] = [
     'return isCancel(stage.halt) ? sums.done === stage.rel :',
     'return isCancel(stage.halt) ? true :',
   ]),
-  bug('the threshold is never judged', SETTLE, [
+  bug('the threshold is never judged', RELEASE, [
     'if (!exceeds(batch.settings.tolerate, failed, done)) return false;',
     'if (done >= 0) return false;',
   ]),

@@ -7,7 +7,7 @@ import { listBatches, readBatch, requireStage, stagesOf } from '../../lib/engine
 import type { Engine } from '../../lib/engine/engine.ts';
 import { finalise } from '../../lib/engine/finalise.ts';
 import { planChunks } from '../../lib/engine/plan-chunks.ts';
-import { sendStep } from '../../lib/engine/send.ts';
+import { sendStep, stageQueue } from '../../lib/engine/send.ts';
 import { startBatch } from '../../lib/engine/start-batch.ts';
 import { copyStop, pauseForOtherCode, stopBatch } from '../../lib/engine/stop-batch.ts';
 import { GRACE_MS, liveBatch, sweepBatch } from '../../lib/engine/sweep.ts';
@@ -52,21 +52,24 @@ export function startCloud(ports: SimPorts): void {
     handle: (process, body) =>
       answer(world, process, body, (step) => orchestrate(engineIn(process), step, world)),
   });
-  const worker = newFleet(ports, {
-    name: 'stage-0',
-    lifeMs: WORKER_LIFE_MS,
-    maxConcurrency: Math.max(2, config.workers),
-    reserved: config.reserve ? config.workers : undefined,
-    digest: digestNow,
-    version: () => versionAt(config, 'stage-0', world.now()),
-    handle: (process, body) =>
-      answer(world, process, body, async (step) => {
-        const { chunk = 0, round } = step as Message;
-        await workChunk(engineIn(process), { batch: BATCH, round, stage: 0, chunk });
-      }),
-  });
+  for (let number = 0; number < config.stages; number += 1) {
+    const name = stageQueue(number);
+    const worker = newFleet(ports, {
+      name,
+      lifeMs: WORKER_LIFE_MS,
+      maxConcurrency: Math.max(2, config.workers),
+      reserved: config.reserve ? config.workers : undefined,
+      digest: digestNow,
+      version: () => versionAt(config, name, world.now()),
+      handle: (process, body) =>
+        answer(world, process, body, async (step) => {
+          const { chunk = 0, stage = 0, round } = step as Message;
+          await workChunk(engineIn(process), { batch: BATCH, round, stage, chunk });
+        }),
+    });
+    queues[name] = worker.queue;
+  }
   queues['orchestrator'] = orchestrator.queue;
-  queues['stage-0'] = worker.queue;
 
   if (config.deployAt !== undefined) world.at(config.deployAt, () => world.hit('deploy'));
   sendTriggers(ports, orchestrator);
@@ -232,7 +235,10 @@ function startPeople(ports: SimPorts, engineIn: EngineIn, digest: () => string):
     if (done() || (batch !== undefined && batch.status !== 'running')) return;
     if (batch !== undefined) {
       count += 1;
-      runTask(ports, anyone(), (process) => task(engineIn(process, 0)));
+      runTask(ports, anyone(), (process) =>
+        // As `lib/app/aws/stack-stop.ts`: it reads no part, so it plans no later stage.
+        task({ ...engineIn(process, 0), objects: undefined as never }),
+      );
     }
     world.at(PATIENCE_MS, () => person(done, task));
   };

@@ -79,6 +79,8 @@ export interface SimConfig {
   upgrade: Upgrade | undefined;
   /** What failed is run again as round 1. */
   retry: Retry | undefined;
+  /** Stages of the job, each behind the other. */
+  stages: number;
   /** Items call a remote that allows this many calls in any window of so many ms. */
   quota: { calls: number; ms: number } | undefined;
   /** Some items wait for a remote, so long at most. */
@@ -171,6 +173,7 @@ export function drawConfig(seed: number, tune: Tune = {}): SimConfig {
     deployAt: gentle ? undefined : maybe(0.08, upTo(90_000)),
     upgrade: gentle || shape === 'local' ? undefined : drawUpgrade(seed),
     retry: drawRetry(seed),
+    stages: drawStages(seed),
     quota: drawQuota(seed),
     polls: drawPolls(seed),
     pauseAt: gentle ? undefined : maybe(0.2, upTo(90_000)),
@@ -187,7 +190,23 @@ export function drawConfig(seed: number, tune: Tune = {}): SimConfig {
   if (tuned.hangs) delete tuned.rates.stall;
   // Nor must tries that wait for slots use up an item's short time-out.
   if (tuned.hangs) tuned.quota = undefined;
+  if (tuned.stages > 1) {
+    // A batch of several stages is not retried, and later stages answer by what the first one gave.
+    tuned.retry = undefined;
+    tuned.quota = undefined;
+    tuned.polls = undefined;
+    tuned.fickle = false;
+    tuned.hangs = false;
+  }
   return tuned;
+}
+
+/** From a source of its own: worlds of one stage stay what they were. */
+function drawStages(seed: number): number {
+  const random = seededRandom(`sluice sim stages ${seed}`);
+  const draw = random();
+  if (draw < 0.75) return 1;
+  return draw < 0.88 ? 2 : 3;
 }
 
 /** From a source of its own: worlds without one stay what they were. */

@@ -50,6 +50,7 @@ export function simEngine(ports: SimPorts, process: SimProcess, parts: EnginePar
   });
   const engine: Engine = {
     ...parts,
+    windows: settingsFor(config).stages?.map(() => parts.window),
     skewMs: config.shape === 'cloud' ? SKEW_MS : 0,
     clock: process.clock,
     host: process.host,
@@ -108,6 +109,7 @@ function watch(
   const open = {
     process,
     round: spec.id.round,
+    stage: spec.id.stage,
     chunk: spec.id.chunk,
     epoch: spec.epoch,
     lost: () => control.state() === 'lost',

@@ -3,7 +3,8 @@ import { reportKey } from '../../lib/core/keys.ts';
 import { endOf, hasEnded, isCancel } from '../../lib/core/transitions.ts';
 import { newBlockDigest } from '../../lib/engine/digest-blocks.ts';
 import type { SimPorts } from './engine-of.ts';
-import { crashedLine, notRunLine, oracleLine } from './job.ts';
+import { chunkName, itemName } from './invariants.ts';
+import { crashedLine, givenBy, notRunLine, oracleLine, oracleLineOf } from './job.ts';
 import { retriedItems } from './retry.ts';
 import { BATCH } from './truth.ts';
 
@@ -37,33 +38,53 @@ export function checkEnd(ports: SimPorts): void {
 function checkRound(ports: SimPorts, round: number, ended: StoredRecord): void {
   const { world, truth, invariants } = ports;
   const { config } = world;
-  const stage = truth.stage(round);
-  const end = endOf(ended['stop'], stage?.['fault']);
+  const end = endOf(ended['stop'], truth.stage(round)?.['fault']);
   if (ended['status'] !== end) world.violate(`ended ${ended['status']}, its stop says ${end}`);
   const cut = isCancel(ended['stop']);
   if (round === 0) checkThreshold(ports, ended);
-  const all =
+  const indexes =
     round === 0
       ? Array.from({ length: config.items }, (_, index) => index)
       : retriedItems(truth, invariants.rows(0));
+  checkStage(ports, { round, number: 0, cut, all: indexes });
+  for (let number = 1; number < config.stages; number += 1) {
+    const given = givenBy(invariants.rows(round, number - 1));
+    const all = given.map((_, index) => index);
+    checkStage(ports, { round, number, cut, all, given });
+  }
+  checkReport(ports, round, ended['status']);
+}
+
+interface CheckedStage {
+  round: number;
+  number: number;
+  cut: boolean;
+  /** Indexes of its items. */
+  all: readonly number[];
+  /** Of a later stage: what the one before gave. */
+  given?: readonly unknown[] | undefined;
+}
+
+function checkStage(ports: SimPorts, { round, number, cut, all, given }: CheckedStage): void {
+  const { world, truth, invariants } = ports;
+  const stage = truth.stage(round, number);
   let [chunk, place] = [0, 0];
   const expected = (cut ? stage?.['rel'] : stage?.['sealed']) as number;
   for (; chunk < expected; chunk += 1) {
-    const record = truth.chunk(round, chunk);
+    const record = truth.chunk(round, chunk, number);
     const [first, count] = [record?.['first'], record?.['count']] as [number, number];
-    if (first !== place) world.violate(`chunk ${chunk} of round ${round} begins at ${first}`);
+    if (first !== place)
+      world.violate(`chunk ${chunk} of round ${round}, stage ${number} begins at ${first}`);
     place = first + count;
-    const text = invariants.committed.get(`${round}/${chunk}`) ?? '';
-    checkChunk(ports, { text, cut, round, indexes: all.slice(first, place) });
+    const text = invariants.committed.get(chunkName(round, chunk, number)) ?? '';
+    const indexes = all.slice(first, place);
+    checkChunk(ports, { text, cut, round, number, indexes, given });
   }
   if (!cut && place !== all.length) {
-    world.violate(`round ${round} has ${place} items, ${all.length} expected`);
+    world.violate(`round ${round}, stage ${number} has ${place} items, ${all.length} expected`);
   }
-  if (truth.marks(round) !== expected) {
-    world.violate(`${truth.marks(round)} chunks committed, ${expected} expected`);
-    return;
-  }
-  checkReport(ports, round, ended['status']);
+  const marks = truth.marks(round, number);
+  if (marks !== expected) world.violate(`${marks} chunks committed, ${expected} expected`);
 }
 
 /** A batch that ended done has no more failures than it tolerates; a retry is judged by no threshold but its own. */
@@ -83,8 +104,10 @@ function checkChunk(
     text,
     cut,
     round,
+    number,
     indexes,
-  }: { text: string; cut: boolean; round: number; indexes: readonly number[] },
+    given,
+  }: Omit<CheckedStage, 'all'> & { text: string; indexes: readonly number[] },
 ): void {
   const { config } = world;
   const lines = text.split(/(?<=\n)/).filter((line) => line !== '');
@@ -103,14 +126,18 @@ function checkChunk(
     // What waits, for a remote or for a slot, is passed by.
     const waits = config.polls !== undefined || config.quota !== undefined;
     if (stopped && !waits) world.violate(`item ${index} ran after one that did not`);
-    if (line === oracleLine(config, index, round)) continue;
-    const blamed = invariants.blamed.get(`${round}/${index}`) ?? 0;
-    if (line === crashedLine(index) && blamed >= DEATHS) {
+    const right =
+      number === 0
+        ? oracleLine(config, index, round)
+        : oracleLineOf(config, { stage: number, index }, given?.[index]);
+    if (line === right) continue;
+    const blamed = invariants.blamed.get(itemName(round, index, number)) ?? 0;
+    if (line === crashedLine(index, number > 0 ? `${index}` : undefined) && blamed >= DEATHS) {
       world.hit('innocentCrashed');
       continue;
     }
     if (config.fickle && index !== config.killer && isRow(line, index)) continue;
-    world.violate(`item ${index} of round ${round} is recorded as ${line.trim()}`);
+    world.violate(`item ${index} of round ${round}, stage ${number} is recorded as ${line.trim()}`);
   }
 }
 
@@ -118,6 +145,9 @@ function isRow(line: string, index: number): boolean {
   const row = JSON.parse(line) as { index: number; key: string; status: string };
   return row.index === index && row.key === `k${index}` && row.status !== 'notRun';
 }
+
+const roundsAndStages = (round: number, stages: number): [number, number][] =>
+  Array.from({ length: (round + 1) * stages }, (_, at) => [Math.floor(at / stages), at % stages]);
 
 /** The report of a round: its counts against each item's row of the highest round in which it ran, its digest against its rows. */
 function checkReport({ world, truth, invariants }: SimPorts, round: number, status: unknown): void {
@@ -129,12 +159,17 @@ function checkReport({ world, truth, invariants }: SimPorts, round: number, stat
   const report = JSON.parse(Buffer.from(bytes).toString()) as Record<string, unknown> & {
     digests: Record<string, string>;
   };
-  const statuses = new Map<number, string>();
-  for (let before = 0; before <= round; before += 1) {
-    for (const line of invariants.rows(before).split('\n')) {
+  const statuses = new Map<string, string>();
+  let all = '';
+  for (let number = 0; number < world.config.stages; number += 1) {
+    all += invariants.rows(round, number);
+  }
+  for (const [before, number] of roundsAndStages(round, world.config.stages)) {
+    for (const line of invariants.rows(before, number).split('\n')) {
       if (line === '') continue;
       const row = JSON.parse(line) as { index: number; status: string };
-      if (before === 0 || row.status !== 'notRun') statuses.set(row.index, row.status);
+      if (before === 0 || row.status !== 'notRun')
+        statuses.set(`${number}/${row.index}`, row.status);
     }
   }
   const counts: Record<string, number> = { ok: 0, skipped: 0, failed: 0, stalled: 0, notRun: 0 };
@@ -152,7 +187,7 @@ function checkReport({ world, truth, invariants }: SimPorts, round: number, stat
     world.violate(`round ${round} leaves ${open} lines of failures`);
   }
   const digest = newBlockDigest();
-  digest.update(Buffer.from(invariants.rows(round)));
+  digest.update(Buffer.from(all));
   if (report.digests['outcomes'] !== digest.hex()) {
     world.violate("the report's digest is not that of the rows that were committed");
   }

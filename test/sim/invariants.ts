@@ -24,8 +24,8 @@ export interface Changed {
 export interface Invariants {
   changed(change: Changed): void;
   stored(object: { key: string; bytes: Uint8Array; process: SimProcess }): void;
-  itemStarts(process: SimProcess, index: number, round: number): void;
-  itemEnds(process: SimProcess): void;
+  itemStarts(process: SimProcess, index: number, at: { round: number; stage?: number }): void;
+  itemEnds(process: SimProcess, stage?: number): void;
   /** A call of the remote that the quota is for, at this very moment. */
   called(): void;
   /** Work of an item is submitted to a remote, or asked for. */
@@ -41,7 +41,7 @@ export interface Invariants {
   /** Outcome lines of each chunk (`round/chunk`) as they were when it was committed. */
   readonly committed: ReadonlyMap<string, string>;
   /** Outcome lines of all chunks of a round, in order, as far as they are committed. */
-  rows(round: number): string;
+  rows(round: number, stage?: number): string;
   /** When the batch ended for good, virtual ms. */
   endedAt(): number | undefined;
 }
@@ -49,11 +49,19 @@ export interface Invariants {
 export interface OpenAttempt {
   process: SimProcess;
   round: number;
+  stage: number;
   chunk: number;
   epoch: number;
   /** It may start no more items: its lease is over, or it knows that it was overtaken. */
   lost(): boolean;
 }
+
+type Range = { first?: number; count?: number };
+
+/** Chunks and items of the first stage have the names that they have without stages. */
+export const chunkName = (round: number, chunk: number, stage = 0): string =>
+  stage === 0 ? `${round}/${chunk}` : `${round}/${chunk} of stage ${stage}`;
+export const itemName = chunkName;
 
 /** Of a live attempt, after the halt is in the stage record. */
 const PAUSE_MS = 65_000;
@@ -72,26 +80,38 @@ export function newInvariants(world: World, truth: Truth): Invariants {
   const committed = new Map<string, string>();
   const reports = new Map<string, string>();
   const open = new Set<OpenAttempt>();
-  let live = 0;
+  /** Items in flight by stage, and those of each process. */
+  const live: number[] = [];
+  const inFlight = new Map<SimProcess, number[]>();
+  const flightOf = (process: SimProcess): number[] => {
+    const known = inFlight.get(process) ?? [];
+    inFlight.set(process, known);
+    return known;
+  };
   const calls: number[] = [];
-  let halted: { at: number; halt: string; round: number } | undefined;
+  const halts: ({ at: number; halt: string; round: number } | undefined)[] = [];
   let endedAt: number | undefined;
   let codeChangedAt = 0;
   const must = (right: boolean, what: () => string): void => {
     if (!right) world.violate(what());
   };
   const roundOf = ({ key }: Changed): number => Number(key.sort.slice(1, 5));
-  const rows = (round: number): string => {
+  const stageOf = ({ key }: Changed): number => Number(key.sort.slice(6, 8));
+  const rows = (round: number, stage = 0): string => {
     let text = '';
-    for (let chunk = 0; truth.chunk(round, chunk) !== undefined; chunk += 1) {
-      text += committed.get(`${round}/${chunk}`) ?? '';
+    for (let chunk = 0; truth.chunk(round, chunk, stage) !== undefined; chunk += 1) {
+      text += committed.get(chunkName(round, chunk, stage)) ?? '';
     }
     return text;
   };
   /** Index of the item at this place among the items of a round. */
   const indexAt = (round: number, place: number): number =>
     round === 0 ? place : (retriedItems(truth, rows(0))[place] as number);
-  const chunkOf = (round: number, index: number): number => {
+  const chunkOf = (round: number, index: number, stage: number): number => {
+    for (let chunk = 0; stage > 0; chunk += 1) {
+      const { first = 0, count = 0 } = (truth.chunk(round, chunk, stage) ?? {}) as Range;
+      if (index < first + count || count === 0) return chunk;
+    }
     if (round === 0) return Math.floor(index / config.chunk);
     const place = retriedItems(truth, rows(0)).indexOf(index);
     for (let chunk = 0; ; chunk += 1) {
@@ -105,7 +125,7 @@ export function newInvariants(world: World, truth: Truth): Invariants {
     process: SimProcess,
     { index, round }: { index: number; round: number },
   ): (OpenPoll[] & { place: number }) | undefined => {
-    const chunk = chunkOf(round, index);
+    const chunk = chunkOf(round, index, 0);
     const record = truth.chunk(round, chunk);
     const mine = [...open].some((attempt) => {
       const same = attempt.process === process && attempt.round === round;
@@ -135,13 +155,13 @@ export function newInvariants(world: World, truth: Truth): Invariants {
 
   const stageChanged = (change: Changed): void => {
     const { before, after } = change;
-    const round = roundOf(change);
+    const [round, number] = [roundOf(change), stageOf(change)];
     for (const name of ['planned', 'rel', 'haltVer', 'low']) grows(name, change);
     constant(['sealed', 'inputDigest', 'fault'], change);
     const [rel, planned] = [after['rel'], after['planned']] as [number, number];
     must(rel <= planned, () => `released ${rel} of ${planned} planned chunks`);
     if (before !== undefined && before['rel'] !== rel) {
-      const done = truth.marks(round);
+      const done = truth.marks(round, number);
       must(rel - done <= window, () => `released ${rel} with ${done} committed: window ${window}`);
       must(before['halt'] === undefined, () => `released although halted by ${before['halt']}`);
     }
@@ -150,17 +170,17 @@ export function newInvariants(world: World, truth: Truth): Invariants {
       must(before?.['planned'] === planned, () => 'planned after a cancel');
     }
     const halt = after['halt'] as string | undefined;
-    if (halt !== halted?.halt || round !== halted?.round) {
-      halted = halt === undefined ? undefined : { at: world.now(), halt, round };
+    if (halt !== halts[number]?.halt || round !== halts[number]?.round) {
+      halts[number] = halt === undefined ? undefined : { at: world.now(), halt, round };
     }
   };
 
   const chunkChanged = (change: Changed): void => {
     const { key, before, after, process } = change;
     const chunk = Number(key.sort.split('/')[2]);
-    const round = roundOf(change);
-    const stage = truth.stage(round);
-    constant(['source', 'start', 'end', 'first', 'count', 'to'], change);
+    const [round, number] = [roundOf(change), stageOf(change)];
+    const stage = truth.stage(round, number);
+    constant(['source', 'start', 'end', 'first', 'count', 'to', 'last', 'epochs'], change);
     for (const name of ['epoch', 'cursor']) grows(name, change);
     const cursor = after['cursor'] as number;
     must(cursor <= (after['count'] as number), () => `cursor ${cursor} beyond ${key.sort}`);
@@ -176,6 +196,7 @@ export function newInvariants(world: World, truth: Truth): Invariants {
     const held = (before['lease'] as number) > 0 ? open : [];
     for (const attempt of held) {
       if (attempt.round !== round || attempt.chunk !== chunk) continue;
+      if (attempt.stage !== number) continue;
       if (attempt.process === process) continue;
       if (attempt.process.dead || attempt.process.zombie) continue;
       must(attempt.lost(), () => {
@@ -195,7 +216,9 @@ export function newInvariants(world: World, truth: Truth): Invariants {
     const named = change.before?.['named'] as number | undefined;
     if (named === undefined) return;
     const round = roundOf(change);
-    const item = `${round}/${indexAt(round, (change.after['first'] as number) + named)}`;
+    const place = (change.after['first'] as number) + named;
+    const stage = stageOf(change);
+    const item = itemName(round, stage > 0 ? place : indexAt(round, place), stage);
     blamed.set(item, (blamed.get(item) ?? 0) + 1);
   };
 
@@ -218,16 +241,16 @@ export function newInvariants(world: World, truth: Truth): Invariants {
 
   const commitSeen = (change: Changed, chunk: number): void => {
     const { before, after } = change;
-    const round = roundOf(change);
+    const [round, number] = [roundOf(change), stageOf(change)];
     const status = truth.batch()?.['status'];
     must(round === truth.batch()?.['round'], () => `chunk ${chunk} of round ${round} committed`);
     must(!hasEnded(status) && status !== 'ending', () => `chunk ${chunk} committed when ${status}`);
     must(
-      chunk < (truth.stage(round)?.['rel'] as number),
+      chunk < (truth.stage(round, number)?.['rel'] as number),
       () => `chunk ${chunk} committed, not released`,
     );
     const epoch = after[`m${chunk % 100}`] as number;
-    const key = partKey({ ...stageIn(round), chunk }, epoch);
+    const key = partKey({ ...stageIn(round, number), chunk }, epoch);
     const bytes = truth.objects.get(key);
     if (bytes === undefined) {
       world.violate(`chunk ${chunk} committed without its part`);
@@ -235,7 +258,10 @@ export function newInvariants(world: World, truth: Truth): Invariants {
     }
     const sections = sectionsOf(key, bytes.subarray(bytes.length - FOOT_BYTES), bytes.length);
     const part = { bytes, sections };
-    committed.set(`${round}/${chunk}`, gunzipSync(rawSection(part, 'outcomes')).toString());
+    committed.set(
+      chunkName(round, chunk, number),
+      gunzipSync(rawSection(part, 'outcomes')).toString(),
+    );
     for (const [name, items] of Object.entries(trailerOf(key, part).counts)) {
       const added = ((after[name] ?? 0) as number) - ((before?.[name] ?? 0) as number);
       must(added === items, () => `chunk ${chunk} added ${added} ${name}, its part has ${items}`);
@@ -326,18 +352,21 @@ export function newInvariants(world: World, truth: Truth): Invariants {
       if (there === undefined || !/\/(parts|saved)\//.test(key)) return;
       must(Buffer.compare(there, bytes) === 0, () => `${key} was overwritten`);
     },
-    itemStarts(process, index, round) {
+    itemStarts(process, index, { round, stage = 0 }) {
       // What a process still does in the very turn in which it died is no part of the world.
       if (process.dead) return;
-      process.inFlight += 1;
+      const own = flightOf(process);
+      own[stage] = (own[stage] ?? 0) + 1;
       if (process.zombie) return;
-      live += 1;
-      must(live <= cap, () => `${live} items in flight, the cap is ${cap}`);
-      const chunk = chunkOf(round, index);
+      const now = (live[stage] ?? 0) + 1;
+      live[stage] = now;
+      must(now <= cap, () => `${now} items of stage ${stage} in flight, the cap is ${cap}`);
+      const chunk = chunkOf(round, index, stage);
       must(
-        truth.mark(round, chunk) === undefined,
+        truth.mark(round, chunk, stage) === undefined,
         () => `item ${index} runs, its chunk is committed`,
       );
+      const halted = halts[stage];
       if (halted?.round !== round) return;
       const since = world.now() - halted.at;
       // A look at the stage comes every 5 s; one that fails or takes long is followed by another.
@@ -367,14 +396,17 @@ export function newInvariants(world: World, truth: Truth): Invariants {
       const known = saved?.some(({ at, id }) => at === saved.place && id === of.id) ?? true;
       must(known, () => `item ${of.index} asks for its work, which is not saved`);
     },
-    itemEnds(process) {
-      if (process.inFlight === 0) return;
-      process.inFlight -= 1;
-      if (!process.zombie) live -= 1;
+    itemEnds(process, stage = 0) {
+      const own = flightOf(process);
+      if ((own[stage] ?? 0) === 0) return;
+      own[stage] = (own[stage] as number) - 1;
+      if (!process.zombie) live[stage] = (live[stage] ?? 0) - 1;
     },
     left(process) {
-      live -= process.inFlight;
-      process.inFlight = 0;
+      for (const [stage, items = 0] of flightOf(process).entries()) {
+        live[stage] = (live[stage] ?? 0) - items;
+      }
+      inFlight.delete(process);
     },
     attemptOpens(attempt) {
       open.add(attempt);

@@ -9,6 +9,8 @@ import type { Settings } from '../../lib/core/options.ts';
 import { ok, type Result, skip } from '../../lib/core/outcome.ts';
 import type { RecordBlock } from '../../lib/core/records.ts';
 import { seededRandom } from '../../lib/core/rng.ts';
+import type { Stage } from '../../lib/core/stage.ts';
+import type { StageSettings } from '../../lib/core/stage-settings.ts';
 import type { Input } from '../../lib/ports/input.ts';
 import { SKEW_MS } from './cloud-limits.ts';
 import type { SimConfig } from './config.ts';
@@ -37,7 +39,21 @@ export const settingsFor = (config: SimConfig): Settings => ({
   retryBaseMs: 200,
   retryMaxMs: 20_000,
   ...(config.tolerate === undefined ? {} : { tolerate: { count: config.tolerate, minSample: 0 } }),
+  ...(config.stages === 1 ? {} : { stages: stagesFor(config) }),
 });
+
+const stagesFor = (config: SimConfig): StageSettings[] =>
+  Array.from({ length: config.stages }, (_, at) => ({
+    name: `s${at}`,
+    concurrency: config.concurrency,
+    workers: config.workers,
+    prefetch: config.prefetch,
+    chunk: Math.max(1, (config.chunk + 3 * at) % 8),
+    itemTimeoutMs: NO_TIMEOUT_MS,
+    tries: TRIES,
+    retryBaseMs: 200,
+    retryMaxMs: 20_000,
+  }));
 
 type Kind = 'ok' | 'quick' | 'skip' | 'fails' | 'stalls' | 'flaky' | 'worn' | 'hangs';
 
@@ -81,7 +97,7 @@ export function simJob({ world, invariants, remote, process, round }: SimJobPort
   const { config } = world;
   const run = async (row: Row, context: JobContext): Promise<Result> => {
     const kind = config.fickle ? fickleKind(world) : kindOf(config, row.id, round);
-    invariants.itemStarts(process, row.id, round);
+    invariants.itemStarts(process, row.id, { round });
     world.trace(process.id, `item ${row.id} starts (${kind}, try ${context.attempt})`);
     try {
       if (config.quota !== undefined) await context.quota('remote').call(invariants.called);
@@ -99,12 +115,12 @@ export function simJob({ world, invariants, remote, process, round }: SimJobPort
         return answerOf(kind, row, context);
       }
       await process.clock.sleep(durationOf(world, kind), context.signal);
-      return answerOf(kind, row, context);
+      return spread(config, answerOf(kind, row, context));
     } finally {
       invariants.itemEnds(process);
     }
   };
-  return {
+  const job: Job = {
     sluice: 'job/1',
     name: JOB_NAME,
     input: { format: 'ndjson', schema: undefined, options: {}, open: refuse },
@@ -116,11 +132,84 @@ export function simJob({ world, invariants, remote, process, round }: SimJobPort
         !config.fickle &&
         kindOf(config, (row as Row).id, round) === 'quick';
       if (!quick || (row as Row).id === config.killer) return run(row as Row, context);
-      invariants.itemStarts(process, (row as Row).id, round);
+      invariants.itemStarts(process, (row as Row).id, { round });
       invariants.itemEnds(process);
-      return answerOf('quick', row as Row, context);
+      return spread(config, answerOf('quick', row as Row, context));
     },
   };
+  if (config.stages === 1) return job;
+  const { process: first, ...rest } = job;
+  const stages = [{ sluice: 'each/1', name: 's0', process: first } as Stage];
+  for (let stage = 1; stage < config.stages; stage += 1) {
+    stages.push(laterStage({ world, invariants, remote, process, round }, stage));
+  }
+  return { ...rest, stages };
+}
+
+/** Behind the first stage: what it gave goes through the others, which skip and fail some of it. */
+function laterStage({ world, invariants, process, round }: SimJobPorts, stage: number): Stage {
+  const work = async (row: unknown, context: JobContext): Promise<Result> => {
+    const { index } = context;
+    invariants.itemStarts(process, index, { round, stage });
+    world.trace(process.id, `item ${index} of stage ${stage} starts`);
+    try {
+      await process.clock.sleep(world.between(1, world.config.itemMs), context.signal);
+      const kind = kindOf(world.config, index + 1_000 * stage);
+      if (kind === 'skip') return skip(`not in stage ${stage}`);
+      if (kind === 'fails') throw new PermanentError(`no ${index} here`, { code: 'NO' });
+      return spread(world.config, ok({ of: row, stage, draw: context.rng() }), index);
+    } finally {
+      invariants.itemEnds(process, stage);
+    }
+  };
+  return { sluice: 'each/1', name: `s${stage}`, process: work as Stage['process'] & object };
+}
+
+/** In a job of several stages some items give three to the next stage, and some none. */
+function spread(config: SimConfig, result: Result, index?: number): Result {
+  if (config.stages === 1 || result.status !== 'ok') return result;
+  const many = valuesOf(result.value, index ?? (result.value as Row).id);
+  return many === undefined ? result : ok.many(many);
+}
+
+function valuesOf(value: unknown, index: number): unknown[] | undefined {
+  if (index % 6 === 4) return [];
+  return index % 6 === 2 ? [value, null, [value, index]] : undefined;
+}
+
+/** What a row of a later stage is recorded as, by what it was given. */
+export function oracleLineOf(
+  config: SimConfig,
+  { stage, index }: { stage: number; index: number },
+  given: unknown,
+): string {
+  const head = `{"index":${index},"key":"${index}","status":`;
+  const kind = kindOf(config, index + 1_000 * stage);
+  if (kind === 'skip') return `${head}"skipped","reason":"not in stage ${stage}"}\n`;
+  if (kind === 'fails') {
+    const error = { kind: 'permanent', code: 'NO', message: `no ${index} here` };
+    return `${head}"failed","error":${JSON.stringify(error)}}\n`;
+  }
+  const draw = seededRandom(`${JOB_NAME}/s${stage}\0${index}\0${JSON.stringify(given)}`)();
+  return okLine(head, { of: given, stage, draw }, index);
+}
+
+const okLine = (head: string, value: unknown, index: number): string => {
+  const many = valuesOf(value, index);
+  return many === undefined
+    ? `${head}"ok","value":${JSON.stringify(value)}}\n`
+    : `${head}"ok","values":${JSON.stringify(many)}}\n`;
+};
+
+/** What outcome lines give to the next stage, in order. */
+export function givenBy(rows: string): unknown[] {
+  const given: unknown[] = [];
+  for (const line of rows.split('\n')) {
+    if (line === '') continue;
+    const row = JSON.parse(line) as { status: string; value?: unknown; values?: unknown[] };
+    if (row.status === 'ok') given.push(...(row.values ?? [row.value]));
+  }
+  return given;
 }
 
 /** Its clocks are what functions have. */
@@ -179,13 +268,14 @@ export function oracleLine(config: SimConfig, index: number, round: number): str
     }
     default: {
       const draw = seededRandom(`${JOB_NAME}\0${index}\0${JSON.stringify(rowOf(index))}`)();
+      if (config.stages > 1) return okLine(head, { id: index, draw }, index);
       return `${head}"ok","value":{"id":${index},"draw":${draw}}}\n`;
     }
   }
 }
 
-export const crashedLine = (index: number): string =>
-  `{"index":${index},"key":"k${index}","status":"failed","error":{"kind":"crashed","code":"CRASHED","message":"The item ended its worker: an endless loop, out of memory, or a native crash."}}\n`;
+export const crashedLine = (index: number, key = `k${index}`): string =>
+  `{"index":${index},"key":"${key}","status":"failed","error":{"kind":"crashed","code":"CRASHED","message":"The item ended its worker: an endless loop, out of memory, or a native crash."}}\n`;
 export const notRunLine = (index: number): string =>
   `{"index":${index},"key":null,"status":"notRun"}\n`;
 

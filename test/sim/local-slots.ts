@@ -41,13 +41,15 @@ interface Slots {
 }
 
 /** As `lib/app/attempts.ts`: a slot is held while items run; one death from its verdict, an attempt holds all. */
-export function newSlots(count: number): Slots {
-  const seats = newSemaphore(count);
+export function newSlots(count: number, stages = 1): Slots {
+  const seats = Array.from({ length: stages }, () => newSemaphore(count));
   const turn = newSemaphore(1);
   let busy = 0;
   const every = async (): Promise<() => void> => {
     const held = [await turn.acquire()];
-    for (let at = 0; at < count; at += 1) held.push(await seats.acquire());
+    for (const stage of seats) {
+      for (let at = 0; at < count; at += 1) held.push(await stage.acquire());
+    }
     return () => {
       for (const giveBack of held.reverse()) giveBack();
     };
@@ -59,13 +61,16 @@ export function newSlots(count: number): Slots {
         return busy;
       },
       slots: count,
-      maxSlots: count,
+      maxSlots: seats.map(() => count),
+      byStage: () => [{ busy, slots: count }],
       threads: 0,
       close: async () => undefined,
     },
     async open(spec, open) {
       const alone = spec.alone !== undefined;
-      const giveBack = await (alone ? every() : seats.acquire());
+      const giveBack = await (alone
+        ? every()
+        : (seats[spec.id.stage] as (typeof seats)[0]).acquire());
       busy += 1;
       let held = true;
       const done = (): void => {

@@ -214,7 +214,7 @@ function stopBy(home: Home, stop: 'pause' | 'cancel', wanted: () => boolean): vo
   world.hit(stop);
   runProcess(home, async (process) => {
     const local = localEngine(home, process);
-    const quiet = { ...local, queue: localWorkQueue(process.clock), window: 0 };
+    const quiet = { ...local, queue: localWorkQueue(process.clock), window: 0, windows: undefined };
     await stopBatch(quiet, BATCH, { stop, reason: 'by a person' });
     const { signal } = new AbortController();
     if (stop === 'cancel') await takeBatch(home, { process, local, signal, keepStop: true });
@@ -225,7 +225,7 @@ function stopBy(home: Home, stop: 'pause' | 'cancel', wanted: () => boolean): vo
 function localEngine({ ports }: Home, process: SimProcess): LocalEngine {
   const { world } = ports;
   let draining = false;
-  const slots = newSlots(world.config.workers);
+  const slots = newSlots(world.config.workers, world.config.stages);
   const engine = simEngine(ports, process, {
     queue: localWorkQueue(process.clock),
     window: 2 * world.config.workers + 2,

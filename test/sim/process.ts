@@ -21,8 +21,6 @@ export interface SimProcess extends Owner {
   endsAt: number;
   /** When a call last failed, had to be repeated or took long, virtual ms. */
   troubledAt: number;
-  /** Items that its `process` calls are in. */
-  inFlight: number;
   /** How often each function was invoked by the chain of messages that led here. */
   lineage: Readonly<Record<string, number>>;
   kill(why: string): void;
@@ -82,7 +80,6 @@ export function newProcess(world: World, options: ProcessOptions): SimProcess {
     version,
     endsAt: world.now() + lifeMs,
     troubledAt: Number.NEGATIVE_INFINITY,
-    inFlight: 0,
     lineage,
     clock: newClock(world, skewMs, () => process),
     host: {

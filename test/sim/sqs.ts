@@ -58,7 +58,7 @@ export function newQueue(
     let sum = 0;
     for (const { body, injected } of messages.values()) {
       if (injected || body.step !== 'work') continue;
-      if (truth.mark(body.round, body.chunk ?? 0) === undefined) sum += 1;
+      if (truth.mark(body.round, body.chunk ?? 0, body.stage) === undefined) sum += 1;
     }
     return sum;
   };

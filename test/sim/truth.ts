@@ -2,9 +2,9 @@ import type { RecordKey, StoredRecord } from '../../lib/core/change.ts';
 import { batchKey, chunkKey, stageKey, tallyKey, tallyOf } from '../../lib/core/keys.ts';
 import { markName } from '../../lib/core/transitions.ts';
 
-/** The one batch of a world, and the one stage of each of its rounds. */
+/** The one batch of a world, and the stages of each of its rounds. */
 export const BATCH = 'sim-batch';
-export const stageIn = (round: number) => ({ batch: BATCH, round, stage: 0 });
+export const stageIn = (round: number, stage = 0) => ({ batch: BATCH, round, stage });
 
 /** What is stored, as nobody in the world sees it: at this very moment, without a call. */
 export interface Truth {
@@ -12,12 +12,12 @@ export interface Truth {
   readonly objects: Map<string, Uint8Array>;
   record(key: RecordKey): StoredRecord | undefined;
   batch(): StoredRecord | undefined;
-  stage(round: number): StoredRecord | undefined;
-  chunk(round: number, chunk: number): StoredRecord | undefined;
+  stage(round: number, stage?: number): StoredRecord | undefined;
+  chunk(round: number, chunk: number, stage?: number): StoredRecord | undefined;
   /** Epoch of the committed attempt. */
-  mark(round: number, chunk: number): number | undefined;
-  /** Chunks of the round with a mark, counted from the marks themselves. */
-  marks(round: number): number;
+  mark(round: number, chunk: number, stage?: number): number | undefined;
+  /** Chunks of a stage with a mark, counted from the marks themselves. */
+  marks(round: number, stage?: number): number;
   /** Somebody is going to retry what failed. */
   retryDue: boolean;
 }
@@ -31,14 +31,16 @@ export function newTruth(): Truth {
     objects: new Map(),
     record,
     batch: () => record(batchKey(BATCH)),
-    stage: (round) => record(stageKey(stageIn(round))),
-    chunk: (round, chunk) => record(chunkKey({ ...stageIn(round), chunk })),
-    mark: (round, chunk) =>
-      record(tallyKey(stageIn(round), tallyOf(chunk)))?.[markName(chunk)] as number | undefined,
+    stage: (round, stage) => record(stageKey(stageIn(round, stage))),
+    chunk: (round, chunk, stage) => record(chunkKey({ ...stageIn(round, stage), chunk })),
+    mark: (round, chunk, stage) =>
+      record(tallyKey(stageIn(round, stage), tallyOf(chunk)))?.[markName(chunk)] as
+        | number
+        | undefined,
     retryDue: false,
-    marks(round) {
+    marks(round, stage) {
       let sum = 0;
-      const prefix = tallyKey(stageIn(round), 0).sort.slice(0, 5);
+      const prefix = tallyKey(stageIn(round, stage), 0).sort.slice(0, 8);
       for (const [sort, tally] of records.get(BATCH) ?? []) {
         if (!sort.startsWith(prefix)) continue;
         for (const name of Object.keys(tally)) if (/^m\d+$/.test(name)) sum += 1;

@@ -112,6 +112,7 @@ export function memoryWorld(
     log: memoryLogger(),
     jobDigest: createHash('sha256').update(JOB_BYTES).digest('hex'),
     window: windowOf(settings),
+    windows: settings.stages?.map(windowOf),
     leases: {
       until: (now) => now + 60_000,
       hold: () => ({ lost: () => false, drop: () => undefined }),
@@ -158,7 +159,7 @@ export function memoryWorld(
       await workChunk(engine, {
         batch: id,
         round: message.round,
-        stage: 0,
+        stage: message.stage ?? 0,
         chunk: message.chunk ?? 0,
       });
     await engine.queue.ack(queue, receipt);
@@ -199,7 +200,11 @@ export function memoryWorld(
           if (hasEnded((await readBatch(engine.store, id))?.status)) return;
         } while (inVain.some((looks) => looks < 5));
       };
-      const queues = [ORCHESTRATOR, ...new Array<string>(settings.workers).fill(stageQueue(0))];
+      const stages = settings.stages ?? [settings];
+      const workers = stages.map(({ workers }, stage) =>
+        new Array<string>(workers).fill(stageQueue(stage)),
+      );
+      const queues = [ORCHESTRATOR, ...workers.flat()];
       await Promise.all(queues.map(loop));
     },
     /** What a process does that takes the batch up. */
@@ -225,8 +230,8 @@ export function memoryWorld(
     /** All outcome lines, in order. */
     async outcomes(): Promise<string> {
       const lines = [];
-      for await (const { outcome } of items(engine, await this.batch(), {}))
-        lines.push(JSON.stringify(outcome));
+      for await (const { outcome, facts } of items(engine, await this.batch(), {}))
+        lines.push(JSON.stringify({ ...(facts.stage ? { stage: facts.stage } : {}), ...outcome }));
       return lines.join('\n');
     },
   };

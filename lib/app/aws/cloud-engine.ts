@@ -3,6 +3,7 @@ import type { Job } from '../../core/job.ts';
 import type { StageId } from '../../core/keys.ts';
 import { windowOf } from '../../core/options.ts';
 import { deployedSettings } from '../../core/quota-settings.ts';
+import { forStages } from '../../core/stage-settings.ts';
 import { openAttempt } from '../../engine/attempt.ts';
 import { type Batch, readBatch } from '../../engine/batch.ts';
 import type { Engine, Leases } from '../../engine/engine.ts';
@@ -36,6 +37,7 @@ export async function cloudEngine(cloud: Cloud, jobName: string): Promise<Engine
     jobDigest: deployed?.digest ?? '',
     // The deployed limits, not the frozen ones: a new cap holds for batches that run.
     window: 'job' in job ? windowOf(deployedSettings(job.job)) : 1,
+    windows: 'job' in job ? deployedSettings(job.job).stages?.map(windowOf) : undefined,
     leases: leasesOf(cloud),
     inputOf: async (batch) => inputsOf(cloud, jobOf(job))(batch),
     openAttempt: async (spec, control) => {
@@ -52,10 +54,9 @@ export async function cloudEngine(cloud: Cloud, jobName: string): Promise<Engine
             ? await inputsOf(cloud, jobOf(job))(batch)
             : inputOfRound(batch, NO_INPUT, cloud.objects),
           job: canRun ? jobOf(job) : NO_JOB,
-          settings: {
-            ...batch.settings,
-            itemTimeoutMs: batch.settings.itemTimeoutMs / settings.speed,
-          },
+          settings: forStages(batch.settings, ({ itemTimeoutMs }) => ({
+            itemTimeoutMs: itemTimeoutMs / settings.speed,
+          })),
           options: batch.options,
           secrets: canRun ? await cloudSecrets(cloud, jobOf(job)) : {},
           now: batch.now,

@@ -1,4 +1,4 @@
-import type { Tolerance } from '../../core/options.ts';
+import type { Tolerance } from '../../core/tolerance.ts';
 import type { Batch } from '../../engine/batch.ts';
 import type { RetryPlan } from '../../engine/plan-retry.ts';
 import { startNextRound } from '../../engine/start-round.ts';

@@ -65,7 +65,8 @@ const checked = (
 /** The stack's owner says how many items may be in flight; whoever uploads may ask for fewer. */
 function lowered(job: Job, text: string): number {
   const wanted = checkOption(OPTIONS.concurrency, text, `${PREFIX}concurrency`);
-  const { concurrency } = settingsOf(job);
+  const { stages, ...one } = settingsOf(job);
+  const concurrency = Math.min(...(stages ?? [one]).map((stage) => stage.concurrency));
   if (wanted <= concurrency) return wanted;
   throw new SluiceError(
     'USAGE',

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { parseDuration } from '../../core/duration.ts';
 import type { Limits } from '../../core/job.ts';
-import { checkOption, OPTIONS, toleranceOf } from '../../core/options.ts';
+import { checkOption, OPTIONS } from '../../core/options.ts';
+import { toleranceOf } from '../../core/tolerance.ts';
 import { parseNow } from '../parse-now.ts';
 import type { BeginRequest } from '../run-batch.ts';
 import { badField, HttpError } from './http-error.ts';

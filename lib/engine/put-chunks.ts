@@ -1,0 +1,30 @@
+import { chunkKey, type StageId } from '../core/keys.ts';
+import type { Cut } from '../core/records.ts';
+import { newChunk, putIfAbsent } from '../core/transitions.ts';
+import type { Engine } from './engine.ts';
+
+/** Puts the chunk records; a record that is there already is never overwritten, and its end counts. Returns that of the last. */
+export async function putChunks(
+  { store }: Pick<Engine, 'store'>,
+  id: StageId,
+  { group, planned }: { group: readonly Cut[]; planned: number },
+): Promise<string> {
+  const answers = await Promise.all(
+    group.map(({ range, cursor }, at) =>
+      store.change(
+        chunkKey({ ...id, chunk: planned + at }),
+        putIfAbsent(newChunk({ ...range, to: cursor })),
+      ),
+    ),
+  );
+  for (const [at, answer] of answers.entries()) {
+    if (answer.applied) continue;
+    const there = await store.read(chunkKey({ ...id, chunk: planned + at }));
+    if (there?.['to'] !== group[at]?.cursor) {
+      throw new Error(
+        `Chunk ${planned + at} was planned with another border: the settings are not the frozen ones.`,
+      );
+    }
+  }
+  return (group.at(-1) as Cut).cursor;
+}

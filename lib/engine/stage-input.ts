@@ -1,0 +1,56 @@
+import { SluiceError } from '../core/errors.ts';
+import { partKey, type StageId } from '../core/keys.ts';
+import type { ChunkRange, RecordBlock } from '../core/records.ts';
+import type { Input } from '../ports/input.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
+import { givenItems, giverOf } from './given.ts';
+
+/** The items of a later `each` stage: what the parts of the stage before it give. */
+export function stageInput(
+  objects: ObjectStore,
+  { stage, ...id }: StageId,
+): Pick<Input, 'records'> {
+  const before = { ...id, stage: stage - 1 };
+  return {
+    async *records(range) {
+      let first = range.first;
+      for (const { chunk, epoch, from, to } of piecesOf(range)) {
+        const giver = await giverOf(objects, partKey({ ...before, chunk }, epoch));
+        const span = { from, to: Math.min(to, giver.items) };
+        for await (const { values, raws, givers } of givenItems(objects, giver, span)) {
+          const where = (at: number): string => `from item ${givers[at]} of the stage before`;
+          const block: RecordBlock = { first, rows: values, raws, errors: undefined, where };
+          first += values.length;
+          if (values.length > 0) yield block;
+        }
+      }
+      if (first !== range.first + range.count) throw miscounted(range, first - range.first);
+    },
+  };
+}
+
+/** The parts of a chunk's range, each with the items of it that belong to the chunk. */
+function* piecesOf({
+  source,
+  last = source,
+  start,
+  end,
+  epochs = '',
+}: ChunkRange): Generator<{ chunk: number; epoch: number; from: number; to: number }> {
+  for (const [at, epoch] of epochs.split(',').entries()) {
+    const chunk = source + at;
+    yield {
+      chunk,
+      epoch: Number(epoch),
+      from: chunk === source ? start : 0,
+      to: chunk === last ? end : Number.POSITIVE_INFINITY,
+    };
+  }
+}
+
+const miscounted = ({ first, count }: ChunkRange, found: number): SluiceError =>
+  new SluiceError(
+    'DAMAGED',
+    `The parts of the stage before hold ${found} of the ${count} items from ${first} on.`,
+    { hint: 'A part was changed after it was committed: sluice verify names it.' },
+  );
