@@ -61,6 +61,7 @@ export const functionBuild = (name) => ({
   // One build serves Lambda (nodejs24.x), the emulator and the tests.
   target: 'node20',
   mainFields: ['module', 'main'],
+  alias: { '@aws-sdk/credential-provider-node': `${root}lib/app/aws/function-credentials.ts` },
   minify: true,
   banner: { js: BANNER },
   logLevel: 'warning',
