@@ -36,6 +36,8 @@ export interface ChunkRange {
   line?: number;
   /** The source it ends in, where that is another one: small sources share a chunk, each as a whole. */
   last?: number;
+  /** Of a later round: how many of its items had stalled before it, where some had. */
+  wasStalled?: number;
 }
 
 /** One border found by planning: the chunk before it, and the cursor from which planning goes on. */

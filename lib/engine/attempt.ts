@@ -48,6 +48,7 @@ export async function openAttempt(
   });
   const parts = { rows, source, gate, http, hold, polls };
   const run = flows ? newStepRun(env, spec, parts) : newItemRun(env, spec, parts);
+  let stillStalled = 0;
   const attempt: Attempt = {
     async work(until) {
       let state: ControlState = 'go';
@@ -73,16 +74,22 @@ export async function openAttempt(
     },
     async notRun() {
       const { first, count } = spec.range;
-      const indexes = rows.cursor < count ? await env.input.indexes?.(spec.range) : undefined;
+      if (rows.cursor === count) return;
+      const indexes = await env.input.indexes?.(spec.range);
+      const stalled = new Set(await env.input.stalled?.(spec.range));
       for (let at = rows.cursor; at < count; at += 1) {
-        if (!rows.has(at)) rows.put(at, notRunRow(indexes?.[at] ?? first + at));
+        if (rows.has(at)) continue;
+        const index = indexes?.[at] ?? first + at;
+        rows.put(at, notRunRow(index));
+        if (stalled.has(index)) stillStalled += 1;
       }
     },
     async write(key) {
       const usage = { ...env.usage(), http: http?.meter.uses() };
       const { body, ...facts } = rows.toPart(usage, polls.open());
       await env.objects.put(key, body);
-      return { bytes: body.reduce((sum, piece) => sum + piece.length, 0), ...facts };
+      const bytes = body.reduce((sum, piece) => sum + piece.length, 0);
+      return { bytes, ...facts, ...(stillStalled === 0 ? {} : { stillStalled }) };
     },
     close() {
       source.close();

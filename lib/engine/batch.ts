@@ -163,6 +163,8 @@ export interface Sums {
   /** Committed chunks, and items by status. */
   done: number;
   counts: Counts;
+  /** Of a later round: items that had stalled before it, and ran. */
+  wasStalled: number;
   /** Tallies 0..low-1 are full, as just counted, with their summed counters for the stage record. */
   low: number;
   lowCounters: Record<string, number>;
@@ -226,7 +228,8 @@ function sumsOf(id: StageId, stage: Stage, tallies: Tallies): Sums {
   }
   const counts = noCounts();
   for (const status of STATUSES) counts[status] = total[status] ?? 0;
-  return { done: total['n'] ?? 0, counts, low, lowCounters };
+  const { n: done = 0, wasStalled = 0 } = total;
+  return { done, counts, wasStalled, low, lowCounters };
 }
 
 /** Marks (`m17`) and fences (`f17`) are not counters. */

@@ -1,7 +1,7 @@
 import type { Counts } from '../core/outcome.ts';
 import type { RoundChoice } from '../core/retry.ts';
 import type { CheckpointStore } from '../ports/checkpoint-store.ts';
-import { type Batch, readBatch, readSums, requireStage, stagesOf } from './batch.ts';
+import { type Batch, readBatch, readSums, requireStage, type Sums, stagesOf } from './batch.ts';
 
 /** What `status` shows: one query of the open tallies, whatever the number of items. */
 export interface BatchState {
@@ -37,24 +37,25 @@ export async function batchState(
     counts: sums.counts,
     doneItems: Object.values(sums.counts).reduce((sum, items) => sum + items, 0),
     totalItems: stage.sealed === undefined ? undefined : itemsOf(stage.cur),
-    open: openFailures(sums.counts, batch.filter),
+    open: openFailures(sums, batch.filter),
   };
 }
 
 /**
- * A later round takes items from the failures that were there before it. One that was also asked for stalled items, and
- * has not run them all, does not tell how many of each it took so far: then it is counted as if stalled items came last.
+ * A later round takes items from the failures that were there before it; its tallies say how many of those had stalled.
+ * Tallies of a round that an older version began do not: where more ran than had failed, the rest had stalled.
  */
 function openFailures(
-  { ok, skipped, failed, stalled }: Counts,
+  { counts, wasStalled }: Sums,
   round: RoundChoice | undefined,
 ): BatchState['open'] {
+  const { ok, skipped, failed, stalled } = counts;
   if (round === undefined) return { failed, stalled };
   const ran = ok + skipped + failed + stalled;
-  const ofFailed = Math.min(ran, round.failed);
+  const ofStalled = Math.max(wasStalled, ran - round.failed);
   return {
-    failed: round.before.failed - ofFailed + failed,
-    stalled: round.before.stalled - (ran - ofFailed) + stalled,
+    failed: round.before.failed - (ran - ofStalled) + failed,
+    stalled: round.before.stalled - ofStalled + stalled,
   };
 }
 

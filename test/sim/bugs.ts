@@ -230,11 +230,13 @@ export const BUGS: readonly Bug[] = [
   attempt.close();
   // In the same turn as the commit: both go to the store as one message.
   lease.drop();
-  const change = commit(id.chunk, epoch, nonZero(part.counts));
+  const wasStalled = (range.wasStalled ?? 0) - (part.stillStalled ?? 0);
+  const change = commit(id.chunk, epoch, nonZero({ ...part.counts, wasStalled }));
   const answer = await engine.store.change(tallyKey(id, tallyOf(id.chunk)), change);`,
     `  const part = await attempt.write(\`\${partKey(id, epoch)}.early\`);
   lease.drop();
-  const change = commit(id.chunk, epoch, nonZero(part.counts));
+  const wasStalled = (range.wasStalled ?? 0) - (part.stillStalled ?? 0);
+  const change = commit(id.chunk, epoch, nonZero({ ...part.counts, wasStalled }));
   const answer = await engine.store.change(tallyKey(id, tallyOf(id.chunk)), change);
   await attempt.write(partKey(id, epoch));
   attempt.close();`,
