@@ -5,15 +5,17 @@ import { bundleJob } from '../lib/app/job-file.ts';
 import { loadJob } from '../lib/app/load-job.ts';
 import { SluiceError } from '../lib/core/errors.ts';
 import { stepsOf } from '../lib/core/job.ts';
-import { memoryMbOf } from '../lib/core/options.ts';
-import { deployedSettings } from '../lib/core/quota-settings.ts';
+import { memoryMbOf, type Settings } from '../lib/core/options.ts';
+import { deployedSettings, shareWords } from '../lib/core/quota-settings.ts';
 
 /** What a stage's queue and worker are made from: the job's own limits. */
 export interface StageLimits {
   /** Workers at once, 1 to 1000. */
   workers: number;
-  /** Bounds one item with all its tries, in ms; of a job of several steps, all of them together. */
+  /** Bounds one item with all its tries, in ms: in each step anew. */
   itemTimeoutMs: number;
+  /** Steps of the job, where it has several. */
+  steps?: number;
   /** Of the worker function, in MB. */
   memoryMb: number;
 }
@@ -27,6 +29,8 @@ export interface BundledJob {
   stages: readonly StageLimits[];
   /** It has `http`: its worker needs the client beside it. */
   http?: boolean;
+  /** Of its quotas the one of which least is usable, where that is less than 95 %: those who submit are told. */
+  quota?: Settings['quota'];
 }
 
 /**
@@ -65,14 +69,16 @@ export async function bundleJobs(references: readonly string[]): Promise<Bundled
 async function bundleOne(reference: string, folder: string): Promise<BundledJob> {
   const { file, digest, bytes } = await bundleJob(reference, folder);
   const job = await loadJob(file);
-  const { workers, itemTimeoutMs } = deployedSettings(job);
+  const { workers, itemTimeoutMs, quota } = deployedSettings(job);
+  const steps = stepsOf(job).length;
   return {
     name: job.name,
     digest,
     bytes,
     stages: [
-      { workers, itemTimeoutMs: itemTimeoutMs * stepsOf(job).length, memoryMb: memoryMbOf(job) },
+      { workers, itemTimeoutMs, memoryMb: memoryMbOf(job), ...(steps === 1 ? {} : { steps }) },
     ],
     ...(job.http === undefined ? {} : { http: true }),
+    ...(shareWords({ quota }) === undefined ? {} : { quota }),
   };
 }

@@ -11,7 +11,7 @@ import { getPart, type PartBytes, trailerOf } from './read-part.ts';
 import { newRecordSource } from './record-source.ts';
 import { secretCleaner, withoutSecrets } from './redact.ts';
 import type { toRow } from './row-text.ts';
-import { newRows } from './rows.ts';
+import { newRows, type Rows } from './rows.ts';
 import { newStepRun } from './step-run.ts';
 
 /** Opens an attempt that runs in this very thread. */
@@ -73,16 +73,7 @@ export async function openAttempt(
       rows.put(step.value.position, failedRow(env, step.value, error));
     },
     async notRun() {
-      const { first, count } = spec.range;
-      if (rows.cursor === count) return;
-      const indexes = await env.input.indexes?.(spec.range);
-      const stalled = new Set(await env.input.stalled?.(spec.range));
-      for (let at = rows.cursor; at < count; at += 1) {
-        if (rows.has(at)) continue;
-        const index = indexes?.[at] ?? first + at;
-        rows.put(at, notRunRow(index));
-        if (stalled.has(index)) stillStalled += 1;
-      }
+      stillStalled = await putNotRun(env, spec, rows);
     },
     async write(key) {
       const usage = { ...env.usage(), http: http?.meter.uses() };
@@ -97,6 +88,25 @@ export async function openAttempt(
     },
   };
   return attempt;
+}
+
+/** All that has no row was not run. Returns how many of them had stalled in an earlier round. */
+async function putNotRun(
+  { input }: AttemptEnv,
+  { range }: AttemptSpec,
+  rows: Pick<Rows, 'cursor' | 'has' | 'put'>,
+): Promise<number> {
+  if (rows.cursor === range.count) return 0;
+  const indexes = await input.indexes?.(range);
+  const stalled = new Set(await input.stalled?.(range));
+  let stillStalled = 0;
+  for (let at = rows.cursor; at < range.count; at += 1) {
+    if (rows.has(at)) continue;
+    const index = indexes?.[at] ?? range.first + at;
+    rows.put(at, notRunRow(index));
+    if (stalled.has(index)) stillStalled += 1;
+  }
+  return stillStalled;
 }
 
 /** Saves that items ask for. One that fails is no fault of theirs: the attempt ends, and the chunk comes back. */
