@@ -26,7 +26,7 @@ export function addCloudCommands(program: Command, act: Act): void {
     .option('--speed <n>', 'divide time-outs, visibility, delays and schedules by n')
     .option(
       '--chaos <faults>',
-      'shares of what goes wrong: duplicate, throttle, kill, lose, reorder (0 to 1), and seed',
+      'shares of what goes wrong: duplicate, throttle, kill, lose, reorder (0 to 1); skew of clocks in ms; seed',
     )
     .option('--jobs <a,b>', "jobs of the stack (default: the CDK app's own)")
     .option('--port <n>', 'of 127.0.0.1 (default: a free one)')

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { cloudSettings } from '../../../lib/app/aws/settings.ts';
 import { chunkKey } from '../../../lib/core/keys.ts';
 import { cloudWorld } from '../../support/cloud-world.ts';
 
@@ -17,6 +18,23 @@ export default defineJob({
   },
 });
 `;
+
+test('an emulated function may have a clock that is off, and no other part of it is', async () => {
+  const env = { SLUICE_CLOCK_OFFSET_MS: '-60000' };
+  const world = await cloudWorld({ jobs: {}, env });
+  try {
+    const { clock } = world.cloud;
+    const [off, from] = [clock.now(), clock.monotonic()];
+    expect(Date.now() - off).toBeGreaterThanOrEqual(60_000);
+    expect(clock.monotonic() - from).toBeLessThan(60_000);
+    const wrong = { ...world.env, SLUICE_CLOCK_OFFSET_MS: 'slow' };
+    expect(() => cloudSettings(wrong)).toThrow(
+      "SLUICE_CLOCK_OFFSET_MS must be a whole number of milliseconds; got 'slow'",
+    );
+  } finally {
+    await world.close();
+  }
+});
 
 test('a function whose next slot is far away saves its chunk, and goes on when the slot is due', async () => {
   const file = join(mkdtempSync(join(tmpdir(), 'sluice-quota-')), 'quoted.ts');
