@@ -1,5 +1,6 @@
 import type { Edit } from './bundle.ts';
 import { FAULT_KINDS, type Tune } from './config.ts';
+import { GROUP_BUGS } from './group-bugs.ts';
 
 /** A bug that the simulator must find: one of PROTOCOL section 5, DESIGN section 8, or one that it did find. */
 export interface Bug {
@@ -661,4 +662,5 @@ export const BUGS: readonly Bug[] = [
       'if (good && !mine.some(late)) return void needs.map((need, at) => need.slots.unshift(mine[at] ?? 0));',
     ]),
   ),
+  ...GROUP_BUGS,
 ];

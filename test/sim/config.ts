@@ -1,4 +1,5 @@
 import { seededRandom } from '../../lib/core/rng.ts';
+import { drawGroups, type SimGroups } from './groups.ts';
 import { drawPolls } from './remote.ts';
 import { drawRetry, type Retry } from './retry.ts';
 import { drawUpgrade, type Upgrade } from './upgrade.ts';
@@ -83,6 +84,8 @@ export interface SimConfig {
   quota: { calls: number; ms: number } | undefined;
   /** Some items wait for a remote, so long at most. */
   polls: { ms: number } | undefined;
+  /** Rows go through groups. */
+  groups: SimGroups | undefined;
   pauseAt: number | undefined;
   resumeAfter: number;
   cancelAt: number | undefined;
@@ -173,6 +176,7 @@ export function drawConfig(seed: number, tune: Tune = {}): SimConfig {
     retry: drawRetry(seed),
     quota: drawQuota(seed),
     polls: drawPolls(seed),
+    groups: drawGroups(seed),
     pauseAt: gentle ? undefined : maybe(0.2, upTo(90_000)),
     resumeAfter: 2_000 + upTo(random() < 0.5 ? 20_000 : 900_000),
     cancelAt: maybe(0.15, upTo(120_000)),
@@ -187,6 +191,8 @@ export function drawConfig(seed: number, tune: Tune = {}): SimConfig {
   if (tuned.hangs) delete tuned.rates.stall;
   // Nor must tries that wait for slots use up an item's short time-out.
   if (tuned.hangs) tuned.quota = undefined;
+  // A group that is halved has a part of it; and groups take no slots before they are called.
+  if (tuned.hangs || tuned.quota !== undefined) tuned.groups = undefined;
   return tuned;
 }
 
