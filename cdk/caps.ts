@@ -26,19 +26,22 @@ export interface Caps {
 }
 
 /**
- * Caps of a stage: time-out = budget + itemTimeout + 10 s, visibility 6 x that, reserved concurrency =
+ * Caps of a stage: time-out = budget + steps x itemTimeout + 10 s, visibility 6 x that, reserved concurrency =
  * the job's workers, maximum concurrency of the event source = the same, but at least 2.
  */
 export function stageCaps(
-  { workers, itemTimeoutMs }: StageLimits,
+  { workers, itemTimeoutMs, steps = 1 }: StageLimits,
   { job, budgetMs, reserve }: { job: string; budgetMs: number; reserve: boolean },
 ): Caps {
-  const timeoutS = Math.ceil((budgetMs + itemTimeoutMs) / 1000) + MARGIN_S;
+  const timeoutS = Math.ceil((budgetMs + steps * itemTimeoutMs) / 1000) + MARGIN_S;
   if (timeoutS > MAX_TIMEOUT_S) {
+    const times = steps === 1 ? '' : `${steps} steps x `;
     throw new SluiceError(
       'USAGE',
-      `budget ${budgetMs / 1000} s + itemTimeout ${itemTimeoutMs / 1000} s of job ${job} + ${MARGIN_S} s are a time-out of ${timeoutS} s; AWS Lambda allows ${MAX_TIMEOUT_S} s.`,
-      { hint: `Lower 'budget' of the stack or 'itemTimeout' in the limits of job ${job}.` },
+      `budget ${budgetMs / 1000} s + ${times}itemTimeout ${itemTimeoutMs / 1000} s of job ${job} + ${MARGIN_S} s are a time-out of ${timeoutS} s; AWS Lambda allows ${MAX_TIMEOUT_S} s.`,
+      {
+        hint: `Lower 'budget' of the stack or 'itemTimeout' in the limits of job ${job}. Work that takes longer belongs into ctx.poll, which waits between functions (docs/polling.md).`,
+      },
     );
   }
   return {

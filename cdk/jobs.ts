@@ -5,8 +5,8 @@ import { bundleJob } from '../lib/app/job-file.ts';
 import { loadJob } from '../lib/app/load-job.ts';
 import { SluiceError } from '../lib/core/errors.ts';
 import { stepsOf } from '../lib/core/job.ts';
-import { memoryMbOf } from '../lib/core/options.ts';
-import { deployedSettings } from '../lib/core/quota-settings.ts';
+import { memoryMbOf, type Settings } from '../lib/core/options.ts';
+import { deployedSettings, shareWords } from '../lib/core/quota-settings.ts';
 import { stageCountOf, stageJob } from '../lib/core/stage.ts';
 import { stageSettings } from '../lib/core/stage-settings.ts';
 
@@ -14,8 +14,10 @@ import { stageSettings } from '../lib/core/stage-settings.ts';
 export interface StageLimits {
   /** Workers at once, 1 to 1000. */
   workers: number;
-  /** Bounds one item with all its tries, in ms; of a job of several steps, all of them together. */
+  /** Bounds one item with all its tries, in ms: in each step anew. */
   itemTimeoutMs: number;
+  /** Steps of the job, where it has several. */
+  steps?: number;
   /** Of the worker function, in MB. */
   memoryMb: number;
 }
@@ -29,6 +31,8 @@ export interface BundledJob {
   stages: readonly StageLimits[];
   /** It has `http`: its worker needs the client beside it. */
   http?: boolean;
+  /** Of its quotas the one of which least is usable, where that is less than 95 %: those who submit are told. */
+  quota?: Settings['quota'];
 }
 
 /**
@@ -68,6 +72,7 @@ async function bundleOne(reference: string, folder: string): Promise<BundledJob>
   const { file, digest, bytes } = await bundleJob(reference, folder);
   const job = await loadJob(file);
   const settings = deployedSettings(job);
+  const { quota } = settings;
   return {
     name: job.name,
     digest,
@@ -76,8 +81,10 @@ async function bundleOne(reference: string, folder: string): Promise<BundledJob>
       const { workers, itemTimeoutMs } = stageSettings(settings, at);
       const stage = stageJob(job, at);
       const steps = stepsOf(stage).length;
-      return { workers, itemTimeoutMs: itemTimeoutMs * steps, memoryMb: memoryMbOf(stage) };
+      const memoryMb = memoryMbOf(stage);
+      return { workers, itemTimeoutMs, memoryMb, ...(steps === 1 ? {} : { steps }) };
     }),
     ...(job.http === undefined ? {} : { http: true }),
+    ...(shareWords({ quota }) === undefined ? {} : { quota }),
   };
 }

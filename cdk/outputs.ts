@@ -20,9 +20,9 @@ export function createOutputs(stack: Stack, { jobs, storage, inbox, stages }: Ma
     ...Object.fromEntries([...stages].map(([name, { queue }]) => [name, queue.queueUrl])),
   };
   const facts = Object.fromEntries(
-    jobs.map(({ name, stages: own, digest }) => [
+    jobs.map(({ name, stages: own, digest, quota }) => [
       name,
-      { stages: own.length, workers: own[0]?.workers, digest },
+      { stages: own.length, workers: own[0]?.workers, digest, ...(quota && { quota }) },
     ]),
   );
   const [only, other] = jobs.map(({ name }) => name);

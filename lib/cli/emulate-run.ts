@@ -1,19 +1,20 @@
-import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { awsCheckpointStore } from '../adapters/aws/checkpoint-store.ts';
 import { awsClients } from '../adapters/aws/clients.ts';
 import { awsObjectStore } from '../adapters/aws/object-store.ts';
 import type { Emulator, EmulatorStats } from '../app/emulate/emulator.ts';
+import { type EmulatedUpload, planEmulated } from '../app/emulate/plan-uploads.ts';
 import { requireOutput, uploadTo } from '../app/emulate/upload.ts';
 import { parseNow } from '../app/parse-now.ts';
 import { SluiceError } from '../core/errors.ts';
 import { REPORT_FILES, reportKey } from '../core/keys.ts';
+import { shareWords } from '../core/quota-settings.ts';
 import type { Report } from '../core/report.ts';
 import { renderSummary } from '../core/summary.ts';
 import { hasEnded } from '../core/transitions.ts';
-import { type Batch, listBatches } from '../engine/batch.ts';
+import { type Batch, listBatches, readBatch } from '../engine/batch.ts';
 import { batchState } from '../engine/status.ts';
 import type { CheckpointStore } from '../ports/checkpoint-store.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
@@ -48,18 +49,19 @@ const LOOK_MS = 200;
 /** An upload whose event was lost is found by the sweeper, a minute later at most. */
 const FOUND_WITHIN_MS = 150_000;
 
-/** `sluice emulate run`: uploads files to an emulator of its own, one batch a file, and shows how they end. */
+/** `sluice emulate run`: uploads files to an emulator of its own, one batch a file or manifest, and shows how they end. */
 export async function emulateRunCommand(
   cli: Cli,
   { job, files, flags }: EmulateRunRequest,
 ): Promise<number> {
   const options = batchOptions(flags);
-  checkFiles(files);
+  // Before anything is synthesised.
+  const uploads = await planEmulated(files);
   const interrupted = nextInterrupt().then(() => 'interrupted' as const);
   const emulator = await startFromFlags(cli, { jobs: job, ...flags });
   try {
     const name = jobName(emulator, job);
-    const done = runFiles(cli, emulator, { name, files, options });
+    const done = runFiles(cli, emulator, { name, uploads, options });
     const ends = await Promise.race([done, interrupted]);
     // What is left of the work fails when the emulator closes under it.
     if (ends === 'interrupted') {
@@ -72,18 +74,6 @@ export async function emulateRunCommand(
   } finally {
     await emulator.close();
   }
-}
-
-/** Before anything is synthesised. Two files of one name would be one object. */
-function checkFiles(files: readonly string[]): void {
-  const missing = files.find((file) => !existsSync(file));
-  if (missing !== undefined) {
-    throw new SluiceError('NOT_FOUND', `There is no file ${missing}.`, { hint: 'Check the path.' });
-  }
-  const names = files.map((file) => basename(file));
-  const twice = names.find((name, at) => names.indexOf(name) !== at);
-  if (twice === undefined) return;
-  throw new SluiceError('USAGE', `Two files have the name ${twice}: they would be one object.`);
 }
 
 /** What is stored with the upload; the stack checks it as it checks everybody's. */
@@ -115,7 +105,11 @@ interface Ended {
 async function runFiles(
   cli: Cli,
   emulator: Emulator,
-  { name, files, options }: { name: string; files: string[]; options: Record<string, string> },
+  {
+    name,
+    uploads,
+    options,
+  }: { name: string; uploads: EmulatedUpload[]; options: Record<string, string> },
 ): Promise<Ended[]> {
   // As any other client: by its environment alone. A profile would win over the keys in it.
   Object.assign(process.env, emulator.env);
@@ -131,9 +125,10 @@ async function runFiles(
   };
   try {
     const sources: string[] = [];
-    for (const file of files) {
-      sources.push(await uploadTo(emulator, { job: name, file, options }));
-      cli.say(`Uploaded ${shortPath(file)} to ${sources.at(-1)}`);
+    for (const { file, objects } of uploads) {
+      sources.push(await uploadTo(emulator, { job: name, file, options, objects }));
+      const what = objects === undefined ? '' : ` and the ${objects.length} files that it names`;
+      cli.say(`Uploaded ${shortPath(file)}${what} to ${sources.at(-1)}`);
     }
     const ended: Ended[] = [];
     for (const source of sources) {
@@ -154,6 +149,8 @@ async function follow(
 ): Promise<Ended> {
   const { store, objects } = stores;
   const id = await batchOf(cli, store, source);
+  const share = shareWords((await readBatch(store, id))?.settings ?? {});
+  if (share !== undefined) cli.say(share);
   const display = await openDisplay(cli);
   try {
     for (;;) {

@@ -7,6 +7,8 @@ const EMULATE_EXAMPLES = `
 Examples:
   sluice emulate                                        stays up until Ctrl-C
   sluice emulate run odds season.csv --stats            uploads it, waits, shows the report
+  sluice emulate run odds data/ 'more/*.csv'            a batch for each file, as submit
+  sluice emulate run odds all.manifest.jsonl            its files as one batch
   sluice emulate run odds season.csv --chaos duplicate=0.1,throttle=0.05,kill=0.02,seed=7
   sluice emulate invoke sweeper events/schedule.json    one event
 
@@ -24,7 +26,7 @@ export function addCloudCommands(program: Command, act: Act): void {
     .option('--speed <n>', 'divide time-outs, visibility, delays and schedules by n')
     .option(
       '--chaos <faults>',
-      'shares of what goes wrong: duplicate, throttle, kill, lose, reorder (0 to 1), and seed',
+      'shares of what goes wrong: duplicate, throttle, kill, lose, reorder (0 to 1); skew of clocks in ms; seed',
     )
     .option('--jobs <a,b>', "jobs of the stack (default: the CDK app's own)")
     .option('--port <n>', 'of 127.0.0.1 (default: a free one)')
@@ -51,8 +53,10 @@ export function addCloudCommands(program: Command, act: Act): void {
 
 function addEmulateRun(emulate: Command, act: Act): void {
   emulate
-    .command('run <job> <files...>')
-    .description('upload files to an emulated stack of its own, and wait for their batches')
+    .command('run <job> <inputs...>')
+    .description(
+      'upload files, folders, patterns or manifests to an emulated stack of its own, and wait for their batches',
+    )
     .addOption(
       new Option('--option <name=value>', "an option of the job's own (repeatable)")
         .argParser((value: string, before: string[]) => [...before, value])

@@ -3,8 +3,10 @@ import { chosen, refuseEmpty, retryBatch } from '../app/retry.ts';
 import type { Taken } from '../app/take-batch.ts';
 import { SluiceError } from '../core/errors.ts';
 import { formatCount, visible } from '../core/format.ts';
+import { shareWords } from '../core/quota-settings.ts';
 import type { RetryFilter } from '../core/retry.ts';
 import { toleranceOf } from '../core/tolerance.ts';
+import type { Batch } from '../engine/batch.ts';
 import type { RetryPlan } from '../engine/plan-retry.ts';
 import { EXIT } from './exit-codes.ts';
 import { limitsOf, wholeNumber } from './flags.ts';
@@ -57,15 +59,19 @@ export async function retryCommand(
       retryBatch(place.home, {
         ...{ batch: id, filter, limits, acceptCode, signal, onProgress },
         parallel: flags.parallel ?? 'auto',
-        onRound: (batch, items) => cli.say(begun(id, batch.round, items)),
+        onRound: (batch, items) => sayBegun(cli, batch, items),
       }),
     );
     return showEnd(cli, place, { ...taken, details: flags.details === true });
   });
 }
 
-const begun = (id: string, round: number, items: number): string =>
-  `Round ${round} of batch ${id}: ${count(items)} ${items === 1 ? 'item' : 'items'} once more.`;
+function sayBegun(cli: Cli, { id, round, settings }: Batch, items: number): void {
+  const share = shareWords(settings);
+  if (share !== undefined) cli.say(share);
+  const what = items === 1 ? 'item' : 'items';
+  cli.say(`Round ${round} of batch ${id}: ${count(items)} ${what} once more.`);
+}
 
 async function retryStack(
   cli: Cli,
@@ -77,8 +83,9 @@ async function retryStack(
   const { retryOnStack } = await import('../app/aws/stack-retry.ts');
   const tolerate = toleranceOf(limitsOf(flags, {}).tolerateFailures);
   const acceptCode = flags.acceptCodeChange === true;
-  const { round } = await retryOnStack(place, batch, { plan, acceptCode, tolerate });
-  cli.say(begun(id, round, plan.eligible));
+  const begun = await retryOnStack(place, batch, { plan, acceptCode, tolerate });
+  const { round } = begun;
+  sayBegun(cli, begun, plan.eligible);
   if (flags.wait === true) {
     return showEnd(cli, place, (await followBatch(cli, place, { batch: id })) as Taken);
   }

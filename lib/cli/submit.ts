@@ -1,9 +1,11 @@
 import type { StackPlace } from '../app/aws/open-stack.ts';
 import type { PlannedUpload, Uploaded, UploadOptions } from '../app/aws/submit.ts';
 import { parseNow } from '../app/parse-now.ts';
+import { requireBatch } from '../app/place.ts';
 import type { Taken } from '../app/take-batch.ts';
 import { SluiceError } from '../core/errors.ts';
 import { formatBytes, formatDuration } from '../core/format.ts';
+import { shareWords } from '../core/quota-settings.ts';
 import { EXIT } from './exit-codes.ts';
 import { jobOptionsOf, type LimitFlags, limitsOf, type ReaderFlags } from './flags.ts';
 import { followBatch } from './follow.ts';
@@ -36,7 +38,10 @@ export async function submitCommand(
     const { planUploads, uploadFile } = await import('../app/aws/submit.ts');
     const metadata = await metadataOf(flags);
     const uploads: Uploaded[] = [];
-    for (const planned of await planUploads(place, { job, files })) {
+    const share = shareWords(place.outputs.jobs[job] ?? {});
+    const plans = await planUploads(place, { job, files });
+    if (share !== undefined) cli.say(share);
+    for (const planned of plans) {
       const stored = await withProgress(cli, planned, (hooks) =>
         uploadFile(place, planned, { metadata, ...hooks }),
       );
@@ -51,7 +56,7 @@ export async function submitCommand(
       cli.say(`Uploaded ${what} to ${stored.url}`);
       uploads.push(stored);
     }
-    if (flags.wait) return followAll(cli, place, uploads);
+    if (flags.wait) return followAll(cli, place, { uploads, told: share !== undefined });
     await showUploads(cli, place, uploads);
     return EXIT.ok;
   });
@@ -134,11 +139,14 @@ const WORST = [EXIT.error, EXIT.threshold, EXIT.failures] as const;
 async function followAll(
   cli: Cli,
   place: StackPlace,
-  uploads: readonly Uploaded[],
+  { uploads, told }: { uploads: readonly Uploaded[]; told: boolean },
 ): Promise<number> {
   const codes: number[] = [];
   for (const upload of uploads) {
     const batch = await batchOf(cli, place, upload);
+    // Quotas that the options make are known to the batch alone.
+    const share = told ? undefined : shareWords((await requireBatch(place, batch)).settings);
+    if (share !== undefined) cli.say(share);
     cli.say(`Batch ${batch}`);
     const taken = (await followBatch(cli, place, { batch })) as Taken;
     codes.push(await showEnd(cli, place, taken));

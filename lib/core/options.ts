@@ -67,7 +67,7 @@ export const OPTIONS = {
     max: 870_000,
     default: 30_000,
     unit: 'ms per item with all its tries',
-    why: 'a Lambda function ends after 900 s',
+    why: 'a Lambda function ends after 900 s; work that takes longer belongs into ctx.poll (docs/polling.md)',
   }),
   maxRecordBytes: row({
     name: 'maxRecordBytes',

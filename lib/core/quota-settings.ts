@@ -55,8 +55,12 @@ function usableWorkers(
   return Math.max(1, Math.min(workers, ...most));
 }
 
-/** What a start says of a quota of which the margins leave less than 95 %. */
-export function shareWords({ quota }: Pick<Settings, 'quota'>): string | undefined {
+/** What a start, here or of an upload, says of a quota of which the margins leave less than 95 %. */
+export function shareWords({
+  quota,
+}: {
+  quota?: Settings['quota'] | undefined;
+}): string | undefined {
   if (quota === undefined || quota.share >= 0.95) return undefined;
   const windows = quota.spec.replaceAll('/', ' calls in ').replaceAll(',', ' ms, ');
   return `Quota ${quota.name} (${windows} ms): ${Math.floor(quota.share * 100)} % of it is usable, since clocks differ and calls take time. A longer window, or a smaller skew or sendTime, leaves more.`;

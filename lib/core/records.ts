@@ -41,6 +41,8 @@ export interface ChunkRange {
    * those gave, and here are the epochs of their committed parts, by comma. A mark never changes.
    */
   epochs?: string;
+  /** Of a later round: how many of its items had stalled before it, where some had. */
+  wasStalled?: number;
 }
 
 /** One border found by planning: the chunk before it, and the cursor from which planning goes on. */

@@ -36,6 +36,8 @@ export interface RoundChoice {
 export interface RetryLine extends ChunkRange {
   /** Places from `first` on, ascending. */
   items: readonly number[];
+  /** Those of them that had stalled; the others had failed. */
+  stalled?: readonly number[];
   /** By place: work that a remote has begun and was not done with; it is asked for, not submitted again. */
   remotes?: Readonly<Record<number, Remotes>>;
 }

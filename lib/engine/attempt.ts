@@ -26,7 +26,7 @@ export async function openAttempt(
 ): Promise<Attempt> {
   const { stage } = spec.id;
   const env = stageEnv(given, stage);
-  const items: Pick<Input, 'records' | 'indexes'> =
+  const items: Pick<Input, 'records' | 'indexes' | 'stalled'> =
     stage === 0 ? env.input : stageInput(env.objects, spec.id);
   const saved = spec.saved === undefined ? undefined : await savedRows(env, spec.saved);
   const feeds = stage + 1 < stageCountOf(given.job);
@@ -50,6 +50,7 @@ export async function openAttempt(
   });
   const parts = { rows, source, gate, http, hold, polls };
   const run = flows ? newStepRun(env, spec, parts) : newItemRun(env, spec, parts);
+  let stillStalled = 0;
   const attempt: Attempt = {
     async work(until) {
       let state: ControlState = 'go';
@@ -74,17 +75,14 @@ export async function openAttempt(
       rows.put(step.value.position, failedRow(env, step.value, error));
     },
     async notRun() {
-      const { first, count } = spec.range;
-      const indexes = rows.cursor < count ? await items.indexes?.(spec.range) : undefined;
-      for (let at = rows.cursor; at < count; at += 1) {
-        if (!rows.has(at)) rows.put(at, notRunRow(indexes?.[at] ?? first + at));
-      }
+      stillStalled = await putNotRun(items, spec, rows);
     },
     async write(key) {
       const usage = { ...env.usage(), http: http?.meter.uses() };
       const { body, ...facts } = rows.toPart(usage, polls.open());
       await env.objects.put(key, body);
-      return { bytes: body.reduce((sum, piece) => sum + piece.length, 0), ...facts };
+      const bytes = body.reduce((sum, piece) => sum + piece.length, 0);
+      return { bytes, ...facts, ...(stillStalled === 0 ? {} : { stillStalled }) };
     },
     close() {
       source.close();
@@ -92,6 +90,25 @@ export async function openAttempt(
     },
   };
   return attempt;
+}
+
+/** All that has no row was not run. Returns how many of them had stalled in an earlier round. */
+async function putNotRun(
+  input: Pick<Input, 'indexes' | 'stalled'>,
+  { range }: AttemptSpec,
+  rows: Pick<Rows, 'cursor' | 'has' | 'put'>,
+): Promise<number> {
+  if (rows.cursor === range.count) return 0;
+  const indexes = await input.indexes?.(range);
+  const stalled = new Set(await input.stalled?.(range));
+  let stillStalled = 0;
+  for (let at = rows.cursor; at < range.count; at += 1) {
+    if (rows.has(at)) continue;
+    const index = indexes?.[at] ?? range.first + at;
+    rows.put(at, notRunRow(index));
+    if (stalled.has(index)) stillStalled += 1;
+  }
+  return stillStalled;
 }
 
 /** Saves that items ask for. One that fails is no fault of theirs: the attempt ends, and the chunk comes back. */

@@ -117,4 +117,6 @@ export interface PartSummary {
   codes: Record<string, CodeCount>;
   /** Milliseconds its items took. */
   durations: SparseHistogram;
+  /** In a later round: its items that had stalled before it and were not run. */
+  stillStalled?: number;
 }

@@ -22,7 +22,6 @@ import { runBounded } from '../pool/run-bounded.ts';
 import { type Batch, readBatch, stagesOf } from './batch.ts';
 import { committedParts, sha256 } from './committed-parts.ts';
 import type { Engine } from './engine.ts';
-import { lookAtStage } from './look-at-stage.ts';
 import {
   buildReport,
   passOverParts,
@@ -33,6 +32,7 @@ import {
 import { roundReport } from './round-report.ts';
 import { allComplete, type SeenStage } from './settle-stages.ts';
 import { recordsOf } from './start-round.ts';
+import { lookAtStage } from './sums.ts';
 
 /** Lost races for the end before this call gives up; the next settle or sweep sends another. */
 const MAX_RACES = 5;

@@ -66,7 +66,7 @@ export async function planRetry(
     sums[failure.status] += 1;
     // Stalled work may still go on: it is asked for. Failed work is submitted anew.
     const stalled = failure.status === 'stalled';
-    await list.add(failure.index, stalled ? failure.remotes : undefined);
+    await list.add(failure.index, stalled ? { remotes: failure.remotes } : undefined);
   }
   const bytes = list.bytes();
   const { codes, keys, first } = filter;
@@ -123,17 +123,22 @@ function newChooser({ codes, keys, first, stalled }: RetryFilter) {
 }
 
 /** A chunk of round 0, without what is taken of it. */
-type Origin = Omit<RetryLine, 'items' | 'remotes'>;
+type Origin = Omit<RetryLine, 'items' | 'stalled' | 'remotes'>;
+type OpenLine = Origin & {
+  items: number[];
+  stalled?: number[];
+  remotes?: Record<number, Remotes>;
+};
 
 /** The list of a round, made of ascending indexes and the chunks of round 0, side by side. */
 function newRetryList(chunks: AsyncGenerator<Origin>) {
   const lines: string[] = [];
-  let open: (Origin & { items: number[]; remotes?: Record<number, Remotes> }) | undefined;
+  let open: OpenLine | undefined;
   const close = (): void => {
     if (open !== undefined && open.items.length > 0) lines.push(`${JSON.stringify(open)}\n`);
   };
   return {
-    async add(index: number, remotes: Remotes | undefined): Promise<void> {
+    async add(index: number, stalled?: { remotes: Remotes | undefined }): Promise<void> {
       while (open === undefined || index >= open.first + open.count) {
         close();
         const next = await chunks.next();
@@ -142,6 +147,10 @@ function newRetryList(chunks: AsyncGenerator<Origin>) {
       }
       const place = index - open.first;
       open.items.push(place);
+      if (stalled === undefined) return;
+      open.stalled ??= [];
+      open.stalled.push(place);
+      const { remotes } = stalled;
       if (remotes !== undefined) open.remotes = { ...open.remotes, [place]: remotes };
     },
     bytes(): Buffer {

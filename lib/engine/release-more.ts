@@ -2,9 +2,10 @@ import { type StageId, stageKey } from '../core/keys.ts';
 import { releaseTarget } from '../core/release.ts';
 import { exceeds } from '../core/tolerance.ts';
 import { release } from '../core/transitions.ts';
-import { type Batch, requireStage, type Stage, type Sums, toStage } from './batch.ts';
+import { type Batch, requireStage, type Stage, toStage } from './batch.ts';
 import type { SettlePorts } from './engine.ts';
 import { sendChunks } from './send.ts';
+import type { Sums } from './sums.ts';
 import { writeStop } from './write-stop.ts';
 
 export const windowOfStage = ({ window, windows }: SettlePorts, stage: number): number =>

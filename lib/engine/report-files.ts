@@ -8,7 +8,7 @@ import type { Report } from '../core/report.ts';
 import { renderReportHtml } from '../core/report-html/page.ts';
 import type { End } from '../core/transitions.ts';
 import { newChannel } from '../pool/channel.ts';
-import type { Batch, Stage, Sums } from './batch.ts';
+import type { Batch, Stage } from './batch.ts';
 import { committedParts, loadParts } from './committed-parts.ts';
 import type { Engine } from './engine.ts';
 import { listFailures } from './failure-groups.ts';
@@ -18,6 +18,7 @@ import { rawSection } from './read-part.ts';
 import { withRounds } from './round-report.ts';
 import { stageReports } from './stage-report.ts';
 import { storedLines } from './stored-lines.ts';
+import type { Sums } from './sums.ts';
 
 /** The state that a report is a pure function of. */
 export interface ReportState {

@@ -2,12 +2,12 @@ import type { StageId } from '../core/keys.ts';
 import { addCounts, noCounts } from '../core/outcome.ts';
 import { stageSettings } from '../core/stage-settings.ts';
 import { hasEnded, isCancel } from '../core/transitions.ts';
-import { type Batch, readBatch, type Stage, type Sums, stagesOf } from './batch.ts';
+import { type Batch, readBatch, type Stage, stagesOf } from './batch.ts';
 import type { SettlePorts } from './engine.ts';
-import { lookAtStage } from './look-at-stage.ts';
 import { planStage } from './plan-stage.ts';
 import { overThreshold, releaseMore, windowOfStage } from './release-more.ts';
 import { sendStep } from './send.ts';
+import { lookAtStage, type Sums } from './sums.ts';
 
 /** One stage as it was looked at. */
 export interface SeenStage {

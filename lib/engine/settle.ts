@@ -1,11 +1,12 @@
 import type { StageId } from '../core/keys.ts';
 import { hasEnded, isCancel } from '../core/transitions.ts';
 import { coalesce } from '../pool/coalesce.ts';
-import { readBatch, readStageAndSums, readSums, type Stage, type Sums } from './batch.ts';
+import { readBatch, type Stage } from './batch.ts';
 import type { SettlePorts } from './engine.ts';
 import { overThreshold, releaseMore } from './release-more.ts';
 import { sendStep } from './send.ts';
 import { settleStages } from './settle-stages.ts';
+import { readStageAndSums, readSums, type Sums } from './sums.ts';
 
 /**
  * PROTOCOL settle: looks at state only, never at what the caller just did. Everybody runs it after

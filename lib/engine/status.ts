@@ -1,9 +1,8 @@
-import type { StageId } from '../core/keys.ts';
 import { addCounts, type Counts, itemsOf, noCounts } from '../core/outcome.ts';
 import type { RoundChoice } from '../core/retry.ts';
 import type { CheckpointStore } from '../ports/checkpoint-store.ts';
 import { type Batch, readBatch, stagesOf } from './batch.ts';
-import { lookAtStage } from './look-at-stage.ts';
+import { lookAtStage, type Sums } from './sums.ts';
 
 /** What `status` shows: one query of the open tallies, whatever the number of items. */
 export interface BatchState {
@@ -45,7 +44,9 @@ export async function batchState(
 ): Promise<BatchState | undefined> {
   const batch = await readBatch(store, name);
   if (batch === undefined) return undefined;
-  const stages = await Promise.all(stagesOf(batch).map((id) => stageState(store, batch, id)));
+  const looks = await Promise.all(stagesOf(batch).map((id) => lookAtStage(store, id)));
+  const stages = looks.map((look, at) => stageState(batch, look, at));
+  const wasStalled = looks.reduce((all, { sums }) => all + sums.wasStalled, 0);
   const sum = (of: (stage: StageState) => number): number =>
     stages.reduce((all, stage) => all + of(stage), 0);
   const known = (of: (stage: StageState) => number | undefined): number | undefined =>
@@ -61,17 +62,16 @@ export async function batchState(
     doneItems: itemsOf(counts),
     totalItems: known(({ totalItems }) => totalItems),
     stages: batch.settings.stages === undefined ? undefined : stages,
-    open: openFailures(counts, batch.filter),
+    open: openFailures({ counts, wasStalled }, batch.filter),
   };
 }
 
-async function stageState(
-  store: CheckpointStore,
+function stageState(
   { settings }: Batch,
-  id: StageId,
-): Promise<StageState> {
-  const { stage, sums } = await lookAtStage(store, id);
-  const { name = '' } = settings.stages?.[id.stage] ?? {};
+  { stage, sums }: Awaited<ReturnType<typeof lookAtStage>>,
+  at: number,
+): StageState {
+  const { name = '' } = settings.stages?.[at] ?? {};
   const plannedItems = itemsBefore(stage.cur);
   return {
     name,
@@ -88,19 +88,20 @@ async function stageState(
 }
 
 /**
- * A later round takes items from the failures that were there before it. One that was also asked for stalled items, and
- * has not run them all, does not tell how many of each it took so far: then it is counted as if stalled items came last.
+ * A later round takes items from the failures that were there before it; its tallies say how many of those had stalled.
+ * Tallies of a round that an older version began do not: where more ran than had failed, the rest had stalled.
  */
 function openFailures(
-  { ok, skipped, failed, stalled }: Counts,
+  { counts, wasStalled }: Pick<Sums, 'counts' | 'wasStalled'>,
   round: RoundChoice | undefined,
 ): BatchState['open'] {
+  const { ok, skipped, failed, stalled } = counts;
   if (round === undefined) return { failed, stalled };
   const ran = ok + skipped + failed + stalled;
-  const ofFailed = Math.min(ran, round.failed);
+  const ofStalled = Math.max(wasStalled, ran - round.failed);
   return {
-    failed: round.before.failed - ofFailed + failed,
-    stalled: round.before.stalled - (ran - ofFailed) + stalled,
+    failed: round.before.failed - (ran - ofStalled) + failed,
+    stalled: round.before.stalled - ofStalled + stalled,
   };
 }
 

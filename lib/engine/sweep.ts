@@ -22,7 +22,6 @@ import {
   type Batch,
   type LiveEntry,
   readBatch,
-  readSums,
   requireStage,
   type Stage,
   stagesOf,
@@ -30,6 +29,7 @@ import {
 import type { Engine, SettlePorts } from './engine.ts';
 import { sendChunks, sendStep } from './send.ts';
 import { settle } from './settle.ts';
+import { readSums } from './sums.ts';
 
 /** How long after its lease, delay or last message a chunk is left alone. */
 export const GRACE_MS = 30_000;

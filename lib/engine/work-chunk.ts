@@ -102,13 +102,15 @@ async function claimChunk(
   return { id, epoch, owner, record, range: rangeOf(record as unknown as ChunkRange), lease };
 }
 
-function rangeOf({ source, start, end, first, count, line, last, epochs }: ChunkRange): ChunkRange {
+function rangeOf(record: ChunkRange): ChunkRange {
+  const { source, start, end, first, count, line, last, epochs, wasStalled } = record;
   const range = { source, start, end, first, count };
   return {
     ...range,
     ...(line === undefined ? {} : { line }),
     ...(last === undefined ? {} : { last }),
     ...(epochs === undefined ? {} : { epochs }),
+    ...(wasStalled === undefined ? {} : { wasStalled }),
   };
 }
 
@@ -182,7 +184,8 @@ async function commitPart(
   attempt.close();
   // In the same turn as the commit: both go to the store as one message.
   lease.drop();
-  const change = commit(id.chunk, epoch, nonZero(part.counts));
+  const wasStalled = (range.wasStalled ?? 0) - (part.stillStalled ?? 0);
+  const change = commit(id.chunk, epoch, nonZero({ ...part.counts, wasStalled }));
   const answer = await engine.store.change(tallyKey(id, tallyOf(id.chunk)), change);
   await settle(engine, id);
   return answer.applied
@@ -219,5 +222,5 @@ async function handBack(
   return { did: 'handed back', why: resumeAt === 0 ? state : 'deferred' };
 }
 
-const nonZero = (counts: PartSummary['counts']): Record<string, number> =>
+const nonZero = (counts: Record<string, number>): Record<string, number> =>
   Object.fromEntries(Object.entries(counts).filter(([, items]) => items > 0));

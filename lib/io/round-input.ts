@@ -52,13 +52,17 @@ export function roundInput(options: RoundInputOptions): Input {
       const lines = await linesOf(range);
       return lines.flatMap(({ first, items }) => items.map((at) => first + at));
     },
+    async stalled(range) {
+      const lines = range.wasStalled === undefined ? [] : await linesOf(range);
+      return lines.flatMap(({ first, stalled = [] }) => stalled.map((at) => first + at));
+    },
   };
 }
 
 /** The records of one line: its chunk is read until the last one of them. */
 async function* picked(
   base: Input,
-  { items, remotes = {}, ...range }: RetryLine,
+  { items, stalled: _stalled, remotes = {}, ...range }: RetryLine,
 ): AsyncGenerator<Omit<RecordBlock, 'first'>> {
   let next = 0;
   for await (const block of base.records(range)) {
@@ -99,14 +103,15 @@ function pickedOf(
 async function* cuts(options: RoundInputOptions, cursor: string): AsyncGenerator<Cut> {
   const { limits } = options;
   const [, from = '0', done = '0'] = cursor.split(':');
-  let open = { start: Number(from), end: Number(from), items: 0, bytes: 0 };
+  let open = { start: Number(from), end: Number(from), items: 0, stalled: 0, bytes: 0 };
   let first = Number(done);
   const cut = (): Cut => {
-    const { start, end, items: count } = open;
+    const { start, end, items: count, stalled } = open;
     const range = { source: 0, start, end, first, count };
     first += count;
-    open = { start: end, end, items: 0, bytes: 0 };
-    return { range, cursor: `0:${end}:${first}` };
+    open = { start: end, end, items: 0, stalled: 0, bytes: 0 };
+    const cursor = `0:${end}:${first}`;
+    return { range: stalled === 0 ? range : { ...range, wasStalled: stalled }, cursor };
   };
   for await (const { line, end } of listed(options, open.start)) {
     const items = line.items.length;
@@ -114,7 +119,8 @@ async function* cuts(options: RoundInputOptions, cursor: string): AsyncGenerator
     const bytes = line.last === undefined ? line.end - line.start : limits.bytes;
     const full = open.items + items > limits.items || open.bytes + bytes > limits.bytes;
     if (open.items > 0 && full) yield cut();
-    open = { ...open, end, items: open.items + items, bytes: open.bytes + bytes };
+    const stalled = open.stalled + (line.stalled?.length ?? 0);
+    open = { ...open, end, items: open.items + items, stalled, bytes: open.bytes + bytes };
   }
   if (open.items > 0) yield cut();
 }

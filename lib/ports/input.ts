@@ -17,4 +17,6 @@ export interface Input {
   records(range: ChunkRange): AsyncIterable<RecordBlock>;
   /** Index of each item of a chunk, where that is not `range.first` and on: in a later round. Reads no record. */
   indexes?(range: ChunkRange): Promise<readonly number[]>;
+  /** In a later round: index of each item of a chunk that had stalled before it. Reads no record. */
+  stalled?(range: ChunkRange): Promise<readonly number[]>;
 }

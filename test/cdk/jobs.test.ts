@@ -47,6 +47,22 @@ describe('bundleJobs', () => {
     expect(createHash('sha256').update(local.bytes).digest('hex')).toBe(local.digest);
   });
 
+  it('tells of several steps, and of a quota that is not usable as a whole', async () => {
+    const steps = write(
+      'steps.ts',
+      `import { defineJob, inBatches, ndjson, ok } from 'sluice';
+       export default defineJob({
+         name: 'steps', input: ndjson(), quotas: { api: { calls: 5, per: '1s' }, wide: { calls: 5, per: '1m' } },
+         steps: [(row) => ok(row), inBatches(10, (rows) => rows.map(() => ok(1)))],
+       });`,
+    );
+    const [one] = await bundleJobs([steps]);
+    expect(one?.stages).toMatchObject([{ itemTimeoutMs: 30_000, steps: 2 }]);
+    expect(one?.quota).toMatchObject({ name: 'api', spec: '5/1000', share: 1 / 3 });
+    const [wide] = await bundleJobs([job("quotas: { api: { calls: 5, per: '1m' } }")]);
+    expect(wide).not.toHaveProperty('quota');
+  });
+
   it('leaves nothing behind, also when it refuses', async () => {
     // A folder of its own: other tests bundle at the same time.
     vi.stubEnv('TMPDIR', newFolder());
@@ -63,6 +79,9 @@ describe('bundleJobs', () => {
     );
     expect(await refusal([job('limits: { workers: 1001 }')])).toMatch(
       /^USAGE: workers must be a whole number from 1 to 1000 \(workers at once\); got 1001\./,
+    );
+    expect(await refusal([job("limits: { itemTimeout: '871s' }")])).toMatch(
+      /^USAGE: itemTimeout must be from 10 to 870000 .*; got .*871s.* a Lambda function ends after 900 s; work that takes longer belongs into ctx\.poll \(docs\/polling\.md\)/,
     );
     expect(await refusal([job('limits: { memory: 64 }')])).toMatch(
       /^USAGE: memory must be a whole number from 128 to 10240 .*; got 64\./,

@@ -136,8 +136,13 @@ describe('caps of a stage', () => {
   it('names both settings when the time-out is more than Lambda allows', () => {
     const limits = { workers: 1, itemTimeoutMs: 870_001, memoryMb: 512 };
     expect(refusal(() => stageCaps(limits, numbers))).toBe(
-      "USAGE: budget 20 s + itemTimeout 870.001 s of job j + 10 s are a time-out of 901 s; AWS Lambda allows 900 s. Lower 'budget' of the stack or 'itemTimeout' in the limits of job j.",
+      "USAGE: budget 20 s + itemTimeout 870.001 s of job j + 10 s are a time-out of 901 s; AWS Lambda allows 900 s. Lower 'budget' of the stack or 'itemTimeout' in the limits of job j. Work that takes longer belongs into ctx.poll, which waits between functions (docs/polling.md).",
     );
+    const steps = { ...limits, itemTimeoutMs: 300_000, steps: 3 };
+    expect(refusal(() => stageCaps(steps, numbers))).toContain(
+      'budget 20 s + 3 steps x itemTimeout 300 s of job j + 10 s are a time-out of 930 s; AWS Lambda allows 900 s.',
+    );
+    expect(stageCaps({ ...steps, steps: 2 }, numbers).timeoutS).toBe(630);
     expect(stageCaps({ ...limits, itemTimeoutMs: 870_000 }, numbers).timeoutS).toBe(900);
   });
 

@@ -2,6 +2,9 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { StackJob } from '../../lib/app/aws/stack-outputs.ts';
+import { loadJob } from '../../lib/app/load-job.ts';
+import { deployedSettings, shareWords } from '../../lib/core/quota-settings.ts';
 import { cloudWorld } from '../support/cloud-world.ts';
 import { startAnswers } from './aws-answers.ts';
 import { inProcess } from './in-process.ts';
@@ -26,6 +29,11 @@ export async function stackWorld(texts: Record<string, string>) {
       .update(readFileSync(join(world.root, 'jobs', `${job}.mjs`)))
       .digest('hex');
   const names = Object.keys(jobs);
+  const quotas = new Map<string, StackJob['quota']>();
+  for (const name of names) {
+    const { quota } = deployedSettings(await loadJob(join(world.root, 'jobs', `${name}.mjs`)));
+    quotas.set(name, shareWords({ quota }) === undefined ? undefined : quota);
+  }
   const entries = <T>(of: (name: string) => [string, T]): Record<string, T> =>
     Object.fromEntries(names.map(of));
   const outputs = (): Record<string, string> => ({
@@ -38,7 +46,10 @@ export async function stackWorld(texts: Record<string, string>) {
       ...entries((name) => [`${name}/0`, url(`stage-${name}`)]),
     }),
     Jobs: JSON.stringify(
-      entries((name) => [name, { stages: 1, workers: 1, digest: digestOf(name) }]),
+      entries((name) => {
+        const facts = { stages: 1, workers: 1, digest: digestOf(name) };
+        return [name, { ...facts, quota: quotas.get(name) }];
+      }),
     ),
   });
   const server = await startAnswers({ stacks: { Sluice: { arn: ARN, outputs: outputs() } } });

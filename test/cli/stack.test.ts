@@ -18,10 +18,20 @@ import { jobText, rows } from './sluice.ts';
 import { type StackWorld, stackWorld } from './stack-world.ts';
 
 const LIMITS = '{ chunk: 10, concurrency: 2, workers: 2 }';
+const QUOTA = "{ api: { calls: 5, per: '1s' } }";
+const quotedText = (name: string, quotas: string): string => `
+import { defineJob, ndjson, ok } from 'sluice';
+export default defineJob({
+  name: '${name}', input: ndjson(), quotas: ${quotas}, limits: { callsPerItem: 0 }, process: (row) => ok(row),
+});`;
 let on: StackWorld;
 
 beforeAll(async () => {
-  on = await stackWorld({ tell: jobText({ limits: LIMITS }) });
+  on = await stackWorld({
+    tell: jobText({ limits: LIMITS }),
+    quoted: quotedText('quoted', QUOTA),
+    asked: quotedText('asked', `() => (${QUOTA})`),
+  });
 }, 60_000);
 afterAll(() => on.close());
 
@@ -68,6 +78,18 @@ describe('a batch on a stack', () => {
     expect([again.code, again.err]).toEqual([1, expect.stringContaining('nothing was saved')]);
 
     expect(await on.sluice(['verify', id])).toContain('input digest\n');
+  }, 60_000);
+
+  it('says at the start how much of a short quota is usable, also one that the options make', async () => {
+    const words = 'Quota api (5 calls in 1000 ms): 33 % of it is usable, since clocks differ';
+    on.place.write('quoted.jsonl', '1\n');
+    const said = await on.run(['submit', 'quoted', 'quoted.jsonl', '--stack', 'Sluice']);
+    expect([said.code, said.err.split('\n')[0]]).toEqual([0, expect.stringContaining(words)]);
+    const running = on.start(['submit', 'asked', 'quoted.jsonl', '--wait', '--stack', 'Sluice']);
+    await on.says(running, 'Uploaded quoted.jsonl');
+    await on.world.inbox(await on.world.eventOf('inbox/asked/quoted.jsonl'));
+    const ended = await on.during(running.ended);
+    expect([ended.code, ended.err]).toEqual([0, expect.stringContaining(words)]);
   }, 60_000);
 
   it('takes its options from the command line as metadata of the upload', async () => {
@@ -206,7 +228,7 @@ describe('what is refused before anything is uploaded', () => {
       ['nope', 'x.jsonl'],
       4,
       'Stack Sluice has no job "nope".',
-      'Its jobs: tell.',
+      'Its jobs: tell, quoted, asked.',
     ],
     ['a missing file', ['tell', 'none.jsonl'], 4, 'There is no file none.jsonl.', ''],
     ['standard input', ['tell', '-'], 64, 'submit takes files;', ''],

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -8,6 +8,7 @@ import { writeSample } from '../../lib/jobs/odds/sample.ts';
 import { cli, newFolder, outcomesOf } from '../support/cli.ts';
 import { emulated, synthesised, writeJobs } from '../support/emulated.ts';
 import { closeRemotes, type Remote, remote } from '../support/http-world.ts';
+import { openPostgres, type Postgres } from '../support/postgres.ts';
 
 const NOW = '2026-01-01T00:00:00Z';
 const ROWS = 2000;
@@ -56,6 +57,36 @@ export default defineJob(
   each({ name: 'sift', cpu: true, process: ([n = 0, part = 0]) => (part === 2 ? skip('third') : n % 11 === 3 ? Promise.reject(new Error('three')) : ok(n * 10 + part)) }),
   each({ name: 'draw', limits: { workers: 2, chunk: 15 }, process: (n, ctx) => ok({ n, draw: ctx.rng() }) }),
 );`;
+/**
+ * Functions, a group and a sink. With a marker an item of the middle step blocks its process until Lambda kills it, the
+ * first time that it is met: rows before it are in the table then, and not in a part.
+ */
+const stepped = (name: string, { url, marker: file }: { url: string; marker?: string }): string => `
+import { existsSync, writeFileSync } from 'node:fs';
+import { defineJob, inBatches, ndjson, ok, PermanentError, skip } from 'sluice';
+import { tableSink } from 'sluice/sinks';
+const marker = ${JSON.stringify(file)};
+export default defineJob({
+  name: '${name}',
+  input: ndjson(),
+  key: (row) => 'k' + row,
+  limits: { chunk: 25, concurrency: 2, workers: 2, itemTimeout: '2s' },
+  steps: [
+    (row) => (row % 10 === 3 ? skip('a three') : ok({ n: row })),
+    inBatches(7, (rows, ctx) => rows.map(({ n }, at) =>
+      n % 10 === 4 ? new PermanentError('no ' + n, { code: 'FOUR' }) : ok({ n, key: ctx.items[at].key }))),
+    tableSink({ url: '${url}', table: '${name}', group: 5, connections: 1, columns: { n: 'integer', key: 'text' } }),
+    async (row) => {
+      if (marker !== undefined && row.n === 17 && !existsSync(marker)) {
+        // Rows before it get through their sink meanwhile.
+        await new Promise((go) => setTimeout(go, 100));
+        writeFileSync(marker, '');
+        for (;;);
+      }
+      return ok(row.key);
+    },
+  ],
+});`;
 
 /** Locally in threads too: hence a CPU job. */
 const calling = (url: string): string => `
@@ -73,6 +104,33 @@ export default defineJob({
   },
 });`;
 
+/** Outcomes of `stepped` over the numbers below `count`. */
+const steppedOutcomes = (count: number): string =>
+  Array.from({ length: count }, (_, index) => {
+    const head = `{"index":${index},"key":"k${index}","status":`;
+    if (index % 10 === 3) return `${head}"skipped","reason":"a three"}\n`;
+    return index % 10 === 4
+      ? `${head}"failed","error":{"kind":"permanent","code":"FOUR","message":"no ${index}"}}\n`
+      : `${head}"ok","value":"k${index}"}\n`;
+  }).join('');
+
+const FULL = process.env['SLUICE_FULL'] !== undefined;
+/** PostgreSQL is on this machine, and the functions are too. */
+let postgres: Postgres;
+
+/** Rows of a table for each batch, each number once. */
+async function rowsOf(table: string): Promise<Map<string, number[]>> {
+  const rows = await postgres.query<{ batch: string; n: string; key: string }>(
+    `SELECT batch, n, key FROM ${table} ORDER BY batch, item`,
+  );
+  const found = new Map<string, number[]>();
+  for (const { batch, n, key } of rows) {
+    expect(key).toBe(`k${n}`);
+    found.set(batch, [...(found.get(batch) ?? []), Number(n)]);
+  }
+  return found;
+}
+
 type World = Awaited<ReturnType<typeof emulated>>;
 let server: Remote;
 let assembly: string;
@@ -88,7 +146,11 @@ beforeAll(async () => {
     else if (Number(url.slice('/items/'.length)) % 5 === 0) response.writeHead(404).end();
     else response.end(JSON.stringify({ url }));
   });
+  postgres = await openPostgres();
+  const { url } = postgres;
   const jobs = writeJobs(folder, {
+    stepped: stepped('stepped', { url }),
+    broken: stepped('broken', { url, marker: join(folder, 'was-broken') }),
     remote: calling(server.url),
     one: capped('one', { cap: 1, ms: 30 }),
     two: capped('two', { cap: 2, ms: 0 }),
@@ -112,6 +174,8 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(async () => {
   await closeRemotes();
+  for (const table of ['stepped', 'broken']) await postgres.query(`DROP TABLE IF EXISTS ${table}`);
+  await postgres.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -210,6 +274,27 @@ describe('the emulated cloud at its real speed', () => {
     expect(await world.deadLetters()).toBe(0);
   }, 60_000);
 
+  test('runs steps, groups and a PostgreSQL sink: the bytes of a local run, each row in the table once', async () => {
+    const rows = lines(60);
+    const file = join(folder, 'stepped.ndjson');
+    writeFileSync(file, rows);
+    await world.upload('inbox/stepped/stepped.ndjson', rows, { 'sluice-now': NOW });
+    const home = join(folder, 'home-stepped');
+    const flags = ['--now', NOW, '--json', '--home', home];
+    const ran = await cli(['run', join(folder, 'stepped.ts'), file, ...flags]);
+    const own = (JSON.parse(ran.stdout) as { batch: string }).batch;
+    const [batch] = await world.ended('stepped.ndjson');
+    const id = batch?.id as string;
+    expect(await world.report(id)).toMatchObject({ status: 'done', ok: 48, skipped: 6, failed: 6 });
+    const outcomes = await world.outcomes(id);
+    expect(outcomes).toBe(steppedOutcomes(60));
+    expect(outcomesOf(home, own) === outcomes).toBe(true);
+    const there = Array.from({ length: 60 }, (_, n) => n).filter((n) => ![3, 4].includes(n % 10));
+    const found = await rowsOf('stepped');
+    expect([...found.keys()].sort()).toEqual([id, own].sort());
+    for (const numbers of found.values()) expect(numbers).toEqual(there);
+  }, 60_000);
+
   test('600 chunks under a cap of 2: nothing throttled, no receive burnt, no dead letter', async () => {
     await world.upload('inbox/two/many.ndjson', lines(600));
     const [batch] = await world.ended('many.ndjson');
@@ -298,6 +383,49 @@ describe('the emulated cloud, a minute in three seconds', () => {
     expect(await world.deadLetters()).toBe(0);
     expect(world.faults).toEqual([]);
     await world.close();
+  }, 60_000);
+});
+
+describe.skipIf(!FULL)('steps in the emulated cloud (SLUICE_FULL)', () => {
+  test('go on after a worker was killed at its time-out, and under chaos: the same bytes and rows', async () => {
+    const chaos = 'duplicate=0.1,kill=0.05,seed=3';
+    const world = await emulated({ assembly, speed: 4, chaos });
+    try {
+      await world.upload('inbox/broken/broken.ndjson', lines(200));
+      const [batch] = await world.ended('broken.ndjson', { withinMs: 150_000 });
+      const id = batch?.id as string;
+      expect(await world.outcomes(id)).toBe(steppedOutcomes(200));
+      const there = Array.from({ length: 200 }, (_, n) => n);
+      const wanted = there.filter((n) => ![3, 4].includes(n % 10));
+      expect([...(await rowsOf('broken'))]).toEqual([[id, wanted]]);
+      const { functions } = world.emulator.stats();
+      expect(functions['WorkerBroken0']?.timeouts).toBeGreaterThan(0);
+      expect(await world.deadLetters()).toBe(0);
+    } finally {
+      await world.close();
+    }
+  }, 180_000);
+});
+
+describe('sluice emulate run', () => {
+  test('takes a folder as a batch for each file, and a manifest of local files as one batch', async () => {
+    const data = join(folder, 'data');
+    mkdirSync(join(data, 'more'), { recursive: true });
+    writeFileSync(join(data, 'a.ndjson'), lines(3));
+    writeFileSync(join(data, 'more', 'b.ndjson'), lines(2));
+    const manifest = join(folder, 'day.manifest.jsonl');
+    writeFileSync(manifest, '{"path":"data/more/b.ndjson"}\ndata/a.ndjson\n');
+    const home = join(folder, 'home-emulate');
+    const args = ['emulate', 'run', 'two', data, manifest, '--cdk-out', assembly];
+    const { code, stdout, stderr } = await cli([...args, '--json', '--home', home]);
+    expect(code, stderr).toBe(0);
+    const reports = stdout.trim().split('\n');
+    expect(reports.map((line) => JSON.parse(line) as Report)).toMatchObject([
+      { status: 'done', ok: 3 },
+      { status: 'done', ok: 2 },
+      { status: 'done', ok: 5, chunks: 5 },
+    ]);
+    expect(stderr).toContain('day.manifest.jsonl and the 2 files that it names to s3://');
   }, 60_000);
 });
 

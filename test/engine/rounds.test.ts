@@ -10,7 +10,7 @@ import { finalise } from '../../lib/engine/finalise.ts';
 import { items } from '../../lib/engine/items.ts';
 import { planRetry } from '../../lib/engine/plan-retry.ts';
 import { startNextRound } from '../../lib/engine/start-round.ts';
-import { batchState } from '../../lib/engine/status.ts';
+import { type BatchState, batchState } from '../../lib/engine/status.ts';
 import { stopBatch } from '../../lib/engine/stop-batch.ts';
 import { verifyBatch } from '../../lib/engine/verify.ts';
 import { ndjson } from '../../lib/io/ndjson.ts';
@@ -23,6 +23,8 @@ interface Row {
 }
 
 let round = 0;
+/** Called as each item starts. */
+let look: (() => Promise<void>) | undefined;
 const seen: { index: number; draw: number; now: number }[] = [];
 
 const job = defineJob<Row, unknown, Record<string, unknown>>({
@@ -30,8 +32,9 @@ const job = defineJob<Row, unknown, Record<string, unknown>>({
   input: ndjson() as never,
   key: (row) => row.id,
   retry: { tries: 1 },
-  process(row, ctx) {
+  async process(row, ctx) {
     seen.push({ index: ctx.index, draw: ctx.rng(), now: ctx.now });
+    await look?.();
     const gives = row.gives[Math.min(round, row.gives.length - 1)] ?? 'ok';
     if (gives === 'skip') return skip('nothing to do');
     if (gives === 'stall') throw new StalledError('silent');
@@ -280,6 +283,44 @@ describe('a retry', () => {
     await retry(world, { stalled: true });
     await world.run();
     expect(await reportOf(world, 2)).toMatchObject({ failed: failed('B').length, stalled: 0 });
+  });
+
+  it('tells failed and stalled apart in each state of a round that takes both', async () => {
+    // Chunks of three: the first one of the round has stalled items only, the last one both kinds.
+    const rows = ['stall', 'stall', 'stall', 'A', 'A', 'A', 'stall', 'A', 'stall'].map((was, at) =>
+      row(at, was, at === 4 || at === 6 ? was : 'ok'),
+    );
+    const world = memoryWorld(job, { rows, limits: { chunk: 3, workers: 1, concurrency: 1 } });
+    await finished(world);
+    const states: string[] = [];
+    look = async () => {
+      const { open } = (await batchState(world.engine.store, world.id)) as BatchState;
+      states.push(`${open.failed} ${open.stalled}`);
+    };
+    await retry(world, { stalled: true });
+    await world.run();
+    await look();
+    look = undefined;
+    const of = (state: string): string[] => [state, state, state];
+    expect(states).toEqual([...of('4 5'), ...of('4 2'), ...of('2 2'), '1 1']);
+    expect(await reportOf(world, 1)).toMatchObject({ failed: 1, stalled: 1 });
+    // Cancelled when it has begun: what was released and not run is as it was.
+    const many = Array.from({ length: 24 }, (_, at) => row(at, at % 2 > 0 ? 'stall' : 'A', 'ok'));
+    const cut = memoryWorld(job, { rows: many, limits: { chunk: 3, workers: 2, concurrency: 1 } });
+    await finished(cut);
+    let starts = 0;
+    look = async () => {
+      starts += 1;
+      if (starts !== 4) return;
+      await stopBatch(cut.engine, cut.id, { stop: 'cancel', reason: 'by a person' });
+    };
+    await retry(cut, { stalled: true });
+    await cut.run();
+    look = undefined;
+    const { batch, open, counts } = (await batchState(cut.engine.store, cut.id)) as BatchState;
+    const { failed: fails, stalled: stalls } = await reportOf(cut, 1);
+    expect([batch.status, open]).toEqual(['cancelled', { failed: fails, stalled: stalls }]);
+    expect([counts.ok > 0, counts.notRun > 0]).toEqual([true, true]);
   });
 
   it('finds one flipped byte in any file of any round', async () => {

@@ -1,5 +1,6 @@
 import type { Edit } from './bundle.ts';
 import { FAULT_KINDS, type Tune } from './config.ts';
+import { GROUP_BUGS } from './group-bugs.ts';
 
 /** A bug that the simulator must find: one of PROTOCOL section 5, DESIGN section 8, or one that it did find. */
 export interface Bug {
@@ -313,11 +314,13 @@ export const BUGS: readonly Bug[] = [
   attempt.close();
   // In the same turn as the commit: both go to the store as one message.
   lease.drop();
-  const change = commit(id.chunk, epoch, nonZero(part.counts));
+  const wasStalled = (range.wasStalled ?? 0) - (part.stillStalled ?? 0);
+  const change = commit(id.chunk, epoch, nonZero({ ...part.counts, wasStalled }));
   const answer = await engine.store.change(tallyKey(id, tallyOf(id.chunk)), change);`,
     `  const part = await attempt.write(\`\${partKey(id, epoch)}.early\`);
   lease.drop();
-  const change = commit(id.chunk, epoch, nonZero(part.counts));
+  const wasStalled = (range.wasStalled ?? 0) - (part.stillStalled ?? 0);
+  const change = commit(id.chunk, epoch, nonZero({ ...part.counts, wasStalled }));
   const answer = await engine.store.change(tallyKey(id, tallyOf(id.chunk)), change);
   await attempt.write(partKey(id, epoch));
   attempt.close();`,
@@ -742,4 +745,5 @@ export const BUGS: readonly Bug[] = [
       'if (good && !mine.some(late)) return void needs.map((need, at) => need.slots.unshift(mine[at] ?? 0));',
     ]),
   ),
+  ...GROUP_BUGS,
 ];

@@ -1,4 +1,5 @@
 import { seededRandom } from '../../lib/core/rng.ts';
+import { drawGroups, type SimGroups } from './groups.ts';
 import { drawPolls } from './remote.ts';
 import { drawRetry, type Retry } from './retry.ts';
 import { drawUpgrade, type Upgrade } from './upgrade.ts';
@@ -85,6 +86,8 @@ export interface SimConfig {
   quota: { calls: number; ms: number } | undefined;
   /** Some items wait for a remote, so long at most. */
   polls: { ms: number } | undefined;
+  /** Rows go through groups. */
+  groups: SimGroups | undefined;
   pauseAt: number | undefined;
   resumeAfter: number;
   cancelAt: number | undefined;
@@ -176,6 +179,7 @@ export function drawConfig(seed: number, tune: Tune = {}): SimConfig {
     stages: drawStages(seed),
     quota: drawQuota(seed),
     polls: drawPolls(seed),
+    groups: drawGroups(seed),
     pauseAt: gentle ? undefined : maybe(0.2, upTo(90_000)),
     resumeAfter: 2_000 + upTo(random() < 0.5 ? 20_000 : 900_000),
     cancelAt: maybe(0.15, upTo(120_000)),
@@ -195,9 +199,12 @@ export function drawConfig(seed: number, tune: Tune = {}): SimConfig {
     tuned.retry = undefined;
     tuned.quota = undefined;
     tuned.polls = undefined;
+    tuned.groups = undefined;
     tuned.fickle = false;
     tuned.hangs = false;
   }
+  // A group that is halved has a part of it; and groups take no slots before they are called.
+  if (tuned.hangs || tuned.quota !== undefined) tuned.groups = undefined;
   return tuned;
 }
 

@@ -123,9 +123,9 @@ function checkChunk(
       stopped = true;
       continue;
     }
-    // What waits, for a remote or for a slot, is passed by.
-    const waits = config.polls !== undefined || config.quota !== undefined;
-    if (stopped && !waits) world.violate(`item ${index} ran after one that did not`);
+    // What waits, for a remote, a slot or its group, is passed by.
+    const waits = config.polls ?? config.quota ?? config.groups;
+    if (stopped && waits === undefined) world.violate(`item ${index} ran after one that did not`);
     const right =
       number === 0
         ? oracleLine(config, index, round)

@@ -11,9 +11,11 @@ import type { RecordBlock } from '../../lib/core/records.ts';
 import { seededRandom } from '../../lib/core/rng.ts';
 import type { Stage } from '../../lib/core/stage.ts';
 import type { StageSettings } from '../../lib/core/stage-settings.ts';
+import type { EachStep } from '../../lib/core/step.ts';
 import type { Input } from '../../lib/ports/input.ts';
 import { SKEW_MS } from './cloud-limits.ts';
 import type { SimConfig } from './config.ts';
+import { withGroups } from './groups.ts';
 import type { Invariants } from './invariants.ts';
 import type { SimProcess } from './process.ts';
 import { type SimRemote, waitsForRemote } from './remote.ts';
@@ -95,8 +97,12 @@ export interface SimJobPorts {
 /** The job as one process loads it. */
 export function simJob({ world, invariants, remote, process, round }: SimJobPorts): Job {
   const { config } = world;
+  /** Its group refuses it. */
+  const isBad = (index: number): boolean =>
+    config.groups !== undefined && !config.fickle && kindOf(config, index, round) === 'fails';
   const run = async (row: Row, context: JobContext): Promise<Result> => {
-    const kind = config.fickle ? fickleKind(world) : kindOf(config, row.id, round);
+    const own = config.fickle ? fickleKind(world) : kindOf(config, row.id, round);
+    const kind = isBad(row.id) ? 'ok' : own;
     invariants.itemStarts(process, row.id, { round });
     world.trace(process.id, `item ${row.id} starts (${kind}, try ${context.attempt})`);
     try {
@@ -120,25 +126,25 @@ export function simJob({ world, invariants, remote, process, round }: SimJobPort
       invariants.itemEnds(process);
     }
   };
+  const first: EachStep = (row, context) => {
+    const { id } = row as Row;
+    const quick =
+      config.quota === undefined && !config.fickle && kindOf(config, id, round) === 'quick';
+    if (!quick || id === config.killer) return run(row as Row, context);
+    invariants.itemStarts(process, id, { round });
+    invariants.itemEnds(process);
+    return spread(config, answerOf('quick', row as Row, context));
+  };
   const job: Job = {
     sluice: 'job/1',
     name: JOB_NAME,
     input: { format: 'ndjson', schema: undefined, options: {}, open: refuse },
     key: (row) => keyOf(row as Row),
     ...quotasOf(config),
-    process(row, context) {
-      const quick =
-        config.quota === undefined &&
-        !config.fickle &&
-        kindOf(config, (row as Row).id, round) === 'quick';
-      if (!quick || (row as Row).id === config.killer) return run(row as Row, context);
-      invariants.itemStarts(process, (row as Row).id, { round });
-      invariants.itemEnds(process);
-      return spread(config, answerOf('quick', row as Row, context));
-    },
+    ...withGroups(first, { world, process, round, isBad }),
   };
   if (config.stages === 1) return job;
-  const { process: first, ...rest } = job;
+  const { process: _one, ...rest } = job;
   const stages = [{ sluice: 'each/1', name: 's0', process: first } as Stage];
   for (let stage = 1; stage < config.stages; stage += 1) {
     stages.push(laterStage({ world, invariants, remote, process, round }, stage));

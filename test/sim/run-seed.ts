@@ -1,8 +1,10 @@
 import { startCloud } from './cloud.ts';
 import { BOUND_MS, drawConfig, HEAL_MS, type SimConfig, type Tune } from './config.ts';
 import { checkEnd } from './final-checks.ts';
+import { checkGroups } from './groups.ts';
 import { newInvariants } from './invariants.ts';
 import { startLocal } from './local.ts';
+import { checkOpenFailures } from './open-failures.ts';
 import { newRemote } from './remote.ts';
 import { newTruth } from './truth.ts';
 import { newWorld, type WorldOptions } from './world.ts';
@@ -44,6 +46,8 @@ export async function runSeed(
   };
   await world.run(over);
   if (world.violations.length === 0) checkEnd(ports);
+  if (world.violations.length === 0) checkGroups(ports);
+  if (world.violations.length === 0) await checkOpenFailures(ports);
   return {
     seed,
     config,

@@ -28,6 +28,7 @@ describe('the real engine in simulated worlds', () => {
     expect(wrong(told)).toEqual([]);
     const hits = sumHits(told);
     expect(FAULT_KINDS.filter((kind) => (hits[kind] ?? 0) === 0)).toEqual([]);
+    expect(hits['groupCall']).toBeGreaterThan(0);
   }, 600_000);
 
   it('plays a seed the same way twice: 50 seeds, one hash of the trace each', async () => {

@@ -56,7 +56,7 @@ const LONGEST_LIFE_MS = 900_000;
 /** Opens what the environment names. Throws `USAGE` when the environment is not the stack's. */
 export function openCloud({ env, log }: CloudOptions): Cloud {
   const settings = cloudSettings(env);
-  const clock = systemClock();
+  const clock = clockOff(systemClock(), settings.clockOffsetMs);
   let invocation: Invocation = {
     requestId: 'init',
     remainingMs: () => LONGEST_LIFE_MS,
@@ -90,6 +90,10 @@ export function openCloud({ env, log }: CloudOptions): Cloud {
     },
   };
 }
+
+/** The wall clock alone: time passes as it does. */
+const clockOff = (clock: Clock, ms: number): Clock =>
+  ms === 0 ? clock : { ...clock, now: () => clock.now() + ms };
 
 /** Queue URLs of one job's batches by the engine's queue names. */
 export function urlsOf(

@@ -20,6 +20,8 @@ export interface CloudSettings {
   unreserved: boolean;
   /** How many times faster than deployed an emulated cloud runs: time-outs and budgets are divided by it. */
   speed: number;
+  /** How far this function's clock is off in an emulated cloud, ms; 0 when deployed. */
+  clockOffsetMs: number;
 }
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -53,6 +55,7 @@ export function cloudSettings(env: Env): CloudSettings {
     secrets: names(env, 'SLUICE_SECRETS'),
     unreserved: env['SLUICE_UNRESERVED'] === '1',
     speed: number(env, 'SLUICE_SPEED', 1),
+    clockOffsetMs: offset(env, 'SLUICE_CLOCK_OFFSET_MS'),
   };
 }
 
@@ -72,6 +75,15 @@ function number<D>(env: Env, name: string, fallback: D): number | D {
   throw new SluiceError(
     'USAGE',
     `The environment variable ${name} must be a number above 0; got '${text}'.`,
+  );
+}
+
+function offset(env: Env, name: string): number {
+  const value = Number(env[name] ?? '0');
+  if (Number.isInteger(value)) return value;
+  throw new SluiceError(
+    'USAGE',
+    `The environment variable ${name} must be a whole number of milliseconds; got '${env[name]}'.`,
   );
 }
 

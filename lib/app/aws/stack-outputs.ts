@@ -1,4 +1,5 @@
 import { SluiceError } from '../../core/errors.ts';
+import type { Settings } from '../../core/options.ts';
 
 /** A job as its stack tells of it. */
 export interface StackJob {
@@ -7,6 +8,8 @@ export interface StackJob {
   workers: number;
   /** SHA-256 of the deployed job file. */
   digest: string;
+  /** Of its quotas the one of which least is usable, where that is less than 95 %. */
+  quota?: Settings['quota'];
 }
 
 /** What the outputs of a deployed stack say. */

@@ -156,7 +156,8 @@ async function startParts(
   const logs = options.logFolder === undefined ? memoryLogs() : fileLogs(options.logFolder);
   const guard = newGuard();
   const bootFile = createRequire(import.meta.url).resolve('#emulate-boot');
-  const common = { bootFile, endpoint, speed, logs, guard, takeShared: take };
+  const { clockOffsetMs } = chaos;
+  const common = { bootFile, endpoint, speed, logs, guard, takeShared: take, clockOffsetMs };
   const pools = new Map<string, FunctionPool>(
     specs.functions.map((spec) => [spec.name, newFunctionPool({ spec, ...common })]),
   );

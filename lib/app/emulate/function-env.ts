@@ -19,6 +19,8 @@ export interface FunctionEnvOptions {
   endpoint: string;
   speed: number;
   logStream: string;
+  /** How far its clock is off, ms. */
+  clockOffsetMs: number;
 }
 
 /**
@@ -29,7 +31,7 @@ export function functionEnv(
   spec: FunctionSpec,
   options: FunctionEnvOptions,
 ): Record<string, string> {
-  const { endpoint, speed, logStream } = options;
+  const { endpoint, speed, logStream, clockOffsetMs } = options;
   return {
     PATH: process.env['PATH'] ?? '',
     LANG: 'en_US.UTF-8',
@@ -48,6 +50,7 @@ export function functionEnv(
     LAMBDA_TASK_ROOT: spec.folder,
     _HANDLER: `index.${spec.exported}`,
     SLUICE_SPEED: String(speed),
+    ...(clockOffsetMs === 0 ? {} : { SLUICE_CLOCK_OFFSET_MS: String(clockOffsetMs) }),
     // The bundles are made for the template's runtime; that this Node may be older is no fault of theirs.
     AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
     ...spec.environment,

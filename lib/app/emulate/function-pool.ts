@@ -34,6 +34,8 @@ export interface PoolOptions {
   guard: Guard;
   /** Takes one of the account's environments that are not reserved; undefined: none is free. */
   takeShared(): (() => void) | undefined;
+  /** How far the clock of a new environment is off, ms. */
+  clockOffsetMs(): number;
 }
 
 /** Ten seconds to load, then Lambda gives up (lambda/latest/dg/lambda-runtime-environment: Init phase). */
@@ -115,7 +117,10 @@ function startFor(context: RunContext, log: (text: string) => void): Environment
   const { spec, bootFile, endpoint, speed, guard } = context;
   const day = new Date().toISOString().slice(0, 10).replaceAll('-', '/');
   const logStream = `${day}/[$LATEST]${randomUUID().replaceAll('-', '')}`;
-  const env = functionEnv(spec, { endpoint, speed, logStream });
+  const env = functionEnv(spec, {
+    ...{ endpoint, speed, logStream },
+    clockOffsetMs: context.clockOffsetMs(),
+  });
   const environment = startEnvironment({ spec, bootFile, env, log, guard });
   context.warm.add(environment);
   return environment;

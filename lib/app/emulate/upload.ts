@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, type ReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { S3Client } from '@aws-sdk/client-s3';
@@ -13,40 +13,50 @@ export interface UploadRequest {
   file: string;
   /** Options of the batch: stored with the object as `sluice-<name>`. */
   options: Readonly<Record<string, string>>;
+  /** Of a manifest: files that it names, by the keys they get; they are uploaded first. */
+  objects?: readonly { file: string; key: string }[] | undefined;
 }
 
 /**
- * Uploads a file where the stack waits for a job's input. Resolves with `s3://<bucket>/<key>`, by which its batch is
- * found. Throws a SluiceError `NOT_FOUND` for a file that cannot be read or a stack that takes no uploads.
+ * Uploads a file where the stack waits for a job's input; of a manifest first what it names. Resolves with
+ * `s3://<bucket>/<key>`, by which its batch is found. Throws a SluiceError `NOT_FOUND` for a file that cannot be read,
+ * `BAD_INPUT` for a stack that takes no uploads.
  */
 export async function uploadTo(
   { endpoint, outputs }: Pick<Emulator, 'endpoint' | 'outputs'>,
-  { job, file, options }: UploadRequest,
+  { job, file, options, objects }: UploadRequest,
 ): Promise<string> {
   const bucket = requireOutput(outputs, 'UploadBucket');
+  const client = new S3Client({ ...clientOptions(endpoint, 'outside'), forcePathStyle: true });
+  const put = async (
+    key: string,
+    body: Buffer | ReadStream,
+    metadata: Record<string, string> = {},
+  ): Promise<void> => {
+    const params = { Bucket: bucket, Key: key, Body: body, Metadata: metadata };
+    await new Upload({ client, params }).done();
+  };
+  const metadata = Object.entries(options).map(([name, value]) => [`sluice-${name}`, value]);
+  const key = `inbox/${job}/${basename(file)}`;
+  try {
+    for (const one of objects ?? []) await put(one.key, await bodyOf(one.file));
+    const named = objects?.map((one) => `${JSON.stringify({ key: one.key })}\n`);
+    const body = named === undefined ? await bodyOf(file) : Buffer.from(named.join(''));
+    await put(key, body, Object.fromEntries(metadata) as Record<string, string>);
+  } finally {
+    client.destroy();
+  }
+  return `s3://${bucket}/${key}`;
+}
+
+async function bodyOf(file: string): Promise<Buffer | ReadStream> {
   const { size } = await stat(file).catch((cause: NodeJS.ErrnoException) => {
     throw new SluiceError('NOT_FOUND', `The file ${file} cannot be read: ${cause.code}.`, {
       cause,
     });
   });
-  const key = `inbox/${job}/${basename(file)}`;
-  const client = new S3Client({ ...clientOptions(endpoint, 'outside'), forcePathStyle: true });
-  const metadata = Object.entries(options).map(([name, value]) => [`sluice-${name}`, value]);
-  try {
-    await new Upload({
-      client,
-      params: {
-        Bucket: bucket,
-        Key: key,
-        // A stream of nothing would be an upload of no parts.
-        Body: size === 0 ? Buffer.alloc(0) : createReadStream(file),
-        Metadata: Object.fromEntries(metadata) as Record<string, string>,
-      },
-    }).done();
-  } finally {
-    client.destroy();
-  }
-  return `s3://${bucket}/${key}`;
+  // A stream of nothing would be an upload of no parts.
+  return size === 0 ? Buffer.alloc(0) : createReadStream(file);
 }
 
 /** An output of the stack. Throws a SluiceError `BAD_INPUT` for a stack that has it not. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import { cloudSettings } from '../../../lib/app/aws/settings.ts';
 import { chunkKey } from '../../../lib/core/keys.ts';
 import { FOOT_BYTES } from '../../../lib/engine/part.ts';
 import { cloudWorld } from '../../support/cloud-world.ts';
@@ -19,6 +20,23 @@ export default defineJob({
   },
 });
 `;
+
+test('an emulated function may have a clock that is off, and no other part of it is', async () => {
+  const env = { SLUICE_CLOCK_OFFSET_MS: '-60000' };
+  const world = await cloudWorld({ jobs: {}, env });
+  try {
+    const { clock } = world.cloud;
+    const [off, from] = [clock.now(), clock.monotonic()];
+    expect(Date.now() - off).toBeGreaterThanOrEqual(60_000);
+    expect(clock.monotonic() - from).toBeLessThan(60_000);
+    const wrong = { ...world.env, SLUICE_CLOCK_OFFSET_MS: 'slow' };
+    expect(() => cloudSettings(wrong)).toThrow(
+      "SLUICE_CLOCK_OFFSET_MS must be a whole number of milliseconds; got 'slow'",
+    );
+  } finally {
+    await world.close();
+  }
+});
 
 const POLL_JOB = `import { appendFileSync } from 'node:fs';
 import { defineJob, ndjson, ok } from 'sluice';

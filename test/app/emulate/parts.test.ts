@@ -179,17 +179,31 @@ describe('chaos', () => {
       kill: 0.02,
       lose: 0,
       reorder: 0,
+      skew: 0,
       seed: 7,
     });
+  });
+
+  it('puts the clock of each environment off by an amount of its own, within the skew', () => {
+    const offsets = (text: string): number[] => {
+      const chaos = newChaos(parseChaos(text));
+      return Array.from({ length: 100 }, () => chaos.clockOffsetMs());
+    };
+    const some = offsets('skew=500,seed=3');
+    expect(offsets('kill=0.5,skew=500,seed=3')).toEqual(some);
+    expect(Math.max(...some.map(Math.abs))).toBeLessThanOrEqual(500);
+    expect([Math.min(...some) < -300, Math.max(...some) > 300]).toEqual([true, true]);
+    expect(new Set(offsets('seed=3').map(Math.abs))).toEqual(new Set([0]));
   });
 
   it.each([
     [
       'explode=1',
-      "--chaos has no 'explode'; it knows: duplicate, throttle, kill, lose, reorder, seed.",
+      "--chaos has no 'explode'; it knows: duplicate, throttle, kill, lose, reorder, skew, seed.",
     ],
     ['kill=2', "--chaos kill must be a share from 0 to 1; got '2'."],
     ['kill', "--chaos kill must be a share from 0 to 1; got ''."],
+    ['skew=1.5', "--chaos skew must be whole milliseconds from 0 to 60000; got '1.5'."],
     ['seed=1.5', "--chaos seed must be a whole number; got '1.5'."],
   ])('%s is refused', (text, message) => {
     expect(() => parseChaos(text)).toThrow(message);

@@ -1,0 +1,93 @@
+import { rmSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import { describe, expect, test } from 'vitest';
+import { type JobQuota, jobQuotas } from '../../lib/core/quota.ts';
+import { newFolder } from '../support/cli.ts';
+import { emulated, synthesised, writeJobs } from '../support/emulated.ts';
+import { mostInWindow } from '../support/rolling-window.ts';
+
+const FULL = process.env['SLUICE_FULL'] !== undefined;
+const WORKERS = 20;
+const [CALLS, WINDOW_MS] = [100, 5_000];
+const MEASURED_MS = 25_000;
+const QUOTA = { calls: CALLS, per: `${WINDOW_MS}ms`, skew: '500ms', sendTime: '1s' };
+
+/** A thread of its own counts the calls: the emulator keeps this one busy. */
+const COUNTER = `
+const { createServer } = require('node:http');
+const { parentPort } = require('node:worker_threads');
+let calls = [];
+const server = createServer((request, response) => {
+  calls.push({ at: performance.now(), pid: request.url });
+  response.end();
+});
+server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));
+parentPort.on('message', () => parentPort.postMessage(calls));
+`;
+
+async function counter() {
+  const thread = new Worker(COUNTER, { eval: true });
+  const next = <T>(): Promise<T> => new Promise((go) => thread.once('message', go));
+  const port = await next<number>();
+  return {
+    url: `http://127.0.0.1:${port}`,
+    calls() {
+      thread.postMessage('');
+      return next<{ at: number; pid: string }[]>();
+    },
+    end: () => thread.terminate(),
+  };
+}
+
+const calling = (url: string): string => `
+import { defineJob, ndjson, ok } from 'sluice';
+export default defineJob({
+  name: 'calling', input: ndjson(), limits: { chunk: 5, concurrency: 1, workers: ${WORKERS} },
+  quotas: { api: ${JSON.stringify(QUOTA)} },
+  async process(row, ctx) {
+    const { status } = await ctx.quota().call(() => fetch('${url}/' + process.pid));
+    return ok(status);
+  },
+});`;
+
+describe.skipIf(!FULL)('a quota in the emulated cloud (SLUICE_FULL)', () => {
+  test(`holds over ${WORKERS} functions whose clocks are off by up to 0.5 s each way, killed at random`, async () => {
+    const folder = newFolder();
+    const remote = await counter();
+    const assembly = await synthesised(folder, writeJobs(folder, { calling: calling(remote.url) }));
+    const world = await emulated({ assembly, chaos: 'kill=0.15,skew=500,seed=11' });
+    try {
+      const rows = Array.from({ length: 3_000 }, (_, n) => `${n}\n`).join('');
+      await world.upload('inbox/calling/rows.ndjson', rows);
+      const callers = async (): Promise<number> =>
+        new Set((await remote.calls()).map(({ pid }) => pid)).size;
+      const until = Date.now() + 60_000;
+      while ((await callers()) < WORKERS && Date.now() < until) await sleep(500);
+      expect(await callers()).toBeGreaterThanOrEqual(WORKERS);
+      const began = (await remote.calls()).length;
+      await sleep(MEASURED_MS);
+      const calls = (await remote.calls()).map(({ at }) => at);
+      const { chaos, functions } = world.emulator.stats();
+      expect(mostInWindow(calls, WINDOW_MS)).toBeLessThanOrEqual(CALLS);
+      expect(chaos.kill).toBeGreaterThan(0);
+      expect(functions['WorkerCalling0']?.peakBusy).toBe(WORKERS);
+
+      // What the window's formula allows in that time, less a block (0.2 s of slots) for each kill.
+      const [quota] = jobQuotas({ name: 'calling', quotas: { api: QUOTA } }, {});
+      const gapMs = (quota as JobQuota).plan.gapUs / 1000;
+      const measured = calls.slice(began);
+      const spanMs = (measured.at(-1) as number) - (measured[0] as number);
+      const lost = chaos.kill * Math.max(1, Math.floor(200 / gapMs));
+      const allowed = spanMs / gapMs + 1 - lost;
+      const use = ((100 * measured.length) / allowed).toFixed(1);
+      console.log(
+        `${measured.length} calls in ${(spanMs / 1000).toFixed(1)} s, a slot each ${gapMs} ms, ${chaos.kill} kills: ${use} % of what is allowed`,
+      );
+    } finally {
+      await world.close();
+      await remote.end();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }, 150_000);
+});
