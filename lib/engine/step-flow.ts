@@ -4,9 +4,10 @@ import { runBounded } from '../pool/run-bounded.ts';
 import type { GroupRunner } from './group-call.ts';
 import { type Full, type Groups, newGroups } from './groups.ts';
 import type { ItemContext } from './item-context.ts';
+import type { Ended } from './item-end.ts';
 import type { Taken } from './record-source.ts';
 import { type GroupEnd, runGroup } from './run-group.ts';
-import { type Ended, type Finished, type ItemRunner, runItem, runStep } from './run-item.ts';
+import { type Finished, type ItemRunner, runItem, runStep } from './run-item.ts';
 import { type FlowSpan, newTasks, type Rider, type Task, type Tasks } from './step-tasks.ts';
 
 /** What the flow needs of the attempt that it runs in. */

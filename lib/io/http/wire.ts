@@ -91,14 +91,15 @@ interface Settle {
 
 /** One request and its answer. */
 function exchange(pool: Pool, request: WireRequest, settle: Settle): void {
-  const { url, method, headers, body } = request;
+  const { url, origin, method, headers, body } = request;
   const handler = new Exchange(request, settle);
   if (handler.ended) return;
   // In pairs: undici goes through an object's keys for nothing else.
   const sent = headers['accept-encoding'] === undefined ? ['accept-encoding', ENCODINGS] : [];
   for (const name in headers) sent.push(name, headers[name] as string);
   const path = url.search === '' ? url.pathname : url.pathname + url.search;
-  pool.dispatch({ path, method: method as 'GET', headers: sent, body: body ?? null }, handler);
+  const options = { origin, path, method: method as 'GET', headers: sent, body: body ?? null };
+  pool.dispatch(options, handler);
 }
 
 /**
