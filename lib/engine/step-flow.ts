@@ -159,8 +159,9 @@ function newCalls(env: StepFlowEnv, { groups, queue, enter }: CallParts): Calls 
     return answer.then((late) => through(full, late, startedAt));
   };
   const callAll = (fulls: readonly Full<Rider>[]): Pending => {
-    const [next, ...rest] = fulls;
-    if (next === undefined) return undefined;
+    // Of every row that ends, and nearly always empty.
+    if (fulls.length === 0) return undefined;
+    const [next, ...rest] = fulls as [Full<Rider>, ...Full<Rider>[]];
     const pending = call(next);
     return pending === undefined ? callAll(rest) : pending.then(() => callAll(rest));
   };
@@ -170,7 +171,8 @@ function newCalls(env: StepFlowEnv, { groups, queue, enter }: CallParts): Calls 
     const shareMs = (endedAt - startedAt) / rows.length;
     const on: Rider[] = [];
     const complete: Full<Rider>[] = [];
-    for (const [place, rider] of rows.entries()) {
+    for (let place = 0; place < rows.length; place += 1) {
+      const rider = rows[place] as Rider;
       const ended = answer.ended[place] as Ended;
       rider.spentMs += shareMs;
       if (ended.status === 'ok' && at + 1 < steps.length) {
@@ -186,7 +188,8 @@ function newCalls(env: StepFlowEnv, { groups, queue, enter }: CallParts): Calls 
   };
   /** The next step of each row, here as long as it answers at once; the rest is for whichever slot is free. */
   const goOn = (riders: readonly Rider[], at: number, from: number): Pending => {
-    for (const [done, rider] of riders.entries()) {
+    for (let done = 0; done < riders.length; done += 1) {
+      const rider = riders[done] as Rider;
       if (!queue.mayStart()) return queue.ready(riders.slice(done), at);
       const pending = enter(rider, at);
       const late = pending === undefined && clock.monotonic() - from > YIELD_MS;
