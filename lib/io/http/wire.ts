@@ -1,4 +1,5 @@
 import { buildConnector, type Dispatcher, Pool } from 'undici';
+import { newTimeOuts, type Timed } from '../../pool/time-outs.ts';
 import type { Aborting, HttpWire, WireAnswer, WireRequest } from '../../ports/http.ts';
 import { decoded, ENCODINGS } from './decode.ts';
 import { isWireFault, wireFault } from './fault.ts';
@@ -106,12 +107,13 @@ function exchange(pool: Pool, request: WireRequest, settle: Settle): void {
  * A request under way, as undici tells of it. A class: as closures its twelve functions were made for each call, and
  * lived as long as it (1 KB of the 30 that a call took, measured).
  */
-class Exchange implements Dispatcher.DispatchHandler {
+class Exchange implements Dispatcher.DispatchHandler, Timed {
   ended = false;
+  due = 0;
   readonly #request: WireRequest;
   readonly #settle: Settle;
-  readonly #timer: NodeJS.Timeout | undefined;
-  readonly #onAbort: (() => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #onAbort: (() => void) | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #chunks: Buffer[] | undefined;
   #first: Buffer | undefined;
@@ -128,10 +130,17 @@ class Exchange implements Dispatcher.DispatchHandler {
       settle.reject(reasonOf(signal));
       return;
     }
-    this.#timer = setTimeout(timedOut, timeoutMs, this, timeoutMs);
+    if (timeoutMs >= COARSE_MS) {
+      this.due = performance.now() + timeoutMs;
+      TIME_OUTS.add(this);
+    } else this.#timer = setTimeout(() => this.late(), timeoutMs);
     if (signal === undefined) return;
     this.#onAbort = () => this.fail(reasonOf(signal));
     signal.addEventListener('abort', this.#onAbort, ONCE);
+  }
+
+  late(): void {
+    this.fail(wireFault('timeout', `${this.#request.timeoutMs} ms`));
   }
 
   /** The connection goes with it: what is still to come of the body is not waited for. */
@@ -184,19 +193,24 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   #end(): void {
     this.ended = true;
-    clearTimeout(this.#timer);
+    if (this.#timer === undefined) TIME_OUTS.drop(this);
+    else clearTimeout(this.#timer);
     if (this.#onAbort !== undefined) {
       this.#request.signal?.removeEventListener('abort', this.#onAbort);
     }
   }
 }
 
+/** From here on a time-out may come 100 ms late: a twentieth of it at most. */
+const COARSE_MS = 2_000;
+const TICK_MS = 100;
+/** Open requests keep the process alive by their sockets. */
+const after = (ms: number, call: () => void): void => void setTimeout(call, ms).unref();
+const TIME_OUTS = newTimeOuts({ now: () => performance.now(), after }, TICK_MS);
+
 const ONCE = { once: true } as const;
 const NO_HEADERS: Record<string, string> = {};
 const NO_BYTES = Buffer.alloc(0);
-
-const timedOut = (exchange: Exchange, timeoutMs: number): void =>
-  exchange.fail(wireFault('timeout', `${timeoutMs} ms`));
 
 async function undone(answer: WireAnswer, maxBytes: number): Promise<WireAnswer> {
   const bytes = await decoded(answer.bytes, answer.headers['content-encoding'], maxBytes);
