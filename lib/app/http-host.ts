@@ -9,10 +9,15 @@ export interface HttpModule extends Pick<HttpClient, 'httpClient'> {
 /** What a process has for `ctx.http`; `load` is called when the first item calls a remote, and again where it failed. */
 export function newHttpHost(load: () => Promise<HttpModule>): HttpHost {
   let client: Promise<HttpClient> | undefined;
+  let ready: HttpClient | undefined;
   return {
+    ready: () => ready,
     client() {
       client ??= load().then(
-        ({ openWire, httpClient }) => ({ wire: openWire(), httpClient }),
+        ({ openWire, httpClient }) => {
+          ready = { wire: openWire(), httpClient };
+          return ready;
+        },
         (error: unknown) => {
           client = undefined;
           throw error;
@@ -25,7 +30,9 @@ export function newHttpHost(load: () => Promise<HttpModule>): HttpHost {
     async close() {
       const open = client;
       client = undefined;
-      await (await open?.catch(() => undefined))?.wire.close();
+      const last = await open?.catch(() => undefined);
+      if (ready === last) ready = undefined;
+      await last?.wire.close();
     },
   };
 }

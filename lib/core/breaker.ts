@@ -45,11 +45,16 @@ export const newBreaker = (): Breaker => ({
 
 /** Asks for a call at time `now`; without a pass it has to wait. */
 export function admitted(state: Breaker, now: number): { state: Breaker; pass: Pass | undefined } {
-  const { mode, era, until } = state;
-  if (mode === 'closed') return { state, pass: { era, probe: false } };
+  const { mode, until } = state;
+  const pass = closedPass(state);
+  if (pass !== undefined) return { state, pass };
   if (mode === 'half-open' || now < until) return { state, pass: undefined };
-  return { state: { ...state, mode: 'half-open' }, pass: { era, probe: true } };
+  return { state: { ...state, mode: 'half-open' }, pass: { era: state.era, probe: true } };
 }
+
+/** What `admitted` gives while calls pass, with no more ado; undefined in any other state. */
+export const closedPass = ({ mode, era }: Breaker): Pass | undefined =>
+  mode === 'closed' ? { era, probe: false } : undefined;
 
 export interface Settling {
   pass: Pass;
@@ -73,6 +78,8 @@ export function settled(state: Breaker, plan: BreakerPlan, call: Settling): Brea
   }
   if (state.mode === 'open' || result === 'none') return state;
   const recent = ((state.recent << 1) | (result === 'bad' ? 1 : 0)) & (2 ** plan.of - 1);
+  // What nearly all answers are: good, after good ones.
+  if (result === 'good' && recent === state.recent) return state;
   const next = { ...state, recent };
   return result === 'bad' && ones(recent) >= plan.failures ? opened(next, plan, call) : next;
 }

@@ -11,6 +11,8 @@ export interface HttpPlan {
   baseUrl: string | undefined;
   /** Its origin: the only one that `headers` go to. */
   origin: string | undefined;
+  /** Its host, and its port where that is not the scheme's own. */
+  host: string | undefined;
   headers: HttpSettings['headers'];
   quota: string | false | undefined;
   requestMs: number;
@@ -73,9 +75,11 @@ export function httpPlan(job: HttpJob, options: Record<string, unknown>): HttpPl
   if (headers !== undefined && typeof headers !== 'function')
     requireObject('http.headers', headers);
   const baseUrl = given.baseUrl === undefined ? undefined : baseOf(given.baseUrl);
+  const base = baseUrl === undefined ? undefined : new URL(baseUrl);
   return {
     baseUrl,
-    origin: baseUrl === undefined ? undefined : new URL(baseUrl).origin,
+    origin: base?.origin,
+    host: base?.host,
     headers,
     quota: quotaOf(job, options, given.quota),
     ...boundsOf(given),
@@ -88,7 +92,7 @@ export function httpPlan(job: HttpJob, options: Record<string, unknown>): HttpPl
   };
 }
 
-type Bounds = Pick<HttpPlan, 'requestMs' | 'totalMs' | 'maxBytes' | 'tries' | 'redirects'>;
+export type Bounds = Pick<HttpPlan, 'requestMs' | 'totalMs' | 'maxBytes' | 'tries' | 'redirects'>;
 type GivenBounds = Pick<
   HttpSettings,
   'requestTimeout' | 'totalTimeout' | 'maxBytes' | 'tries' | 'redirects'

@@ -1,9 +1,10 @@
 import type { GroupContext, GroupResult, GroupStep } from '../core/step.ts';
 import type { HttpEnv, HttpItem } from './http-env.ts';
 import type { ItemContext } from './item-context.ts';
+import { timeoutError } from './item-end.ts';
 import { itemHttp } from './item-http.ts';
 import { itemQuota, type QuotaEnv } from './item-quota.ts';
-import { type ItemRunner, timeoutError } from './run-item.ts';
+import type { ItemRunner } from './run-item.ts';
 
 /** What running one group needs beside its rows. */
 export interface GroupRunner extends Omit<ItemRunner, 'process'> {

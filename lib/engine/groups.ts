@@ -22,12 +22,14 @@ interface Open<T> {
   missing: number;
 }
 
+const NONE: readonly never[] = [];
+
 /** Collects the rows of each group of each step. */
 export interface Groups<T> {
   /** A row that stands before step `at`; returns the group when it was the last one to come. */
   arrive(at: number, row: T): Full<T> | undefined;
   /** A row that left before step `at`: no later group waits for it. Returns the groups that it completed. */
-  leave(at: number, ordinal: number): Full<T>[];
+  leave(at: number, ordinal: number): readonly Full<T>[];
   /** What waits at the first step that has any: nobody will join it any more. */
   flush(): Full<T>[];
 }
@@ -42,21 +44,19 @@ export function newGroups<T extends Traveller>(
   alone: boolean,
 ): Groups<T> {
   const open = steps.map(() => new Map<number, Open<T>>());
+  const groupSteps = steps.flatMap((step, at) => (isGroup(step) ? [at] : []));
+  const lastGroup = groupSteps.at(-1) ?? -1;
   const sizeOf = (at: number): number => (alone ? 1 : (steps[at] as SizedGroup).size);
-  const groupOf = (at: number, ordinal: number): { number: number; group: Open<T> } => {
+  const opened = (at: number, number: number): Open<T> => {
     const size = sizeOf(at);
-    const number = Math.floor(ordinal / size);
-    const there = open[at] as Map<number, Open<T>>;
-    let group = there.get(number);
-    if (group === undefined) {
-      const missing = Math.min((number + 1) * size, until) - Math.max(number * size, from);
-      group = { rows: [], missing };
-      there.set(number, group);
-    }
-    return { number, group };
+    const missing = Math.min((number + 1) * size, until) - Math.max(number * size, from);
+    const group = { rows: [], missing };
+    open[at]?.set(number, group);
+    return group;
   };
   const oneLess = (at: number, ordinal: number, row: T | undefined): Full<T> | undefined => {
-    const { number, group } = groupOf(at, ordinal);
+    const number = Math.floor(ordinal / sizeOf(at));
+    const group = open[at]?.get(number) ?? opened(at, number);
     group.missing -= 1;
     if (row !== undefined) group.rows.push(row);
     if (group.missing > 0) return undefined;
@@ -71,9 +71,10 @@ export function newGroups<T extends Traveller>(
   return {
     arrive: (at, row) => oneLess(at, row.ordinal, row),
     leave(at, ordinal) {
+      if (at > lastGroup) return NONE;
       const complete: Full<T>[] = [];
-      for (let later = at; later < steps.length; later += 1) {
-        if (!isGroup(steps[later] as Step)) continue;
+      for (const later of groupSteps) {
+        if (later < at) continue;
         const done = oneLess(later, ordinal, undefined);
         if (done !== undefined) complete.push(done);
       }

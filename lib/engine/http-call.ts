@@ -1,12 +1,12 @@
 import { PermanentError, spent } from '../core/errors.ts';
 import type { RequestOptionsWithBody } from '../core/http.ts';
-import { boundsOf } from '../core/http-plan.ts';
+import { type Bounds, boundsOf } from '../core/http-plan.ts';
 import { isPassing, mayRepeat, nextTry } from '../core/http-retry.ts';
-import { retryAfterMs } from '../core/retry-after.ts';
 import type { WireAnswer, WireFault } from '../ports/http.ts';
+import { addressOf, checkedUrl, type HopAddress, parsedUrl } from './http-address.ts';
 import { type HttpEnv, type HttpItem, lowerNames } from './http-env.ts';
-import { badUrl, faultError, placeOf, said } from './http-errors.ts';
-import { putBack, sendOnce } from './http-try.ts';
+import { askedBy, faultError, placeOf, said } from './http-errors.ts';
+import { putBack, sendOnce, type Try } from './http-try.ts';
 import { itemQuota } from './item-quota.ts';
 
 export interface Called {
@@ -20,138 +20,167 @@ export interface Called {
 }
 
 /** A request as it is now: a redirect changes it. */
-interface Hop {
-  url: URL;
+interface Hop extends HopAddress {
   method: string;
-  headers: Record<string, string>;
+  headers: Readonly<Record<string, string>>;
   body: string | Uint8Array | undefined;
+}
+
+export interface Asking {
+  url: string | URL;
+  options: RequestOptionsWithBody;
+  /** The answer is to be JSON. */
+  json: boolean;
 }
 
 interface Call {
   options: RequestOptionsWithBody;
-  bounds: ReturnType<typeof boundsOf>;
+  bounds: Bounds;
   tries: number;
   deadline: number;
+  isSpent: boolean;
+  hop: Hop;
 }
 
-/** One call with its tries and redirects. Rejects where there is no answer at all. */
-export async function callRemote(
-  env: HttpEnv,
-  item: HttpItem,
-  { url, options }: { url: string | URL; options: RequestOptionsWithBody },
-): Promise<Called> {
-  const { plan, clock } = env;
-  const bounds = boundsOf(options, plan, '');
-  let hop = firstHop(env, url, options);
-  const allowed = bounds.tries ?? env.tries;
-  const call: Call = {
+/**
+ * One call with its tries and redirects. Rejects where there is no answer at all. All in one function: each promise
+ * between the job and the wire lives as long as the call does.
+ */
+export async function callRemote(env: HttpEnv, item: HttpItem, asking: Asking): Promise<Called> {
+  const call = newCall(env, item, asking);
+  const { isSpent } = call;
+  for (let redirects = 0, attempt = 1; ; ) {
+    const one = tryOf(env, item, call);
+    one.retry = attempt > 1;
+    let answer: WireAnswer | undefined;
+    let error: unknown;
+    try {
+      answer = await sendOnce(env, item, one);
+    } catch (thrown) {
+      error = thrown;
+    }
+    if (answer === undefined || isPassing(answer.status)) {
+      if (await isAgain(env, item, { call, one, attempt, answer, error })) {
+        attempt += 1;
+        continue;
+      }
+      // It was thrown otherwise.
+      answer = answer as WireAnswer;
+      const askedMs = askedBy(answer, Number.NaN);
+      return { answer, url: call.hop.url, askedMs, spent: isSpent };
+    }
+    const next = redirectOf(call.hop, answer);
+    if (next === undefined || call.bounds.redirects === 0) {
+      return { answer, url: call.hop.url, askedMs: undefined, spent: isSpent };
+    }
+    redirects += 1;
+    attempt = 1;
+    call.hop = followed(call, next, redirects);
+  }
+}
+
+function followed({ hop, bounds }: Call, next: Hop, redirects: number): Hop {
+  if (redirects <= bounds.redirects) return next;
+  const message = `${placeOf(hop.url)} redirects to ${said(placeOf(next.url))}: more than ${bounds.redirects} redirects are not followed.`;
+  throw new PermanentError(message, { code: 'REDIRECT' });
+}
+
+function newCall(env: HttpEnv, item: HttpItem, asking: Asking): Call {
+  const { plan } = env;
+  const { options } = asking;
+  const bounds = isBounded(options) ? boundsOf(options, plan, '') : plan;
+  const hop = firstHop(env, asking);
+  const itemEnd = item.startedAt + env.itemTimeoutMs;
+  const repeats = mayRepeat(hop.method, options);
+  const tries = repeats ? (bounds.tries ?? env.tries) : 1;
+  return {
     options,
     bounds,
-    tries: mayRepeat(hop.method, options) ? allowed : 1,
-    deadline: Math.min(
-      clock.monotonic() + (bounds.totalMs ?? Number.POSITIVE_INFINITY),
-      item.startedAt + env.itemTimeoutMs,
-    ),
+    tries,
+    deadline:
+      bounds.totalMs === undefined
+        ? itemEnd
+        : Math.min(env.clock.monotonic() + bounds.totalMs, itemEnd),
+    isSpent: tries > 1 || !repeats,
+    hop,
   };
-  const isSpent = call.tries > 1 || !mayRepeat(hop.method, options);
-  for (let redirects = 0; ; redirects += 1) {
-    const answer = await withTries(env, item, { call, hop, isSpent });
-    const next = redirectOf(hop, answer);
-    if (next === undefined || bounds.redirects === 0) {
-      return { answer, url: hop.url, askedMs: askedBy(answer, Number.NaN), spent: isSpent };
-    }
-    if (redirects === bounds.redirects) {
-      const message = `${placeOf(hop.url)} redirects to ${said(placeOf(next.url))}: more than ${bounds.redirects} redirects are not followed.`;
-      throw new PermanentError(message, { code: 'REDIRECT' });
-    }
-    hop = next;
-  }
 }
 
-interface Trying {
+const isBounded = (options: RequestOptionsWithBody): boolean =>
+  options.requestTimeout !== undefined ||
+  options.totalTimeout !== undefined ||
+  options.maxBytes !== undefined ||
+  options.tries !== undefined ||
+  options.redirects !== undefined;
+
+interface Met {
   call: Call;
-  hop: Hop;
-  isSpent: boolean;
+  one: Try;
+  attempt: number;
+  answer: WireAnswer | undefined;
+  error: unknown;
 }
 
-async function withTries(env: HttpEnv, item: HttpItem, trying: Trying): Promise<WireAnswer> {
+/** What came of a try was no good: waits for the next one; false when the answer stands. Throws what else the call ends with. */
+async function isAgain(env: HttpEnv, item: HttpItem, met: Met): Promise<boolean> {
   const { clock, plan } = env;
-  const { call, isSpent } = trying;
-  for (let attempt = 1; ; attempt += 1) {
-    const { answer, error, passing } = await tryOnce(env, item, { ...trying, attempt });
-    if (!passing && answer !== undefined) return answer;
-    if (!passing) throw error;
-    const askedMs = answer && askedBy(answer, clock.now());
-    if (answer !== undefined) await tellQuotas(env, item, { call, answer, askedMs });
-    const leftMs = call.deadline - clock.monotonic() - LAST_MS;
-    const facts = { attempt, tries: call.tries, askedMs, backoff: env.backoff, leftMs };
-    const next = nextTry({ ...facts, random: env.random() });
-    if (next.do === 'later' && plan.whenDown === 'wait' && call.bounds.totalMs === undefined) {
-      item.log.warn('the remote asks to be left alone', { host: trying.hop.url.host, askedMs });
-      throw putBack(env, item, next.waitMs);
-    }
-    if (next.do !== 'again') {
-      if (answer !== undefined) return answer;
-      throw isSpent ? spent(error as Error) : error;
-    }
-    env.waiting();
-    await clock.sleep(next.waitMs, item.signal);
-    if (item.signal.aborted) throw item.signal.reason;
+  const { call, one, attempt, answer } = met;
+  const error = answer === undefined ? errorOf(met) : undefined;
+  const { fault } = (met.error ?? {}) as Partial<WireFault>;
+  if (answer === undefined && fault !== 'network' && fault !== 'timeout') throw error;
+  const askedMs = answer && askedBy(answer, clock.now());
+  if (answer !== undefined) await tellQuotas(env, item, { call, answer, askedMs });
+  const leftMs = call.deadline - clock.monotonic() - LAST_MS;
+  const facts = { attempt, tries: call.tries, askedMs, backoff: env.backoff, leftMs };
+  const next = nextTry({ ...facts, random: env.random() });
+  if (next.do === 'later' && plan.whenDown === 'wait' && call.bounds.totalMs === undefined) {
+    item.log.warn('the remote asks to be left alone', { host: one.host, askedMs });
+    throw putBack(env, item, next.waitMs);
   }
+  if (next.do !== 'again') {
+    if (answer !== undefined) return false;
+    throw call.isSpent ? spent(error as Error) : error;
+  }
+  env.waiting();
+  await clock.sleep(next.waitMs, item.signal);
+  if (item.signal.aborted) throw item.signal.reason;
+  return true;
 }
 
 /** A try that would begin later than this before the end could not get an answer. */
 const LAST_MS = 50;
 
-interface Tried {
-  answer?: WireAnswer;
-  error?: unknown;
-  /** Another try may help. */
-  passing: boolean;
+function errorOf({ call, one, error }: Met): unknown {
+  const { requestMs, totalMs } = call.bounds;
+  // A time of the call's own is told as it was set: what was left of it differs from one machine to the next.
+  const timeoutMs = one.isCut ? (totalMs as number) : requestMs;
+  return faultError(error, { url: call.hop.url, timeoutMs, maxBytes: one.wire.maxBytes });
 }
 
-async function tryOnce(
-  env: HttpEnv,
-  item: HttpItem,
-  { call, hop, attempt }: Trying & { attempt: number },
-): Promise<Tried> {
-  const { plan, clock } = env;
-  const { connections } = plan;
-  const { options, bounds, deadline } = call;
+function tryOf({ plan, clock }: HttpEnv, item: HttpItem, call: Call): Try {
+  const { options, bounds, deadline, hop } = call;
   // The item's own end comes by its signal: only a total of the call's own cuts a try short here.
   const leftMs = bounds.totalMs === undefined ? Infinity : deadline - clock.monotonic();
-  const timeoutMs = Math.max(1, Math.ceil(Math.min(bounds.requestMs, leftMs)));
-  const { maxBytes } = bounds;
-  const guard = plan.guard ? { allowHosts: plan.allowHosts } : undefined;
-  try {
-    const answer = await sendOnce(env, item, {
-      wire: { ...hop, timeoutMs, maxBytes, connections, guard, signal: item.aborting },
-      retry: attempt > 1,
-      quota: options.quota ?? plan.quota,
-      key: options.key,
-      deadline,
-      askedMs: (given) => askedBy(given, clock.now()),
-    });
-    return { answer, passing: isPassing(answer.status) };
-  } catch (error) {
-    const { fault } = error as Partial<WireFault>;
-    // A time of the call's own is told as it was set: what was left of it differs from one machine to the next.
-    const limitMs = leftMs < bounds.requestMs ? (bounds.totalMs as number) : bounds.requestMs;
-    return {
-      error: faultError(error, { url: hop.url, timeoutMs: limitMs, maxBytes }),
-      passing: fault === 'network' || fault === 'timeout',
-    };
-  }
-}
-
-/** The body says it only where the headers do not, and only short ones are read. */
-const MAX_BODY = 10_000;
-
-function askedBy({ status, headers, bytes }: WireAnswer, now: number): number | undefined {
-  if (!isPassing(status)) return undefined;
-  const body = bytes.length > MAX_BODY ? '' : new TextDecoder().decode(bytes);
-  const asked = retryAfterMs({ status, headers, body }, now);
-  return Number.isNaN(asked) ? undefined : asked;
+  return {
+    wire: {
+      url: hop.url,
+      origin: hop.origin,
+      method: hop.method,
+      headers: hop.headers,
+      body: hop.body,
+      timeoutMs: Math.max(1, Math.ceil(Math.min(bounds.requestMs, leftMs))),
+      maxBytes: bounds.maxBytes,
+      connections: plan.connections,
+      guard: plan.guard ? { allowHosts: plan.allowHosts } : undefined,
+      signal: item.aborting,
+    },
+    host: hop.host,
+    isCut: leftMs < bounds.requestMs,
+    retry: false,
+    quota: options.quota ?? plan.quota,
+    key: options.key,
+    deadline,
+  };
 }
 
 /** Left alone for so long when the remote refuses a call and does not say for how long. */
@@ -170,8 +199,9 @@ async function tellQuotas(
   await itemQuota(env.quotas, item, { name, key: call.options.key }).blocked(waitMs);
 }
 
-function firstHop(env: HttpEnv, given: string | URL, options: RequestOptionsWithBody): Hop {
-  const url = addressOf(env.plan.baseUrl, given);
+function firstHop(env: HttpEnv, { url: given, options, json }: Asking): Hop {
+  const { origin: home } = env.plan;
+  const { url, origin, host } = addressOf(env.plan, given);
   if (options.query !== undefined) {
     for (const [name, value] of Object.entries(options.query)) {
       if (value !== undefined) url.searchParams.append(name, String(value));
@@ -180,39 +210,10 @@ function firstHop(env: HttpEnv, given: string | URL, options: RequestOptionsWith
   const { body, idempotencyKey } = options;
   const method = (options.method ?? (body === undefined ? 'GET' : 'POST')).toUpperCase();
   // A header of the settings may be a credential: with a baseUrl it goes to that origin alone.
-  const { origin } = env.plan;
-  const own = origin === undefined || origin === url.origin ? env.headers() : {};
-  const more = options.headers === undefined ? {} : lowerNames(options.headers);
-  const headers = { 'user-agent': 'sluice', ...own, ...more };
-  const key = idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey };
-  return { url, method, headers: { ...headers, ...key }, body };
-}
-
-function addressOf(baseUrl: string | undefined, given: string | URL): URL {
-  const text = String(given).trim();
-  const isWhole = /^[a-z][a-z0-9+.-]*:/i.test(text);
-  if (!isWhole && baseUrl === undefined) {
-    throw badUrl(`${said(text)} is no whole URL, and the job's http has no baseUrl.`);
-  }
-  const whole = isWhole ? text : `${baseUrl}/${text.replace(/^\/+/, '')}`;
-  return checkedUrl(parsedUrl(whole), text);
-}
-
-/** Parsed once: to ask first whether it can be parsed costs as much again. */
-function parsedUrl(text: string, base?: URL): URL | undefined {
-  try {
-    return new URL(text, base);
-  } catch {
-    return undefined;
-  }
-}
-
-function checkedUrl(url: URL | undefined, text: string): URL {
-  if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw badUrl(`${said(text)} is no http or https URL.`);
-  }
-  if (url.username === '' && url.password === '') return url;
-  throw badUrl(`A URL of ${url.host} holds a user name or password: send them as a header.`);
+  let headers = env.headers(home === undefined || home === origin, json);
+  if (options.headers !== undefined) headers = { ...headers, ...lowerNames(options.headers) };
+  if (idempotencyKey !== undefined) headers = { ...headers, 'idempotency-key': idempotencyKey };
+  return { url, origin, host, method, headers, body };
 }
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
@@ -234,5 +235,6 @@ function redirectOf(hop: Hop, { status, headers }: WireAnswer): Hop | undefined 
   const next = becomesGet
     ? { method: 'GET', body: undefined }
     : { method: hop.method, body: hop.body };
-  return { url, ...next, headers: Object.fromEntries(kept) };
+  const { origin, host } = url;
+  return { url, origin, host, ...next, headers: Object.fromEntries(kept) };
 }

@@ -1,5 +1,7 @@
 import { PermanentError, RetryableError } from '../core/errors.ts';
-import type { WireFault } from '../ports/http.ts';
+import { isPassing } from '../core/http-retry.ts';
+import { retryAfterMs } from '../core/retry-after.ts';
+import type { WireAnswer, WireFault } from '../ports/http.ts';
 
 /** An address as messages show it: a query may hold what is nobody's business. */
 export const placeOf = (url: URL): string => `${url.origin}${url.pathname}`;
@@ -66,3 +68,14 @@ export function statusError(
 }
 
 export const badUrl = (text: string): Error => new PermanentError(text, { code: 'BAD_URL' });
+
+/** The body says it only where the headers do not, and only short ones are read. */
+const MAX_BODY = 10_000;
+
+/** What a refused call's answer asks to be left alone for, ms. */
+export function askedBy({ status, headers, bytes }: WireAnswer, now: number): number | undefined {
+  if (!isPassing(status)) return undefined;
+  const body = bytes.length > MAX_BODY ? '' : new TextDecoder().decode(bytes);
+  const asked = retryAfterMs({ status, headers, body }, now);
+  return Number.isNaN(asked) ? undefined : asked;
+}

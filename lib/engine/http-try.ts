@@ -1,6 +1,7 @@
 import {
   admitted,
   type CallResult,
+  closedPass,
   isGivenUp,
   newBreaker,
   type Pass,
@@ -10,19 +11,22 @@ import { RetryableError, spent, UnavailableError } from '../core/errors.ts';
 import { newSemaphore } from '../pool/semaphore.ts';
 import type { WireAnswer, WireFault, WireRequest } from '../ports/http.ts';
 import type { HttpEnv, HttpItem } from './http-env.ts';
+import { askedBy } from './http-errors.ts';
 import { itemQuota } from './item-quota.ts';
 
 /** One try of a request, and by what it is bounded. */
 export interface Try {
   wire: WireRequest;
+  /** What its breaker and its figures go by: the URL's host. */
+  host: string;
+  /** Its own time is what is left of the call's total. */
+  isCut: boolean;
   /** Second and later ones are counted apart. */
   retry: boolean;
   quota: string | false | undefined;
   key: string | undefined;
   /** When the call's time is over, by the clock that never jumps. */
   deadline: number;
-  /** What the remote asks for, by its answer. */
-  askedMs(answer: WireAnswer): number | undefined;
 }
 
 /** Looks at a closed door this often: whoever probes may have opened it. */
@@ -33,7 +37,25 @@ const LEAST_MS = 1_000;
 const MARGIN_MS = 250;
 
 /** Sends one request when breaker and quota let it. Rejects with what the wire met, or with why it was not sent. */
-export async function sendOnce(env: HttpEnv, item: HttpItem, one: Try): Promise<WireAnswer> {
+export function sendOnce(env: HttpEnv, item: HttpItem, one: Try): Promise<WireAnswer> {
+  const { host, plan, quotas } = env;
+  const ready = host.ready();
+  // Nothing to wait for: most calls of most jobs.
+  if (
+    ready !== undefined &&
+    plan.connections === undefined &&
+    (quotas === undefined || one.quota === false)
+  ) {
+    if (plan.breaker === undefined) {
+      return sendNow(env, item, { one, pass: undefined, wire: ready.wire });
+    }
+    const pass = closedPass(breakerOf(env, one.host));
+    if (pass !== undefined) return sendNow(env, item, { one, pass, wire: ready.wire });
+  }
+  return sendInTurn(env, item, one);
+}
+
+async function sendInTurn(env: HttpEnv, item: HttpItem, one: Try): Promise<WireAnswer> {
   const { wire } = await env.host.client();
   const release = await permitOf(env, one);
   try {
@@ -51,7 +73,7 @@ export async function sendOnce(env: HttpEnv, item: HttpItem, one: Try): Promise<
 /** Before the slot of a quota: a call must go out at the very moment that its slot is good for. */
 async function permitOf({ plan, host }: HttpEnv, { wire }: Try): Promise<(() => void) | undefined> {
   if (plan.connections === undefined) return undefined;
-  const { origin } = wire.url;
+  const { origin } = wire;
   const permits = host.permits.get(origin) ?? newSemaphore(plan.connections);
   host.permits.set(origin, permits);
   const release = await permits.acquire();
@@ -88,30 +110,36 @@ async function underQuota(
 async function sendWith(
   env: HttpEnv,
   item: HttpItem,
-  { one, pass, wire }: Sending,
+  sending: Sending,
 ): Promise<WireAnswer | undefined> {
-  const { clock, meter, host } = env;
-  const name = one.wire.url.host;
-  if (pass !== undefined && host.breakers.get(name)?.era !== pass.era) return undefined;
+  const { one, pass } = sending;
+  if (pass !== undefined && env.host.breakers.get(one.host)?.era !== pass.era) return undefined;
+  return sendNow(env, item, sending);
+}
+
+async function sendNow(env: HttpEnv, item: HttpItem, sending: Sending): Promise<WireAnswer> {
+  const { clock, meter } = env;
+  const { one, pass, wire } = sending;
   const startedAt = clock.monotonic();
-  const met = (bad: boolean, limited = false): void =>
-    meter.call(name, { ms: clock.monotonic() - startedAt, retry: one.retry, limited, bad });
   let result: CallResult = 'none';
   let askedMs: number | undefined;
+  const met = (limited: boolean): void => {
+    const ms = clock.monotonic() - startedAt;
+    meter.call(one.host, { ms, retry: one.retry, limited, bad: result === 'bad' });
+  };
   try {
     const answer = await wire.send(one.wire);
     item.putBackUntil = undefined;
     result = answer.status >= 500 ? 'bad' : 'good';
-    met(result === 'bad', answer.status === 429);
-    if (result === 'bad') askedMs = one.askedMs(answer);
+    met(answer.status === 429);
+    if (result === 'bad') askedMs = askedBy(answer, clock.now());
     return answer;
   } catch (error) {
     const { fault } = error as Partial<WireFault>;
-    const bad = fault === 'network' || fault === 'timeout';
-    if (bad) result = 'bad';
+    if (fault === 'network' || fault === 'timeout') result = 'bad';
     // It was answered, with too much or in a form that nobody reads.
     else if (fault === 'too large' || fault === 'encoding') result = 'good';
-    if (fault !== undefined && fault !== 'address') met(bad);
+    if (fault !== undefined && fault !== 'address') met(false);
     throw error;
   } finally {
     if (pass !== undefined) tell(env, item, { one, pass, result, askedMs });
@@ -134,13 +162,14 @@ function tell(
   },
 ): void {
   const { plan, host, clock, meter } = env;
-  const name = one.wire.url.host;
+  const name = one.host;
   const before = host.breakers.get(name);
   if (plan.breaker === undefined || before === undefined) return;
   const now = clock.monotonic();
   // A host's random numbers may come from its crypto module: none is drawn for an answer that changes nothing.
   const random = result === 'bad' ? env.random() : 0;
   const state = settled(before, plan.breaker, { pass, result, now, askedMs, random });
+  if (state === before) return;
   host.breakers.set(name, state);
   if (state.openings <= before.openings) return;
   meter.opened(name);
@@ -155,7 +184,7 @@ function tell(
 async function passOf(env: HttpEnv, item: HttpItem, one: Try): Promise<Pass | undefined> {
   const { plan, host, clock } = env;
   if (plan.breaker === undefined) return undefined;
-  const name = one.wire.url.host;
+  const name = one.host;
   for (;;) {
     const now = clock.monotonic();
     const { state, pass } = admitted(breakerOf(env, name), now);
@@ -179,7 +208,9 @@ function breakerOf({ host }: HttpEnv, name: string) {
   if (host.breakers.size >= MAX_BREAKERS) {
     host.breakers.delete(host.breakers.keys().next().value as string);
   }
-  return newBreaker();
+  const fresh = newBreaker();
+  host.breakers.set(name, fresh);
+  return fresh;
 }
 
 /** The host stays down for longer than the item can wait. */

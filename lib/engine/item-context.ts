@@ -3,7 +3,7 @@ import type { ItemLogger, JobContext, Quota } from '../core/job.ts';
 import type { PollAnswer, PollOptions, Remotes } from '../core/poll.ts';
 import { seededRandom } from '../core/rng.ts';
 import type { Clock } from '../ports/clock.ts';
-import { type Abortable, newAbortable } from './aborting.ts';
+import { Abortable } from './aborting.ts';
 import type { HttpEnv, HttpItem } from './http-env.ts';
 import { itemHttp } from './item-http.ts';
 import { type PollEnv, type PollItem, pollRemote } from './item-poll.ts';
@@ -73,7 +73,7 @@ export class ItemContext implements JobContext, HttpItem, PollItem {
   }
 
   get aborting(): Abortable {
-    this.#aborting ??= newAbortable();
+    this.#aborting ??= new Abortable();
     return this.#aborting;
   }
 

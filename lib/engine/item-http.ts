@@ -6,6 +6,8 @@ export function itemHttp(env: HttpEnv | undefined, item: HttpItem): Http {
   if (env === undefined) {
     throw new Error('The job declares no http: add http: {} to its definition, then use ctx.http.');
   }
+  const ready = env.host.ready();
+  if (ready !== undefined) return ready.httpClient(env, item);
   let client: Http | undefined;
   const loaded = async (): Promise<Http> => {
     client ??= (await env.host.client()).httpClient(env, item);

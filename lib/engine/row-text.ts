@@ -2,9 +2,10 @@ import type { ItemError } from '../core/errors.ts';
 import { cutMessage, toItemError } from '../core/errors.ts';
 import type { Remotes } from '../core/poll.ts';
 import type { ItemContext } from './item-context.ts';
+import type { Ended } from './item-end.ts';
 import type { Taken } from './record-source.ts';
 import type { Row } from './rows.ts';
-import type { Ended, Finished } from './run-item.ts';
+import type { Finished } from './run-item.ts';
 
 /** What a failed item's attempts line keeps of its record, so that failures.jsonl can be fed back. */
 const RAW_LIMIT = 16 * 1024;

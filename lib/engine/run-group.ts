@@ -3,7 +3,7 @@ import { isUnavailable, retryAfterOf, type UnavailableError } from '../core/erro
 import type { Settings } from '../core/options.ts';
 import type { GroupResult, GroupStep } from '../core/step.ts';
 import { type Called, type GroupRow, type GroupRunner, openCall } from './group-call.ts';
-import { checkedResult, type Ended, failed, isRetryable, timeoutError } from './run-item.ts';
+import { checkedResult, type Ended, failed, isRetryable, timeoutError } from './item-end.ts';
 
 /** How each row of a group ended, in order; or why the step is there for none of them. */
 export type GroupEnd = { ended: Ended[] } | { unavailable: UnavailableError };

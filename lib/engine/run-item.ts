@@ -1,18 +1,12 @@
 import { backoffMs } from '../core/backoff.ts';
-import {
-  type ItemError,
-  isDuplicate,
-  isSpent,
-  isUnavailable,
-  retryAfterOf,
-  toItemError,
-} from '../core/errors.ts';
+import { type ItemError, retryAfterOf } from '../core/errors.ts';
 import type { Job } from '../core/job.ts';
 import type { Settings } from '../core/options.ts';
-import { MAX_VALUES, type Result } from '../core/outcome.ts';
+import type { Result } from '../core/outcome.ts';
 import type { SchemaIssue, SchemaResult } from '../core/standard-schema.ts';
 import type { EachStep } from '../core/step.ts';
 import type { ItemContext } from './item-context.ts';
+import { checkedResult, type Ended, failed, isRetryable, timeoutError } from './item-end.ts';
 
 /** What running one item needs beside the item. */
 export interface ItemRunner {
@@ -27,12 +21,6 @@ export interface ItemRunner {
   };
   random(): number;
 }
-
-/** How an item ended, before it is written. */
-export type Ended =
-  | { status: 'ok'; value: unknown; values?: readonly unknown[] }
-  | { status: 'skipped'; reason: string }
-  | { status: 'failed' | 'stalled'; error: ItemError; thrown: unknown };
 
 const KEY_LIMIT = 512;
 
@@ -140,8 +128,11 @@ export function runStep(
   return finishAsync(runner, { row, context }, pending);
 }
 
-/** The asynchronous rest: time-out over all tries, and full-jitter back-off between them. */
-async function finishAsync(
+/**
+ * The asynchronous rest: time-out over all tries, and full-jitter back-off between them. One promise beside the
+ * item's own while nothing goes wrong: what an item in flight holds is copied by each collection of the young heap.
+ */
+function finishAsync(
   runner: ItemRunner,
   { row, context }: { row: unknown; context: ItemContext },
   first: Promise<Result>,
@@ -149,94 +140,69 @@ async function finishAsync(
   const { clock, settings } = runner;
   // Waiting for a remote moves it: each stretch of the item's own work has the whole time.
   context.restartTimeout();
-  const leftMs = (): number => context.startedAt + settings.itemTimeoutMs - clock.monotonic();
-  let cancel = (): void => undefined;
-  const timedOut = new Promise<Ended>((resolve) => {
-    const arm = (ms: number): void => {
-      cancel = clock.after(ms, () => {
-        if (leftMs() > 0) return arm(leftMs());
-        const error = timeoutError(settings.itemTimeoutMs);
-        context.abort(Object.assign(new Error(error.message), error));
-        resolve({ status: 'failed', error, thrown: undefined });
-      });
+  return new Promise((resolve, reject) => {
+    let cancel = (): void => undefined;
+    const end = (ended: Ended): void => {
+      cancel();
+      resolve(ended);
     };
-    arm(settings.itemTimeoutMs);
-  });
-  const tries = async (): Promise<Ended> => {
-    for (let result = first; ; result = again(runner, row, context)) {
-      try {
-        return checkedResult(await result);
-      } catch (error) {
-        const backoff = { baseMs: settings.retryBaseMs, maxMs: settings.retryMaxMs };
-        // On top of what the remote asks for: items that it sent away together do not come back together.
-        const waitMs = retryAfterOf(error) + backoffMs(context.attempt, backoff, runner.random());
-        const over = context.attempt >= settings.tries || !isRetryable(runner, error);
-        if (over || waitMs >= leftMs() || context.signal.aborted) return failed(error);
-        await clock.sleep(waitMs, context.signal);
-        if (context.signal.aborted) return failed(error);
-        context.nextTry();
+    const late = (): void => {
+      const leftMs = leftOf(runner, context);
+      if (leftMs > 0) {
+        cancel = clock.after(leftMs, late);
+        return;
       }
+      const error = timeoutError(settings.itemTimeoutMs);
+      context.abort(Object.assign(new Error(error.message), error));
+      resolve({ status: 'failed', error, thrown: undefined });
+    };
+    const broken = (error: unknown): void => {
+      cancel();
+      reject(error);
+    };
+    const failing = (error: unknown): void =>
+      void triesAfter(runner, { row, context }, error).then(end, broken);
+    const answered = (result: Result): void => {
+      try {
+        end(checkedResult(result));
+      } catch (error) {
+        failing(error);
+      }
+    };
+    cancel = clock.after(settings.itemTimeoutMs, late);
+    first.then(answered, failing).catch(broken);
+  });
+}
+
+const leftOf = ({ clock, settings }: ItemRunner, { startedAt }: ItemContext): number =>
+  startedAt + settings.itemTimeoutMs - clock.monotonic();
+
+/** The tries behind one that threw. */
+async function triesAfter(
+  runner: ItemRunner,
+  { row, context }: { row: unknown; context: ItemContext },
+  thrown: unknown,
+): Promise<Ended> {
+  const { clock, settings } = runner;
+  for (let error = thrown; ; ) {
+    const backoff = { baseMs: settings.retryBaseMs, maxMs: settings.retryMaxMs };
+    // On top of what the remote asks for: items that it sent away together do not come back together.
+    const waitMs = retryAfterOf(error) + backoffMs(context.attempt, backoff, runner.random());
+    const over = context.attempt >= settings.tries || !isRetryable(runner, error);
+    if (over || waitMs >= leftOf(runner, context) || context.signal.aborted) return failed(error);
+    await clock.sleep(waitMs, context.signal);
+    if (context.signal.aborted) return failed(error);
+    context.nextTry();
+    try {
+      return checkedResult(await again(runner, row, context));
+    } catch (next) {
+      error = next;
     }
-  };
-  try {
-    return await Promise.race([tries(), timedOut]);
-  } finally {
-    cancel();
   }
 }
 
 const again = async (runner: ItemRunner, row: unknown, context: ItemContext): Promise<Result> =>
   runner.process(row, context);
-
-export const timeoutError = (ms: number): ItemError => ({
-  kind: 'timeout',
-  code: 'ITEM_TIMEOUT',
-  message: `The item did not end within its itemTimeout of ${ms} ms.`,
-});
-
-export function isRetryable({ job }: Pick<ItemRunner, 'job'>, error: unknown): boolean {
-  if (isUnavailable(error)) return error.retry;
-  if (isDuplicate(error) || isSpent(error)) return false;
-  const { kind } = toItemError(error);
-  if (kind === 'stalled' || kind === 'permanent') return false;
-  if (job.retry?.when === undefined) return kind === 'retryable';
-  try {
-    return job.retry.when(error);
-  } catch {
-    return false;
-  }
-}
-
-/** A job written in plain JavaScript may return anything. */
-export function checkedResult(result: Result): Ended {
-  if (result?.status === 'ok') return result.values === undefined ? result : checkedValues(result);
-  if (result?.status === 'skipped') return { status: 'skipped', reason: String(result.reason) };
-  const error: ItemError = {
-    kind: 'unexpected',
-    code: 'BAD_RESULT',
-    message: `process must return ok(value) or skip(reason); it returned ${result === null ? 'null' : typeof result}.`,
-  };
-  return { status: 'failed', error, thrown: undefined };
-}
-
-/** `ok.many` of what is no array, or of too many values, would break whoever reads them. */
-function checkedValues(result: Extract<Ended, { status: 'ok' }>): Ended {
-  const { values } = result;
-  if (Array.isArray(values) && values.length <= MAX_VALUES) return result;
-  const got = Array.isArray(values) ? `${values.length} values` : typeof values;
-  const error: ItemError = {
-    kind: 'permanent',
-    code: 'BAD_RESULT',
-    message: `ok.many(values) takes an array of at most ${MAX_VALUES} values; got ${got}. Let a stage before this one give smaller items.`,
-  };
-  return { status: 'failed', error, thrown: undefined };
-}
-
-export function failed(thrown: unknown): Ended {
-  if (isDuplicate(thrown)) return { status: 'skipped', reason: 'duplicate' };
-  const error = toItemError(thrown);
-  return { status: error.kind === 'stalled' ? 'stalled' : 'failed', error, thrown };
-}
 
 const isPromise = (value: Result | Promise<Result>): value is Promise<Result> =>
   typeof (value as { then?: unknown } | undefined)?.then === 'function';

@@ -4,9 +4,10 @@ import { runBounded } from '../pool/run-bounded.ts';
 import type { GroupRunner } from './group-call.ts';
 import { type Full, type Groups, newGroups } from './groups.ts';
 import type { ItemContext } from './item-context.ts';
+import type { Ended } from './item-end.ts';
 import type { Taken } from './record-source.ts';
 import { type GroupEnd, runGroup } from './run-group.ts';
-import { type Ended, type Finished, type ItemRunner, runItem, runStep } from './run-item.ts';
+import { type Finished, type ItemRunner, runItem, runStep } from './run-item.ts';
 import { type FlowSpan, newTasks, type Rider, type Task, type Tasks } from './step-tasks.ts';
 
 /** What the flow needs of the attempt that it runs in. */
@@ -174,8 +175,9 @@ function newCalls(env: StepFlowEnv, { groups, queue, enter }: CallParts): Calls 
     return answer.then((late) => through(full, late, startedAt));
   };
   const callAll = (fulls: readonly Full<Rider>[]): Pending => {
-    const [next, ...rest] = fulls;
-    if (next === undefined) return undefined;
+    // Of every row that ends, and nearly always empty.
+    if (fulls.length === 0) return undefined;
+    const [next, ...rest] = fulls as [Full<Rider>, ...Full<Rider>[]];
     const pending = call(next);
     return pending === undefined ? callAll(rest) : pending.then(() => callAll(rest));
   };
@@ -185,7 +187,8 @@ function newCalls(env: StepFlowEnv, { groups, queue, enter }: CallParts): Calls 
     const shareMs = (endedAt - startedAt) / rows.length;
     const on: Rider[] = [];
     const complete: Full<Rider>[] = [];
-    for (const [place, rider] of rows.entries()) {
+    for (let place = 0; place < rows.length; place += 1) {
+      const rider = rows[place] as Rider;
       const end = answer.ended[place] as Ended;
       const ended = at + 1 < steps.length ? singleValue(end) : end;
       rider.spentMs += shareMs;
@@ -202,7 +205,8 @@ function newCalls(env: StepFlowEnv, { groups, queue, enter }: CallParts): Calls 
   };
   /** The next step of each row, here as long as it answers at once; the rest is for whichever slot is free. */
   const goOn = (riders: readonly Rider[], at: number, from: number): Pending => {
-    for (const [done, rider] of riders.entries()) {
+    for (let done = 0; done < riders.length; done += 1) {
+      const rider = riders[done] as Rider;
       if (!queue.mayStart()) return queue.ready(riders.slice(done), at);
       const pending = enter(rider, at);
       const late = pending === undefined && clock.monotonic() - from > YIELD_MS;

@@ -2,6 +2,8 @@
 export interface WireRequest {
   /** http or https, without user name and password. */
   url: URL;
+  /** The URL's own. */
+  origin: string;
   method: string;
   headers: Readonly<Record<string, string>>;
   body: string | Uint8Array | undefined;

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../lib/adapters/local/clock.ts';
 import { ItemContext, type SharedContext } from '../../lib/engine/item-context.ts';
+import type { Ended } from '../../lib/engine/item-end.ts';
 import { toRow } from '../../lib/engine/row-text.ts';
-import type { Ended } from '../../lib/engine/run-item.ts';
 
 const shared = {
   job: 'text',

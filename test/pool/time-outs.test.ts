@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest';
+import { memoryClock } from '../../lib/adapters/memory/clock.ts';
+import { newTimeOuts } from '../../lib/pool/time-outs.ts';
+
+describe('time-outs under one timer', () => {
+  it('come once, never early, late by a tick at most; those that are dropped never', async () => {
+    const clock = memoryClock();
+    let armed = 0;
+    const after = (ms: number, call: () => void): void => {
+      armed += 1;
+      clock.after(ms, call);
+    };
+    const outs = newTimeOuts({ now: clock.monotonic, after }, 100);
+    const zero = clock.monotonic();
+    const came: { ms: number; at: number }[] = [];
+    const of = (ms: number) => ({
+      due: zero + ms,
+      late: () => came.push({ ms, at: clock.monotonic() - zero }),
+    });
+    const dropped = of(250);
+    for (const one of [of(2000), of(30), of(201), dropped]) outs.add(one);
+    outs.drop(dropped);
+    await clock.advance(5000);
+    expect(came.map(({ ms }) => ms)).toEqual([30, 201, 2000]);
+    for (const { ms, at } of came) expect(at - ms).toBeGreaterThanOrEqual(0);
+    for (const { ms, at } of came) expect(at - ms).toBeLessThanOrEqual(100);
+    // The timer stands still where nothing is open, and goes on with the next one.
+    const before = armed;
+    await clock.advance(5000);
+    expect(armed).toBe(before);
+    outs.add(of(10_050));
+    await clock.advance(200);
+    expect(came.at(-1)?.ms).toBe(10_050);
+  });
+});
