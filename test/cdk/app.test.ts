@@ -159,18 +159,21 @@ describe("a user's app", () => {
 });
 
 describe('the app of this package', () => {
-  it('synthesises anywhere, without a cdk.json', async () => {
-    const made = await run(APP, newFolder(), {
-      validate: process.env['SLUICE_FULL'] !== undefined,
-    });
-    expect(made.err.replace(/^Bundling asset .*\n/gm, '')).toBe('');
-    expect(made.code).toBe(0);
-    const { Resources, Outputs } = made.template();
-    expect(Object.keys(Resources)).toContain('WorkerOdds0');
-    expect(Object.values(Resources).map(({ Type }) => Type)).not.toContain('AWS::CDK::Metadata');
-    expect(JSON.stringify(Outputs['UploadCommand'])).toContain('/inbox/odds/');
-    lint(JSON.stringify(made.template()));
-  }, 60_000);
+  // 15 s of CPU; the stack's own tests synthesise it in their process.
+  it.runIf(process.env['SLUICE_FULL'])(
+    'synthesises anywhere, without a cdk.json',
+    async () => {
+      const made = await run(APP, newFolder(), { validate: true });
+      expect(made.err.replace(/^Bundling asset .*\n/gm, '')).toBe('');
+      expect(made.code).toBe(0);
+      const { Resources, Outputs } = made.template();
+      expect(Object.keys(Resources)).toContain('WorkerOdds0');
+      expect(Object.values(Resources).map(({ Type }) => Type)).not.toContain('AWS::CDK::Metadata');
+      expect(JSON.stringify(Outputs['UploadCommand'])).toContain('/inbox/odds/');
+      lint(JSON.stringify(made.template()));
+    },
+    60_000,
+  );
 
   it.each([
     [{ budgets: '1s' }, /^Context key 'budgets' is none of Sluice's.\nThere are: stack, jobs, /],

@@ -6,7 +6,10 @@ import { dynamoLocalMissing, startDynamoLocal } from '../../support/dynamo-local
 import { createTable, TEST_ACCOUNT, useEnvironment } from '../../support/emulators.ts';
 import { print, probeDynamo } from './probes.ts';
 
-const missing = dynamoLocalMissing();
+const missing =
+  process.env['SLUICE_FULL'] === undefined
+    ? 'needs SLUICE_FULL=1 (npm run test:full)'
+    : dynamoLocalMissing();
 
 async function start() {
   const local = await startDynamoLocal();
