@@ -492,10 +492,21 @@ export const BUGS: readonly Bug[] = [
     void to;
   } else if`,
   ]),
-  bug('cancelled is reported before what was released has ended', SETTLE, [
-    'return isCancel(stage.halt) ? sums.done === stage.rel :',
-    'return isCancel(stage.halt) ? true :',
-  ]),
+  {
+    name: 'cancelled is reported before what was released has ended',
+    edits: [
+      {
+        file: 'lib/engine/settle-stages.ts',
+        find: 'isCancel(stage.halt) && sums.done === stage.rel);',
+        replace: 'isCancel(stage.halt) && sums.done >= 0);',
+      },
+      {
+        file: SETTLE,
+        find: 'return isCancel(stage.halt) ? sums.done === stage.rel :',
+        replace: 'return isCancel(stage.halt) ? true :',
+      },
+    ],
+  },
   bug('the threshold is never judged', RELEASE, [
     'if (!exceeds(batch.settings.tolerate, failed, done)) return false;',
     'if (done >= 0) return false;',
