@@ -1,4 +1,5 @@
 import { chunkKey, savedKey } from '../core/keys.ts';
+import { itemsOf } from '../core/outcome.ts';
 import { type SaveOptions, save } from '../core/transitions.ts';
 import { coalesce } from '../pool/coalesce.ts';
 import type { Attempt, Engine } from './engine.ts';
@@ -41,7 +42,7 @@ export function newRowSaver(
     const key = savedKey(id, epoch, saves);
     const { counts } = await attempt.write(key);
     if (handBack !== undefined) lease.drop();
-    const rows = Object.values(counts).reduce((sum, items) => sum + items, 0);
+    const rows = itemsOf(counts);
     const progress = rows > cursor;
     const applied = await change({ cursor: rows, part: key, progress, handBack, named });
     // Refused: a later attempt may read the object that the record still names.

@@ -5,8 +5,8 @@ import { readBatch, type Stage } from './batch.ts';
 import type { SettlePorts } from './engine.ts';
 import { overThreshold, releaseMore } from './release-more.ts';
 import { sendStep } from './send.ts';
-import { settleStages } from './settle-stages.ts';
-import { readStageAndSums, readSums, type Sums } from './sums.ts';
+import { allComplete, settleStages } from './settle-stages.ts';
+import { readStageAndSums, readSums } from './sums.ts';
 
 /**
  * PROTOCOL settle: looks at state only, never at what the caller just did. Everybody runs it after
@@ -56,7 +56,7 @@ async function settleOnce(engine: SettlePorts, id: StageId, from: number): Promi
       const batch = await readBatch(engine.store, id.batch);
       if (batch?.round === id.round && (await overThreshold(engine, batch, sums))) continue;
     }
-    if (isComplete(stage, sums)) {
+    if (allComplete([{ stage, sums }])) {
       const batch = await readBatch(engine.store, id.batch);
       if (batch?.round === id.round && !hasEnded(batch.status))
         await sendStep(engine, 'finalise', id);
@@ -77,9 +77,4 @@ function settleAllOnce(engine: SettlePorts, { batch, round }: StageId): Promise<
     });
   passes.set(engine, known);
   return known(JSON.stringify([batch, round]));
-}
-
-/** Complete: all chunks of a sealed stage are committed; after a cancel, all that were released. */
-export function isComplete(stage: Stage, sums: Sums): boolean {
-  return isCancel(stage.halt) ? sums.done === stage.rel : stage.sealed === sums.done;
 }

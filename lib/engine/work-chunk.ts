@@ -1,5 +1,6 @@
 import type { RecordKey, StoredRecord } from '../core/change.ts';
 import { type ChunkId, chunkKey, partKey, tallyKey, tallyOf } from '../core/keys.ts';
+import { itemsOf } from '../core/outcome.ts';
 import type { ChunkRange } from '../core/records.ts';
 import {
   claim,
@@ -177,7 +178,7 @@ async function commitPart(
   attempt: Attempt,
 ): Promise<WorkAnswer> {
   const part = await attempt.write(partKey(id, epoch));
-  const rows = Object.values(part.counts).reduce((sum, items) => sum + items, 0);
+  const rows = itemsOf(part.counts);
   if (rows !== range.count) {
     throw new Error(`Chunk ${id.chunk} has ${rows} of ${range.count} rows: it is not committed.`);
   }

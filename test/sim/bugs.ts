@@ -32,7 +32,6 @@ const savedLate = (name: string): Bug => ({
 });
 
 const WORK = 'lib/engine/work-chunk.ts';
-const SETTLE = 'lib/engine/settle.ts';
 const RELEASE = 'lib/engine/release-more.ts';
 const STAGES = 'lib/engine/settle-stages.ts';
 const STAGE_PLAN = 'lib/engine/plan-stage.ts';
@@ -307,7 +306,7 @@ export const BUGS: readonly Bug[] = [
   ]),
   bug('commit before the part is stored', WORK, [
     `  const part = await attempt.write(partKey(id, epoch));
-  const rows = Object.values(part.counts).reduce((sum, items) => sum + items, 0);
+  const rows = itemsOf(part.counts);
   if (rows !== range.count) {
     throw new Error(\`Chunk \${id.chunk} has \${rows} of \${range.count} rows: it is not committed.\`);
   }
@@ -492,21 +491,10 @@ export const BUGS: readonly Bug[] = [
     void to;
   } else if`,
   ]),
-  {
-    name: 'cancelled is reported before what was released has ended',
-    edits: [
-      {
-        file: 'lib/engine/settle-stages.ts',
-        find: 'isCancel(stage.halt) && sums.done === stage.rel);',
-        replace: 'isCancel(stage.halt) && sums.done >= 0);',
-      },
-      {
-        file: SETTLE,
-        find: 'return isCancel(stage.halt) ? sums.done === stage.rel :',
-        replace: 'return isCancel(stage.halt) ? true :',
-      },
-    ],
-  },
+  bug('cancelled is reported before what was released has ended', STAGES, [
+    'isCancel(stage.halt) && sums.done === stage.rel);',
+    'isCancel(stage.halt) && sums.done >= 0);',
+  ]),
   bug('the threshold is never judged', RELEASE, [
     'if (!exceeds(batch.settings.tolerate, failed, done)) return false;',
     'if (done >= 0) return false;',
