@@ -34,6 +34,8 @@ const { values } = parseArgs({
     concurrency: { type: 'string', default: '2' },
     /** No file is begun after this. */
     minutes: { type: 'string', default: '600' },
+    /** Added to the time the tests of a mutant took unchanged, ms: more on a busy machine, where a slow mutant looks endless. */
+    patience: { type: 'string', default: '5000' },
     /** Also the mutants whose code and tests are as they were in an earlier run. */
     again: { type: 'boolean', default: false },
   },
@@ -69,7 +71,7 @@ async function mutate(file: string): Promise<MutationReport | undefined> {
     force: values.again,
     reporters: ['json', 'progress-append-only'],
     jsonReporter: { fileName: report },
-    timeoutMS: 5_000,
+    timeoutMS: Number(values.patience),
     timeoutFactor: 1,
     allowEmpty: true,
     cleanTempDir: 'always',
