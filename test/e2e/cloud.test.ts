@@ -11,7 +11,9 @@ import { closeRemotes, type Remote, remote } from '../support/http-world.ts';
 import { openPostgres, type Postgres } from '../support/postgres.ts';
 
 /** Chunks of the largest batch here: 30 s on a busy machine for 600. */
-const MANY = process.env['SLUICE_FULL'] ? 600 : 150;
+const MANY = process.env['SLUICE_FULL'] ? 600 : 80;
+/** Duplicated events of one upload, two a message. */
+const EVENTS = process.env['SLUICE_FULL'] ? 100 : 30;
 const NOW = '2026-01-01T00:00:00Z';
 const ROWS = 2000;
 /** A deployed minute is so many seconds here. */
@@ -310,7 +312,7 @@ describe('the emulated cloud at its real speed', () => {
 
   test.each([
     ['One', 1, 14],
-    ['Eight', 8, 40],
+    ['Eight', 8, 24],
   ])(
     'a cap of %s holds, and burns no receive',
     async (name, cap, chunks) => {
@@ -326,7 +328,7 @@ describe('the emulated cloud at its real speed', () => {
     60_000,
   );
 
-  test('100 duplicated and reordered events make one batch an upload', async () => {
+  test(`${EVENTS} duplicated and reordered events make one batch an upload`, async () => {
     const key = 'inbox/two/doubled.ndjson';
     const etag = (await world.upload(key, lines(10))).replaceAll('"', '');
     const bucket = { name: world.emulator.outputs['UploadBucket'] };
@@ -336,8 +338,9 @@ describe('the emulated cloud at its real speed', () => {
       eventName: 'ObjectCreated:Put',
       s3: { bucket, object: { key, eTag: etag, sequencer: sequencer.toString(16) } },
     });
-    for (let at = 0; at < 50; at += 1) {
-      const MessageBody = JSON.stringify({ Records: [record(99 - at), record(at)] });
+    for (let at = 0; at < EVENTS / 2; at += 1) {
+      const both = [record(EVENTS - 1 - at), record(at)];
+      const MessageBody = JSON.stringify({ Records: both });
       await world.send.send(new SendMessageCommand({ QueueUrl: world.inboxUrl, MessageBody }));
     }
     await world.ended('doubled.ndjson');
