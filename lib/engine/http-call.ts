@@ -7,7 +7,7 @@ import { addressOf, checkedUrl, type HopAddress, parsedUrl } from './http-addres
 import { type HttpEnv, type HttpItem, lowerNames } from './http-env.ts';
 import { askedBy, faultError, placeOf, said } from './http-errors.ts';
 import { putBack, sendOnce, type Try } from './http-try.ts';
-import { itemQuota } from './item-quota.ts';
+import { itemQuota, unknownQuota } from './item-quota.ts';
 
 export interface Called {
   answer: WireAnswer;
@@ -88,6 +88,9 @@ function followed({ hop, bounds }: Call, next: Hop, redirects: number): Hop {
 function newCall(env: HttpEnv, item: HttpItem, asking: Asking): Call {
   const { plan } = env;
   const { options } = asking;
+  if (env.quotas === undefined && typeof options.quota === 'string') {
+    throw unknownQuota(options.quota, []);
+  }
   const bounds = isBounded(options) ? boundsOf(options, plan, '') : plan;
   const hop = firstHop(env, asking);
   const itemEnd = item.startedAt + env.itemTimeoutMs;

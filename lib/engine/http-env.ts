@@ -36,7 +36,7 @@ export interface HttpEnv {
   itemTimeoutMs: number;
   tries: number;
   backoff: { baseMs: number; maxMs: number };
-  /** Absent where the job declares no quota. */
+  /** Absent where the job declares no quota, be it with these options alone. */
   quotas: QuotaEnv | undefined;
   /**
    * What is sent with every request, names in lower case.
@@ -71,7 +71,7 @@ export function newHttpEnv(env: AttemptEnv, quotas: QuotaEnv | undefined): HttpE
     itemTimeoutMs: settings.itemTimeoutMs,
     tries: plan.tries ?? settings.tries,
     backoff: { baseMs: settings.retryBaseMs, maxMs: settings.retryMaxMs },
-    quotas,
+    quotas: quotas?.quotas.length === 0 ? undefined : quotas,
     headers,
     waiting: () => env.waiting?.(),
   };
