@@ -1,3 +1,4 @@
+import { isDiscovering } from '../core/discovery.ts';
 import { stepsOf } from '../core/job.ts';
 import { stageCountOf, stageJob } from '../core/stage.ts';
 import { stageSettings } from '../core/stage-settings.ts';
@@ -27,7 +28,9 @@ export async function openAttempt(
   const { stage } = spec.id;
   const env = stageEnv(given, stage);
   const items: Pick<Input, 'records' | 'indexes' | 'stalled'> =
-    stage === 0 ? env.input : stageInput(env.objects, spec.id);
+    stage === 0
+      ? env.input
+      : stageInput(env.objects, spec.id, stage === 1 && isDiscovering(given.job.input));
   const saved = spec.saved === undefined ? undefined : await savedRows(env, spec.saved);
   const feeds = stage + 1 < stageCountOf(given.job);
   const rows = withoutSecrets(newAttemptRows(env, spec, { saved, feeds }), env.secrets);

@@ -104,13 +104,14 @@ async function claimChunk(
 }
 
 function rangeOf(record: ChunkRange): ChunkRange {
-  const { source, start, end, first, count, line, last, epochs, wasStalled } = record;
+  const { source, start, end, first, count, line, last, epochs, walk, wasStalled } = record;
   const range = { source, start, end, first, count };
   return {
     ...range,
     ...(line === undefined ? {} : { line }),
     ...(last === undefined ? {} : { last }),
     ...(epochs === undefined ? {} : { epochs }),
+    ...(walk === undefined ? {} : { walk }),
     ...(wasStalled === undefined ? {} : { wasStalled }),
   };
 }
