@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { parseCommission } from './commission.ts';
-import { DEFAULTS } from './convert.ts';
 import { ROUNDINGS } from './decimal.ts';
+import { DEFAULTS } from './price.ts';
 
 const said = (value: unknown) => JSON.stringify(value);
 const badPlaces = ({ input }: { input?: unknown }) =>
