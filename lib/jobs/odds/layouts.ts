@@ -149,6 +149,6 @@ export function layoutOf(columns: readonly string[]): Layout | string {
   const shown = columns.slice(0, 12).join(', ');
   return (
     `the header is of no known source: it has ${shown}${columns.length > 12 ? ` and ${columns.length - 12} more` : ''}. ` +
-    `Known are ${known.join('; ')}: rename the columns, or leave the file out.`
+    `Known are ${known.join('; ')}: rename the columns, or leave the file out`
   );
 }

@@ -43,7 +43,8 @@ export function createListingReader(clubs: Clubs): (row: Cells) => Read {
   });
   return (row) => {
     const { layout, markets } = planOf(Object.keys(row));
-    if (typeof layout === 'string') return { code: 'UNKNOWN_LAYOUT', message: capital(layout) };
+    if (typeof layout === 'string')
+      return { code: 'UNKNOWN_LAYOUT', message: `${capital(layout)}.` };
     const { columns } = layout;
     const date = (dates.get(layout) as (text: string | undefined) => string)(row[columns.date]);
     const [home, away] = [row[columns.home]?.trim() ?? '', row[columns.away]?.trim() ?? ''];
