@@ -9,6 +9,7 @@ import { httpBench } from './http.ts';
 import { memoryBench } from './memory.ts';
 import { noopBench } from './noop.ts';
 import { oddsBench } from './odds.ts';
+import { oddsMarketsBench } from './odds-markets.ts';
 import { benchOddsProcess } from './odds-process.ts';
 import { type BenchOptions, parseOptions } from './options.ts';
 import { benchReaders } from './readers.ts';
@@ -27,6 +28,7 @@ const BENCHES: readonly Bench[] = [
   commitsBench,
   noopBench,
   oddsBench,
+  oddsMarketsBench,
   memoryBench,
   statusBench,
   retryBench,
