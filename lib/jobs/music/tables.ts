@@ -123,7 +123,7 @@ export function musicTables(url: string | ((ctx: GroupContext) => string)): Grou
         const some = places.map((at) => ({ ...(rows[at] as Row), seen: ctx.now }));
         const items = places.map((at) => ctx.items[at] as GroupContext['items'][number]);
         const sink = sinks[table] as unknown as GroupStep<Seen<Row>, Row>;
-        const written = await sink.run(some, { ...ctx, items });
+        const written = await sink.run(some, withItems(ctx, items));
         for (const [i, at] of places.entries()) {
           const result = written[i] as GroupResult<Row>;
           results[at] =
@@ -137,3 +137,7 @@ export function musicTables(url: string | ((ctx: GroupContext) => string)): Grou
     sinks.tracks.retry,
   );
 }
+
+/** The context for some of its rows. Not a copy: its parts are made when they are asked for. */
+const withItems = (ctx: GroupContext, items: GroupContext['items']): GroupContext =>
+  Object.create(ctx, { items: { value: items, enumerable: true } }) as GroupContext;
