@@ -5,6 +5,7 @@
  * import { defineJob, ndjson, ok } from 'sluice';
  * export default defineJob({ name: 'noop', input: ndjson(), process: () => ok(null) });
  */
+export type { FoundFile } from './core/discovery.ts';
 export { PermanentError, RetryableError, StalledError, UnavailableError } from './core/errors.ts';
 export type { Group, GroupByContext, GroupByDefinition } from './core/group.ts';
 export { groupBy } from './core/group.ts';
@@ -28,6 +29,7 @@ export { each } from './core/stage.ts';
 export type { GroupContext, GroupResult, GroupStep } from './core/step.ts';
 export { inBatches } from './core/step.ts';
 export { csv } from './io/csv.ts';
+export { type FilesOptions, files } from './io/files.ts';
 export { jsonArray } from './io/json-array.ts';
 export { ndjson } from './io/ndjson.ts';
 export { parquet } from './io/parquet.ts';

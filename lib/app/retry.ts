@@ -143,6 +143,8 @@ async function checkSources(home: Home, { id }: Batch, { list }: RetryPlan): Pro
     const pin = sources[number];
     // What was spooled lies in the home, whatever became of its source.
     const spooled = (await home.objects.size(spoolIndexKey(id, number))) !== undefined;
-    if (pin !== undefined && !spooled) await boundSource(pin).read(0, Math.min(1, pin.bytes));
+    // What was found in folders lies in the home too.
+    if (pin !== undefined && !spooled && pin.root !== true)
+      await boundSource(pin).read(0, Math.min(1, pin.bytes));
   }
 }

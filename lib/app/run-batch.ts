@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { localWorkQueue } from '../adapters/local/work-queue.ts';
+import { isDiscovering } from '../core/discovery.ts';
 import { SluiceError } from '../core/errors.ts';
 import type { Job, Limits } from '../core/job.ts';
 import { jobKey, roundJobKey } from '../core/keys.ts';
@@ -24,6 +25,7 @@ import { loadJob } from './load-job.ts';
 import { localSecrets } from './local-secrets.ts';
 import { parseNow } from './parse-now.ts';
 import { placeOfHome, requireBatch } from './place.ts';
+import { resolveRoots } from './roots.ts';
 import { boundSource, type ResolvedInput, resolveInputs } from './sources.ts';
 import { type Taken, type TakeOptions, takeBatch } from './take-batch.ts';
 
@@ -77,7 +79,7 @@ export async function beginRun(
   localSecrets(job, process.env);
   const options = await checkJobOptions(job, request.options ?? {});
   const settings = withQuotas(localSettings(job, request.limits), job, options);
-  const input = await resolveInputs(request.inputs);
+  const input = await (isDiscovering(job.input) ? resolveRoots : resolveInputs)(request.inputs);
   const now = parseNow(request.now);
   const readerOptions = { ...job.input.options, ...request.readerOptions };
   const id = batchId({
@@ -197,6 +199,8 @@ async function preflight(
   job: Job,
   { home, input, settings, readerOptions }: Preflight,
 ): Promise<void> {
+  // Folders were looked at when they were pinned.
+  if (isDiscovering(job.input)) return;
   const bound = input.sources.map(boundSource);
   // Spooling needs a batch to spool into; there the planner says the same, as the batch's end.
   if (bound.some((source) => source.compressed || !source.seekable)) return;

@@ -1,3 +1,4 @@
+import { isDiscovering, type WalkOptions } from '../core/discovery.ts';
 import { SluiceError } from '../core/errors.ts';
 import type { Job } from '../core/job.ts';
 import { inputKey } from '../core/keys.ts';
@@ -5,6 +6,7 @@ import type { SourcePin } from '../core/records.ts';
 import type { StoredInput } from '../engine/start-batch.ts';
 import { openInput } from '../io/input.ts';
 import type { BoundSource } from '../io/source.ts';
+import { openWalkInput, type WalkPlace, type WalkStep } from '../io/walk/walk-input.ts';
 import type { Input } from '../ports/input.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { type InputOf, inputOfRound } from './round-of.ts';
@@ -14,14 +16,22 @@ export interface StoredInputOptions {
   job: Pick<Job, 'input'>;
   /** The means to read a pinned source: a file, an upload. */
   bind(pin: SourcePin): BoundSource;
+  /** Walks roots, of a job that finds its files. */
+  walk: Walk;
 }
+
+export type Walk = (
+  roots: readonly SourcePin[],
+  options: WalkOptions,
+  after: WalkPlace | undefined,
+) => AsyncIterable<WalkStep>;
 
 export type InputOpener = (batch: InputOf) => Promise<Input>;
 
 const OPEN_KEPT = 16;
 
 /** Opens the stored input of batches, each once per thread: layouts and file handles stay open. */
-export function storedInputOpener({ objects, job, bind }: StoredInputOptions): InputOpener {
+export function storedInputOpener({ objects, job, bind, walk }: StoredInputOptions): InputOpener {
   const opened = new Map<string, Promise<Input>>();
   const open = async ({ id, settings }: InputOf): Promise<Input> => {
     const bytes = await objects.get(inputKey(id));
@@ -32,8 +42,13 @@ export function storedInputOpener({ objects, job, bind }: StoredInputOptions): I
     }
     const { sources, readerOptions } = JSON.parse(Buffer.from(bytes).toString()) as StoredInput;
     const { chunk, chunkBytes, maxRecordBytes } = settings;
+    const { input } = job;
+    if (isDiscovering(input)) {
+      const from = (after: WalkPlace | undefined) => walk(sources, input.walk, after);
+      return openWalkInput({ objects, batch: id, items: chunk, walk: from });
+    }
     return openInput({
-      reader: job.input,
+      reader: input,
       readerOptions,
       sources: sources.map(bind),
       limits: { items: chunk, bytes: chunkBytes, maxRecordBytes },

@@ -1,3 +1,4 @@
+import { discoveringJob } from './discovery.ts';
 import { SluiceError } from './errors.ts';
 import type { Http, HttpSettings } from './http.ts';
 import type { Result } from './outcome.ts';
@@ -289,6 +290,7 @@ export function defineJob(definition: AnyDefinition, ...own: readonly Stage[]): 
       `Job ${name} has no input: give it a reader such as csv(schema) or ndjson().`,
     );
   }
+  if (input.discover !== undefined) return discoveringJob(definition, stages);
   return { ...definition, ...(stages === undefined ? {} : { stages }), sluice: 'job/1' };
 }
 

@@ -50,6 +50,9 @@ export const spoolKey = (batch: string, source: number, piece: number): string =
   `batches/${batch}/spool/${pad(source, 5)}/${pad(piece, 6)}`;
 export const spoolIndexKey = (batch: string, source: number): string =>
   `batches/${batch}/spool/${pad(source, 5)}/index.json`;
+/** A piece of a walk. Named by content: two planners that race never write one object. */
+export const walkKey = (batch: string, piece: number, sha256: string): string =>
+  `batches/${batch}/walk/${pad(piece, 6)}-${sha256.slice(0, 16)}.jsonl`;
 export const partsPrefix = (id: StageId): string =>
   `${roundPath(id.batch, id.round)}/parts/${id.stage}/`;
 export const partKey = (id: ChunkId, epoch: number): string =>

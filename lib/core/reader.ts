@@ -1,4 +1,6 @@
+import type { FoundFile, WalkItem, WalkOptions } from './discovery.ts';
 import type { RecordBlock } from './records.ts';
+import type { Stage } from './stage.ts';
 import type { StandardSchema } from './standard-schema.ts';
 
 /**
@@ -6,7 +8,7 @@ import type { StandardSchema } from './standard-schema.ts';
  * planning finds are the records that a worker reads.
  */
 export interface Reader<R = unknown> {
-  readonly format: 'csv' | 'ndjson' | 'json' | 'parquet';
+  readonly format: 'csv' | 'ndjson' | 'json' | 'parquet' | 'files';
   /** Validates and types each row; undefined takes every row as it is. */
   readonly schema: StandardSchema<unknown, R> | undefined;
   readonly options: ReaderOptions;
@@ -17,6 +19,9 @@ export interface Reader<R = unknown> {
   open(head: Uint8Array, options: ReaderOptions): Layout;
   /** Of a format that cannot be cut by byte: what is stored, cut and read in a source's place. */
   readonly lines?: LineMaker;
+  /** Of one whose rows are found, not read: what is looked for, and the stage that finds them. */
+  readonly walk?: WalkOptions;
+  readonly discover?: Stage<WalkItem, FoundFile>;
 }
 
 export interface LineMaker {

@@ -44,6 +44,8 @@ export interface ChunkRange {
    * those gave, and here are the epochs of their committed parts, by comma. A mark never changes.
    */
   epochs?: string;
+  /** Of an input that is discovered: SHA-256 of the walk's object with the chunk's items; `source` is its number. */
+  walk?: string;
   /** Of a later round: how many of its items had stalled before it, where some had. */
   wasStalled?: number;
 }
@@ -61,6 +63,8 @@ export interface SourcePin {
   bytes: number;
   /** Whatever identifies this very content: mtime and inode, ETag, or a digest. */
   version: string;
+  /** It is a folder or a prefix: what lies below it is pinned when it is listed, each file by itself. */
+  root?: true;
   /** It is gzip, where that was looked at when it was pinned. */
   compressed?: boolean;
 }

@@ -2,6 +2,7 @@ import type { StoredRecord } from '../core/change.ts';
 import { type StageId, stageKey } from '../core/keys.ts';
 import type { Cut } from '../core/records.ts';
 import { advancePlan, noteSeen, seal } from '../core/transitions.ts';
+import type { Input } from '../ports/input.ts';
 import { type Batch, requireStage, type Stage } from './batch.ts';
 import type { Engine } from './engine.ts';
 import { putChunks } from './put-chunks.ts';
@@ -45,13 +46,23 @@ async function planFrom(
     await stopBatch(engine, batch.id, { stop: 'broken', reason: problem });
     return true;
   }
+  const cut = (): Promise<boolean> => cutFrom(engine, input, { id, stage });
+  return input.discovers === true ? whilePreparing(engine, id, cut) : cut();
+}
+
+async function cutFrom(
+  engine: Engine,
+  input: Input,
+  { id, stage }: { id: StageId; stage: Stage },
+): Promise<boolean> {
   let { cur, planned } = stage;
-  for await (const group of groups(input.cuts(cur))) {
-    const to = await putChunks(engine, id, { group, planned });
+  const anyBorder = input.discovers === true;
+  for await (const group of groups(input.cuts(cur), anyBorder ? 1 : GROUP)) {
+    const to = await putChunks(engine, id, { group, planned, anyBorder });
     const change = advancePlan(cur, to, planned + group.length);
     const answer = await engine.store.change(stageKey(id), change);
     // Refused: another planner is ahead or a cancel came. Either way the record says where to go on.
-    if (!answer.applied) return true;
+    if (!answer.applied || to !== group.at(-1)?.cursor) return true;
     cur = to;
     planned += group.length;
     await settle(engine, id);
@@ -63,7 +74,7 @@ async function planFrom(
   }
   const fault = input.fault();
   const facts: StoredRecord = {
-    inputDigest: await input.digest(),
+    inputDigest: await input.digest(cur),
     ...(fault === undefined ? {} : { fault }),
   };
   await engine.store.change(stageKey(id), seal(cur, planned, facts));
@@ -73,12 +84,8 @@ async function planFrom(
 /** Less than the minute between two sweeps, of which the second would send this planning again. */
 const STILL_PREPARING_MS = 25_000;
 
-/** Tells the sweep that a planner is at work, for as long as a large source is streamed into the store. */
-async function whilePreparing<T>(
-  engine: Engine,
-  id: StageId,
-  prepare: () => Promise<T>,
-): Promise<T> {
+/** Tells the sweep that a planner is at work, for as long as a large source is streamed into the store, or folders are walked. */
+async function whilePreparing<T>(engine: Engine, id: StageId, act: () => Promise<T>): Promise<T> {
   let cancel = (): void => undefined;
   const tell = (): void => {
     const told = engine.store.change(stageKey(id), noteSeen({ swept: 'preparing' }));
@@ -89,14 +96,14 @@ async function whilePreparing<T>(
   };
   cancel = engine.clock.after(STILL_PREPARING_MS, tell);
   try {
-    return await prepare();
+    return await act();
   } finally {
     cancel();
   }
 }
 
 /** The first cut alone, so that work starts at once; then groups. */
-async function* groups(cuts: AsyncIterable<Cut>): AsyncIterable<Cut[]> {
+async function* groups(cuts: AsyncIterable<Cut>, most: number): AsyncIterable<Cut[]> {
   let group: Cut[] = [];
   let size = 1;
   for await (const cut of cuts) {
@@ -104,7 +111,7 @@ async function* groups(cuts: AsyncIterable<Cut>): AsyncIterable<Cut[]> {
     if (group.length < size) continue;
     yield group;
     group = [];
-    size = GROUP;
+    size = most;
   }
   if (group.length > 0) yield group;
 }

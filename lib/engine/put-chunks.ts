@@ -4,11 +4,18 @@ import type { GroupCut } from '../core/shuffle.ts';
 import { newChunk, putIfAbsent } from '../core/transitions.ts';
 import type { Engine } from './engine.ts';
 
-/** Puts the chunk records; a record that is there already is never overwritten, and its end counts. Returns that of the last. */
+/**
+ * Puts the chunk records; a record that is there already is never overwritten, and its end counts. Returns that of the last.
+ * @param anyBorder of an input that is discovered: another planner may have found something else
+ */
 export async function putChunks(
   { store }: Pick<Engine, 'store'>,
   id: StageId,
-  { group, planned }: { group: readonly (Cut | GroupCut)[]; planned: number },
+  {
+    group,
+    planned,
+    anyBorder,
+  }: { group: readonly (Cut | GroupCut)[]; planned: number; anyBorder?: boolean },
 ): Promise<string> {
   const answers = await Promise.all(
     group.map(({ range, cursor }, at) =>
@@ -18,14 +25,16 @@ export async function putChunks(
       ),
     ),
   );
+  let to = (group.at(-1) as Cut | GroupCut).cursor;
   for (const [at, answer] of answers.entries()) {
     if (answer.applied) continue;
     const there = await store.read(chunkKey({ ...id, chunk: planned + at }));
-    if (there?.['to'] !== group[at]?.cursor) {
+    if (anyBorder === true && there !== undefined) to = there['to'] as string;
+    else if (there?.['to'] !== group[at]?.cursor) {
       throw new Error(
         `Chunk ${planned + at} was planned with another border: the settings are not the frozen ones.`,
       );
     }
   }
-  return (group.at(-1) as Cut | GroupCut).cursor;
+  return to;
 }

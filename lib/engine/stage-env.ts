@@ -1,3 +1,4 @@
+import { isDiscovering } from '../core/discovery.ts';
 import type { ItemError } from '../core/errors.ts';
 import { groupKey } from '../core/group.ts';
 import { isGroupBy, type Stage, stageJob } from '../core/stage.ts';
@@ -36,11 +37,12 @@ const ALL = { from: 0, to: Number.POSITIVE_INFINITY };
 
 /** What the attempt works, and its range as it turned out. */
 export async function itemsOf(
-  { input, objects, grouped, waiting }: AttemptEnv,
+  { input, job, objects, grouped, waiting }: AttemptEnv,
   spec: AttemptSpec,
 ): Promise<{ items: Pick<Input, 'records' | 'indexes' | 'stalled'>; spec: AttemptSpec }> {
   if (spec.id.stage === 0) return { items: input, spec };
-  if (grouped !== true) return { items: stageInput(objects, spec.id), spec };
+  const found = spec.id.stage === 1 && isDiscovering(job.input);
+  if (grouped !== true) return { items: stageInput(objects, spec.id, found), spec };
   const items = await openGroups(objects, { ...spec, waiting });
   return { items, spec: { ...spec, range: { ...spec.range, count: items.count } } };
 }

@@ -1,14 +1,19 @@
-import { SluiceError } from '../core/errors.ts';
+import { isMissed, type MissedFile } from '../core/discovery.ts';
+import { type ItemError, SluiceError } from '../core/errors.ts';
 import { partKey, type StageId } from '../core/keys.ts';
 import type { ChunkRange, RecordBlock } from '../core/records.ts';
 import type { Input } from '../ports/input.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { givenItems, giverOf } from './given.ts';
 
-/** The items of a later `each` stage: what the parts of the stage before it give. */
+/**
+ * The items of a later `each` stage: what the parts of the stage before it give.
+ * @param found they are files that were found: those without facts are failed items
+ */
 export function stageInput(
   objects: ObjectStore,
   { stage, ...id }: StageId,
+  found: boolean,
 ): Pick<Input, 'records'> {
   const before = { ...id, stage: stage - 1 };
   return {
@@ -20,7 +25,8 @@ export function stageInput(
         for await (const { values, raws, givers } of givenItems(objects, giver, span)) {
           const where = (at: number): string =>
             `from ${nameOf(givers[at] as string)} of the stage before`;
-          const block: RecordBlock = { first, rows: values, raws, errors: undefined, where };
+          const errors = found ? missedIn(values) : undefined;
+          const block: RecordBlock = { first, rows: values, raws, errors, where };
           first += values.length;
           if (values.length > 0) yield block;
         }
@@ -34,6 +40,14 @@ export function stageInput(
 function nameOf(head: string): string {
   const { index, key } = JSON.parse(`${head}}`) as { index?: number; key: string };
   return index === undefined ? `group ${JSON.stringify(key)}` : `item ${index}`;
+}
+
+function missedIn(values: readonly unknown[]): Map<number, ItemError> | undefined {
+  const errors = new Map<number, ItemError>();
+  for (const [at, value] of values.entries()) {
+    if (isMissed(value)) errors.set(at, { kind: 'permanent', ...(value as MissedFile).problem });
+  }
+  return errors.size === 0 ? undefined : errors;
 }
 
 /** The parts of a chunk's range, each with the items of it that belong to the chunk. */

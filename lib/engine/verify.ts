@@ -230,8 +230,8 @@ async function checkInput(
   input: Input | undefined,
   verdict: Verdict,
 ): Promise<void> {
-  const inputDigest = state?.stages[0]?.stage.inputDigest;
-  if (input === undefined || inputDigest === undefined) {
+  const { inputDigest, cur } = state?.stages[0]?.stage ?? {};
+  if (input === undefined || inputDigest === undefined || cur === undefined) {
     verdict.skipped.push(
       'input: its digest was never recorded, since the batch ended before it was read to its end',
     );
@@ -239,7 +239,7 @@ async function checkInput(
   }
   try {
     await input.prepare();
-    if ((await input.digest()) === inputDigest) verdict.checked.push('input digest');
+    if ((await input.digest(cur)) === inputDigest) verdict.checked.push('input digest');
     else verdict.problems.push('input: its digest is not the recorded one');
   } catch (error) {
     verdict.skipped.push(`input: ${(error as Error).message}`);

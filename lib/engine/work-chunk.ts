@@ -113,6 +113,7 @@ function rangeOf(record: ChunkRange): ChunkRange {
     line,
     last,
     epochs,
+    walk,
     wasStalled,
   } = record;
   const range = { source, start, end, first, count };
@@ -121,6 +122,7 @@ function rangeOf(record: ChunkRange): ChunkRange {
     ...(line === undefined ? {} : { line }),
     ...(last === undefined ? {} : { last }),
     ...(epochs === undefined ? {} : { epochs }),
+    ...(walk === undefined ? {} : { walk }),
     ...(wasStalled === undefined ? {} : { wasStalled }),
   };
 }

@@ -51,6 +51,8 @@ export function rowsInput(rows: Rows, chunk: number): Input {
 
 export interface WorldOptions {
   rows: readonly unknown[];
+  /** In place of the rows. */
+  input?: Input;
   id?: string;
   limits?: Limits;
   /** How many times faster than real its monotonic clock runs: saves come as often. */
@@ -91,7 +93,7 @@ let processes = 0;
 /** The real engine on memory adapters, with as many workers as its settings say. */
 export function memoryWorld(
   job: Job,
-  { rows, id = 'test-batch', limits, after, onCall, env, clockRate = 1 }: WorldOptions,
+  { rows, id = 'test-batch', limits, after, onCall, env, clockRate = 1, ...rest }: WorldOptions,
 ) {
   const settings = settingsOf(job, limits);
   const real = systemClock();
@@ -100,7 +102,7 @@ export function memoryWorld(
   const host = memoryHost({ id: `p${processes}` });
   // Whoever came before is dead: a resume waits for nobody.
   host.isDead = (owner) => !owner.startsWith(`${host.id}/`);
-  const input = rowsInput(rows, settings.chunk);
+  const input = rest.input ?? rowsInput(rows, settings.chunk);
   let draining = false;
   const raw = after ?? { store: memoryCheckpointStore(), objects: memoryObjectStore() };
   const engine: Engine = {

@@ -125,6 +125,7 @@ function inputsOf(cloud: Cloud, job: Job): InputOpener {
       objects: cloud.objects,
       job,
       bind: (pin) => uploadSource(cloud.s3, pin),
+      walk: refuse,
     });
   openers.set(job, opener);
   return opener;

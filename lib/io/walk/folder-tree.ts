@@ -1,0 +1,172 @@
+import { stat } from 'node:fs/promises';
+import { below } from './look-at.ts';
+import type { Matcher } from './matcher.ts';
+import { bytesOf, textOf } from './names.ts';
+import { type Listing, readFolder } from './read-folder.ts';
+
+/** A folder of a tree, read ahead of its turn where there is room. */
+export interface Folder {
+  /** Absolute. */
+  path: string;
+  /** Path below the root in bytes, with `/` behind it; empty for the root. */
+  place: string;
+  /** Its entries; what reading it threw. */
+  read(): Promise<Listing | { error: NodeJS.ErrnoException }>;
+  /** One of its folders, by its name in the listing. */
+  enter(name: string): Folder;
+  /** It is done with: what it holds is given up. */
+  leave(): void;
+}
+
+export interface TreeOptions {
+  matcher: Matcher;
+  followLinks: boolean;
+  /** Folders that are read at once. */
+  foldersAtOnce: number;
+}
+
+/** Names that folders ahead of the walk may hold together: about 5 MB. */
+const HELD_NAMES = 50_000;
+/** Folders that one look for the next to read goes over. */
+const LOOK_AT = 200;
+
+/** A node of the tree, made when it is near the walk: a million of them would be 200 MB. */
+interface Node {
+  path: string;
+  place: string;
+  text: string;
+  above: Node | undefined;
+  ids?: Promise<ReadonlySet<string>>;
+  reading?: Promise<Listing | { error: NodeJS.ErrnoException }>;
+  listing?: Listing;
+  held: number;
+  /** Folders below it that were entered, or looked ahead at. */
+  children: Map<string, Node>;
+  /** How many of its folders the walk came to. */
+  done: number;
+  /** The walk waits for it: it need not wait for room. */
+  wanted: boolean;
+  wake: (() => void) | undefined;
+}
+
+/** What folders that are read ahead may hold; whoever goes beyond it waits until the walk needs it. */
+function newRoom() {
+  let held = 0;
+  let closed = false;
+  const waiting = new Set<Node>();
+  return {
+    free: () => !closed && held <= HELD_NAMES,
+    hold(node: Node, names: number): void | Promise<void> {
+      held += names;
+      node.held += names;
+      if (closed) throw new Error('The walk has ended.');
+      if (node.wanted || held <= HELD_NAMES) return undefined;
+      waiting.add(node);
+      return new Promise((resolve) => {
+        node.wake = resolve;
+      });
+    },
+    want(node: Node): void {
+      node.wanted = true;
+      node.wake?.();
+      waiting.delete(node);
+    },
+    giveUp(node: Node): void {
+      held -= node.held;
+      node.held = 0;
+    },
+    close(): void {
+      closed = true;
+      for (const { wake } of waiting) wake?.();
+    },
+  };
+}
+
+/**
+ * The folders below a root. While the walk is at one, those that follow are read, in the order in which it
+ * will come to them, until the tree is closed.
+ */
+export function folderTree(root: string, options: TreeOptions): { top: Folder; close(): void } {
+  const { matcher, followLinks, foldersAtOnce } = options;
+  const room = newRoom();
+  let reading = 0;
+  let current: Node | undefined;
+  const start = (node: Node): NonNullable<Node['reading']> => {
+    reading += 1;
+    const above = (): Promise<ReadonlySet<string>> => idsOf(node);
+    const hold = (names: number): void | Promise<void> => room.hold(node, names);
+    const { path, text } = node;
+    node.reading = readFolder({ path, below: text, matcher, followLinks, above, hold })
+      .then((listing) => {
+        node.listing = listing;
+        return listing;
+      })
+      .catch((error: NodeJS.ErrnoException) => ({ error }))
+      .finally(() => {
+        reading -= 1;
+        readAhead();
+      });
+    return node.reading;
+  };
+  const hasRoom = (): boolean => reading < foldersAtOnce && room.free();
+  /** From the folder that the walk is at, and then from those above it: their folders that it did not come to yet. */
+  const readAhead = (): void => {
+    let looks = LOOK_AT;
+    const visit = (node: Node): void => {
+      const folders = node.listing?.folders ?? [];
+      for (let at = node.done; at < folders.length && looks > 0 && hasRoom(); at += 1) {
+        looks -= 1;
+        const child = childOf(node, folders[at] as string);
+        if (child.reading === undefined) void start(child);
+        else visit(child);
+      }
+    };
+    for (let node = current; node !== undefined && hasRoom(); node = node.above) visit(node);
+  };
+  const folderOf = (node: Node): Folder => ({
+    path: node.path,
+    place: node.place,
+    async read() {
+      room.want(node);
+      current = node;
+      const read = await (node.reading ?? start(node));
+      readAhead();
+      return read;
+    },
+    enter(name) {
+      node.done = (node.listing?.folders.indexOf(name, node.done) ?? -1) + 1;
+      return folderOf(childOf(node, name));
+    },
+    leave() {
+      room.giveUp(node);
+      current = node.above;
+      const name = node.place.slice(node.place.lastIndexOf('/', node.place.length - 2) + 1);
+      node.above?.children.delete(name);
+    },
+  });
+  return { top: folderOf(nodeOf(root, '', undefined)), close: room.close };
+}
+
+const nodeOf = (path: string, text: string, above: Node | undefined): Node => ({
+  ...{ path, text, place: bytesOf(text), above, held: 0, children: new Map(), done: 0 },
+  ...{ wanted: false, wake: undefined },
+});
+
+function childOf(node: Node, name: string): Node {
+  const there = node.children.get(name);
+  if (there !== undefined) return there;
+  const text = textOf(name.slice(0, -1)) as string;
+  const child = nodeOf(below(node.path, text), `${node.text}${text}/`, node);
+  node.children.set(name, child);
+  return child;
+}
+
+/** Device and inode of a folder and of those above it, asked for where a link has to be judged. */
+function idsOf(node: Node): Promise<ReadonlySet<string>> {
+  node.ids ??= (async () => {
+    const above = node.above === undefined ? [] : await idsOf(node.above);
+    const { dev, ino } = await stat(node.path, { bigint: true });
+    return new Set([...above, `${dev}:${ino}`]);
+  })();
+  return node.ids;
+}

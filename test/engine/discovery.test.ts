@@ -1,0 +1,237 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { memoryCheckpointStore } from '../../lib/adapters/memory/checkpoint-store.ts';
+import { memoryObjectStore } from '../../lib/adapters/memory/object-store.ts';
+import type { Job } from '../../lib/core/job.ts';
+import { batchState } from '../../lib/engine/status.ts';
+import { verifyBatch } from '../../lib/engine/verify.ts';
+import { defineJob, each, files, ok } from '../../lib/index.ts';
+import { walkFolders } from '../../lib/io/walk/walk-folders.ts';
+import { openWalkInput } from '../../lib/io/walk/walk-input.ts';
+import { ALL, inFolder, makeFiles, plainWalk } from '../io/walk/trees.ts';
+import { memoryWorld, type WorldOptions } from '../support/memory-engine.ts';
+
+/** Items of three files, so that a small tree has many of them. */
+function walked(root: string, options: Omit<WorldOptions, 'rows' | 'input'> = {}, job = sizes()) {
+  const after = options.after ?? { store: memoryCheckpointStore(), objects: memoryObjectStore() };
+  const input = openWalkInput({
+    ...{ objects: after.objects, batch: 'test-batch', items: options.limits?.chunk ?? 2 },
+    walk: (from) =>
+      walkFolders({ roots: [root], options: ALL, after: from, sizes: { files: 3, entries: 99 } }),
+  });
+  return { input, world: memoryWorld(job, { rows: [], ...options, after, input }) };
+}
+
+const sizes = (): Job =>
+  defineJob(
+    { name: 'sizes', input: files(), key: ({ path }) => path },
+    each({ name: 'size', process: ({ path, size }) => ok(`${path} ${size}`) }),
+    each({ name: 'last', process: (line) => ok(line) }),
+  ) as Job;
+
+const PATHS = Array.from({ length: 50 }, (_, at) => `${at % 4}/${at % 5}/${at}`);
+
+const keysOf = (outcomes: string, stage: RegExp): (string | null)[] =>
+  outcomes
+    .split('\n')
+    .filter((line) => stage.test(line))
+    .map((line) => (JSON.parse(line) as { key: string | null }).key);
+
+describe('a job that finds its files', () => {
+  it('lists each once, in order, whatever the chunks and the workers', () =>
+    inFolder(async (root) => {
+      makeFiles(root, PATHS);
+      const seen = new Set<string>();
+      for (const [chunk, workers] of [
+        [1, 1],
+        [2, 5],
+        [1000, 3],
+      ] as const) {
+        const { world, input } = walked(root, { limits: { chunk, workers } });
+        await world.start();
+        await world.run();
+        const report = await world.report();
+        expect(report).toMatchObject({ status: 'done', failed: 0 });
+        expect(report.stages?.map(({ name, total }) => [name, total])).toEqual([
+          ['discover', 17],
+          ['size', 50],
+          ['last', 50],
+        ]);
+        const outcomes = await world.outcomes();
+        seen.add(outcomes);
+        expect(keysOf(outcomes, /"status":"ok","value":"\/.* \d+"/).slice(0, 50)).toEqual(
+          plainWalk(root),
+        );
+        const verdict = await verifyBatch(world.engine, await world.batch(), input);
+        expect(verdict).toMatchObject({ problems: [], skipped: [] });
+        expect(verdict.checked).toContain('input digest');
+      }
+      expect(seen.size).toBe(1);
+    }));
+
+  it('takes process and steps as a stage behind it', () =>
+    inFolder(async (root) => {
+      makeFiles(root, ['a', 'b']);
+      const job = defineJob({
+        name: 'plain',
+        input: files(),
+        key: ({ path }) => path.slice(-1),
+        process: ({ size }) => ok(size),
+      }) as Job;
+      const { world } = walked(root, {}, job);
+      await world.start();
+      await world.run();
+      expect((await world.report()).stages?.map(({ name }) => name)).toEqual([
+        'discover',
+        'process',
+      ]);
+      expect(await world.outcomes()).toContain('"index":1,"key":"b","status":"ok","value":1}');
+    }));
+
+  it('a file that goes before it is looked at is one failed item, and nothing else is lost', () =>
+    inFolder(async (root) => {
+      makeFiles(root, PATHS);
+      const { world, input } = walked(root);
+      const cuts = input.cuts.bind(input);
+      input.cuts = async function* (cursor) {
+        for await (const cut of cuts(cursor)) {
+          rmSync(join(root, '0/0/20'), { force: true });
+          yield cut;
+        }
+      };
+      await world.start();
+      await world.run();
+      expect(await world.report()).toMatchObject({ status: 'done', failed: 1, ok: 17 + 49 + 49 });
+      const failure = JSON.parse(await world.file('failures.jsonl')) as object;
+      expect(failure).toMatchObject({ stage: 1, error: { code: 'FILE_GONE' } });
+      expect(JSON.stringify(failure)).toContain(`${root}/0/0/20: it was there`);
+    }));
+
+  it('works files while folders are still walked', () =>
+    inFolder(async (root) => {
+      makeFiles(root, PATHS);
+      const { world, input } = walked(root, { limits: { chunk: 2 } });
+      let first: (() => void) | undefined;
+      const worked = new Promise<void>((resolve) => {
+        first = resolve;
+      });
+      const cuts = input.cuts.bind(input);
+      input.cuts = async function* (cursor) {
+        let count = 0;
+        for await (const cut of cuts(cursor)) {
+          count += 1;
+          // The walk goes on only after a file went through the last stage.
+          if (count === 5) await worked;
+          yield cut;
+        }
+      };
+      await world.start();
+      const run = world.run();
+      for (let last = 0; last === 0; ) {
+        await world.engine.clock.sleep(2);
+        const state = await batchState(world.engine.store, world.id);
+        last = state?.stages?.[2]?.doneItems ?? 0;
+        expect(state?.totalItems).toBeUndefined();
+      }
+      first?.();
+      await run;
+      expect(await world.report()).toMatchObject({ status: 'done', ok: 117 });
+    }));
+});
+
+class Crash extends Error {}
+
+describe('crashes and other planners', () => {
+  it('a process that dies anywhere leaves the same outcomes', () =>
+    inFolder(async (root) => {
+      makeFiles(root, PATHS);
+      const calm = walked(root).world;
+      await calm.start();
+      await calm.run();
+      const expected = await calm.outcomes();
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(fc.integer({ min: 1, max: 150 }), { minLength: 1, maxLength: 3 }),
+          async (crashes) => {
+            let after: WorldOptions['after'];
+            for (const calls of [...crashes, Number.POSITIVE_INFINITY]) {
+              let left = calls;
+              const onCall = (): void => {
+                left -= 1;
+                if (left <= 0) throw new Crash();
+              };
+              const { world } = walked(root, { onCall, ...(after && { after }) });
+              after = world.raw;
+              try {
+                await world.start();
+                await world.takeUp();
+                await world.run();
+                expect(await world.outcomes()).toBe(expected);
+              } catch (error) {
+                if (!(error instanceof Crash)) throw error;
+              }
+            }
+          },
+        ),
+        { numRuns: process.env['SLUICE_FULL'] ? 300 : 12 },
+      );
+    }));
+
+  it('two planners that see different trees never mix what they saw', () =>
+    inFolder(async (root) => {
+      makeFiles(root, PATHS);
+      const { world, input } = walked(root);
+      const cuts = input.cuts.bind(input);
+      let planners = 0;
+      input.cuts = async function* (cursor) {
+        planners += 1;
+        const own = planners;
+        // Each planner makes a file of its own in every folder just before it looks.
+        for await (const cut of cuts(cursor)) {
+          makeFiles(root, [`${own % 4}/${own % 5}/new-${own}`]);
+          yield cut;
+        }
+      };
+      await world.start();
+      for (let more = 0; more < 3; more += 1) {
+        await world.engine.queue.send('orchestrator', [
+          { message: { v: 1, step: 'plan', batch: world.id, round: 0 } as never },
+        ]);
+      }
+      await Promise.all([world.run(), world.run(), world.run()]);
+      const report = await world.report();
+      expect(report).toMatchObject({ status: 'done', failed: 0 });
+      expect(planners).toBeGreaterThan(1);
+      const listed = keysOf(await world.outcomes(), /"status":"ok","value":"\/.* \d+"/);
+      const files = listed.slice(0, listed.length / 2) as string[];
+      expect(new Set(files).size).toBe(files.length);
+      expect([...files].sort()).toEqual(files);
+      for (const path of PATHS) expect(files).toContain(join(root, path));
+      expect((await verifyBatch(world.engine, await world.batch(), input)).problems).toEqual([]);
+    }));
+});
+
+describe('files() refuses', () => {
+  it.each([
+    [{ includes: '*.mp3' }, 'files() has no option "includes".'],
+    [{ include: 5 }, 'option include takes patterns, which are texts; got 5'],
+    [{ exclude: [''] }, 'option exclude takes patterns, which are texts; got ""'],
+    [{ include: '!a' }, "begins with '!': give exclude the rest of it"],
+    [{ exclude: ['/abs/**'] }, "begins with '/' or '.'; got \"/abs/**\""],
+    [{ include: ['./a'] }, "begins with '/' or '.'"],
+    [{ dot: 'yes' }, 'option dot must be true or false; got "yes"'],
+  ])('%j', (options, message) => {
+    expect(() => files(options as never)).toThrow(message);
+  });
+
+  it('a stage of the name of its own', () => {
+    expect(() =>
+      defineJob({ name: 'two', input: files() }, each({ name: 'discover', process: () => ok(1) })),
+    ).toThrow("two stages have the name 'discover'");
+    expect(() => defineJob({ name: 'none', input: files(), process: undefined as never })).toThrow(
+      'has no process(row, ctx)',
+    );
+  });
+});
