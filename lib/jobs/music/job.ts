@@ -1,10 +1,10 @@
 import {
   defineJob,
   each,
+  files,
   type GroupStep,
   groupBy,
   type Job,
-  ndjson,
   ok,
   type Result,
   skip,
@@ -12,6 +12,7 @@ import {
 import { albumRows, type Row } from './album.ts';
 import { cacheSteps, type Listed, type Read } from './cache.ts';
 import { albumKey } from './file-tags.ts';
+import { EXTENSIONS } from './format.ts';
 import { type MusicOptions, optionsSchema } from './options.ts';
 import { type ListedFile, readFile } from './read-file.ts';
 import { GROUP, musicTables } from './tables.ts';
@@ -30,7 +31,7 @@ type Input = Job<ListedFile>['input'];
 export interface MusicJob {
   /** Name of the job; `music` by default. */
   name?: string;
-  /** Where the list of files is from. */
+  /** Where the list of files is from; `files({ include: AUDIO })` by default. */
   input?: Input;
   /** Where rows go: `musicTables(url)`. */
   tables?: GroupStep<Row, Row>;
@@ -49,7 +50,10 @@ export function musicJob(given: MusicJob = {}): Job<ListedFile, unknown, MusicOp
   return jobOf({ name, input, tables, secrets });
 }
 
-const listed = (): Input => ndjson() as Input;
+/** Patterns of the audio files that are read. */
+export const AUDIO: readonly string[] = EXTENSIONS.map((extension) => `**/*.${extension}`);
+
+const listed = (): Input => files({ include: AUDIO, ignoreCase: true }) as Input;
 
 /**
  * Scans a music library: reads the tags of each file, groups the files by artist and album, finds what is there twice, and
