@@ -22,6 +22,7 @@ const library = {
   'jobs/assessment': 'lib/jobs/assessment/job.ts',
   'jobs/companies': 'lib/jobs/companies/job.ts',
   'jobs/recipes': 'lib/jobs/recipes/job.ts',
+  'jobs/music': 'lib/jobs/music/job.ts',
 };
 
 /** What is started. */

@@ -10,6 +10,7 @@ const BUILT_IN: Readonly<Record<string, string>> = {
   assessment: 'jobs/assessment.js',
   companies: 'jobs/companies.js',
   recipes: 'jobs/recipes.js',
+  music: 'jobs/music.js',
 };
 
 export const builtInJobs = (): string[] => Object.keys(BUILT_IN);
@@ -63,6 +64,7 @@ export async function bundleJobBytes(reference: string): Promise<Uint8Array> {
         'sluice/jobs/companies': join(distFolder(), 'jobs/companies.js'),
         'sluice/jobs/odds-markets': join(distFolder(), 'jobs/odds-markets.js'),
         'sluice/jobs/recipes': join(distFolder(), 'jobs/recipes.js'),
+        'sluice/jobs/music': join(distFolder(), 'jobs/music.js'),
         'sluice/sinks': join(distFolder(), 'sinks.js'),
         sluice: join(distFolder(), 'index.js'),
       },

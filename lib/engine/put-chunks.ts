@@ -25,7 +25,7 @@ export async function putChunks(
       ),
     ),
   );
-  let to = (group.at(-1) as Cut).cursor;
+  let to = (group.at(-1) as Cut | GroupCut).cursor;
   for (const [at, answer] of answers.entries()) {
     if (answer.applied) continue;
     const there = await store.read(chunkKey({ ...id, chunk: planned + at }));

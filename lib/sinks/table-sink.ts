@@ -117,10 +117,39 @@ export function uniqueTable<R>(options: UniqueTableOptions<R>): UniqueTable<R> {
   return { unseen, sink };
 }
 
+export interface CurrentTableOptions<R> extends TableSinkOptions<R> {
+  /** The text column of which a value is there once. It is the primary key. */
+  unique: string;
+  /** A column of whole numbers that grows from batch to batch, such as `ctx.now`: the batch with the largest has the row. */
+  newest: string;
+}
+
+/**
+ * A step that keeps a table as the newest batch has it: a row for each value of a column, which later batches replace.
+ * Of rows of one batch with one value the first of the input has the place. A row that a batch no longer has stays,
+ * with the number of the last that had it.
+ */
+export function currentTable<R>({
+  unique,
+  newest,
+  ...options
+}: CurrentTableOptions<R>): GroupStep<R, R> {
+  if (options.columns[unique] !== 'text' || options.columns[newest] !== 'integer') {
+    throw new Error(
+      `Columns '${unique}' and '${newest}' of a current table must be among its columns, of types 'text' and 'integer'.`,
+    );
+  }
+  const { write, group } = openTable(options, { unique, newest });
+  return inBatches(group, (rows, ctx) => write(rows, ctx).results, RETRY);
+}
+
 type Results<R> = readonly (ReturnType<typeof ok<R>> | PermanentError)[];
 
 /** What both kinds of table share. */
-function openTable<R>(options: TableSinkOptions<R>, keys: Pick<TableShape, 'unique' | 'indexes'>) {
+function openTable<R>(
+  options: TableSinkOptions<R>,
+  keys: Pick<TableShape, 'unique' | 'newest' | 'indexes'>,
+) {
   const columns = columnsOf(options.columns);
   for (const part of options.table.split('.')) checkName('table', part);
   const connections = options.connections ?? DEFAULT_CONNECTIONS;

@@ -37,12 +37,17 @@ export interface TableShape {
   columns: readonly Column[];
   /** The column of which a value is there once, over all batches. */
   unique?: string | undefined;
+  /** A column of whole numbers: of several batches the one with the largest has the row of a value of `unique`. */
+  newest?: string | undefined;
   indexes?: readonly string[];
 }
 
-export function tableOf({ name, columns, unique, indexes = [] }: TableShape): Table {
+export function tableOf({ name, columns, unique, newest, indexes = [] }: TableShape): Table {
   const names = columns.map((column) => `"${column.name}"`);
-  const own = unique === undefined ? [] : ['item'];
+  const own = [
+    ...(unique === undefined ? [] : ['item']),
+    ...(newest === undefined ? [] : ['batch']),
+  ];
   const set = [...own, 'round', 'epoch', ...names].map(
     (column) => `${column} = excluded.${column}`,
   );
@@ -57,12 +62,14 @@ export function tableOf({ name, columns, unique, indexes = [] }: TableShape): Ta
     key,
     indexes,
     update: (differs) => {
-      const condition =
-        unique === undefined
-          ? newer(differs)
-          : // Of a batch's rows the first of its input has it, in whatever order they come; of batches the first.
-            `there.batch = excluded.batch AND (excluded.item < there.item
+      // Of a batch's rows the first of its input has it, in whatever order they come; of batches the first, or the newest.
+      const within = `there.batch = excluded.batch AND (excluded.item < there.item
          OR (excluded.item = there.item AND ${newer(differs)}))`;
+      const overtakes =
+        newest === undefined
+          ? within
+          : `(${within}) OR (there.batch <> excluded.batch AND there."${newest}" <= excluded."${newest}")`;
+      const condition = unique === undefined ? newer(differs) : overtakes;
       return `ON CONFLICT (${key}) DO UPDATE SET ${set.join(', ')}
        WHERE ${condition}`;
     },

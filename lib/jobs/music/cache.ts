@@ -1,0 +1,122 @@
+import { type GroupContext, type GroupStep, inBatches, ok } from '../../index.ts';
+import type { FileTags } from './file-tags.ts';
+import type { ListedFile } from './read-file.ts';
+
+/** What is kept was read by this reader; another number, and all files are read anew. */
+const READER = 1;
+const GROUP = 1000;
+/** A cache that somebody else holds is not waited for longer than 20 tries take. */
+const TRIES = 20;
+
+/** A file on its way through the stage. */
+export interface Listed extends ListedFile {
+  known?: FileTags;
+}
+
+export interface Read {
+  file: FileTags;
+  fresh: boolean;
+}
+
+type CacheFile = ReturnType<GroupContext['sqlite']>;
+
+/** Path of the cache of a batch; undefined for none. */
+export type CachePath = (options: Record<string, unknown>) => string | undefined;
+
+/**
+ * The two steps around the reading of files. The first looks a thousand up by one query, in an SQLite file of this
+ * machine: what has the path, the size and the time of change that it had is not read again. The second keeps what was
+ * read. A cache that cannot be used costs time, never an outcome.
+ */
+export function cacheSteps(pathOf: CachePath): {
+  lookUp: GroupStep<ListedFile, Listed>;
+  keep: GroupStep<Read, FileTags>;
+} {
+  const size = (options: Record<string, unknown>): number =>
+    pathOf(options) === undefined ? 0 : GROUP;
+  const open = (ctx: GroupContext): CacheFile => {
+    const path = pathOf(ctx.options) as string;
+    return ctx.shared(`music-cache:${path}`, () => opened(ctx.sqlite(path)));
+  };
+  const lookUp = inBatches<ListedFile, Listed>(size, (files, ctx) => {
+    const known = usable(ctx, () => knownOf(open(ctx), files)) ?? new Map<string, FileTags>();
+    return files.map((file) => {
+      const tags = known.get(file.path);
+      return ok(tags === undefined ? file : { ...file, known: tags });
+    });
+  });
+  const keep = inBatches<Read, FileTags>(GROUP, (rows, ctx) => {
+    const fresh = rows.filter((row) => row.fresh).map(({ file }) => file);
+    if (pathOf(ctx.options) !== undefined && fresh.length > 0) {
+      usable(ctx, () => write(open(ctx), fresh));
+    }
+    return rows.map(({ file }) => ok(file));
+  });
+  return { lookUp, keep };
+}
+
+function opened(file: CacheFile): CacheFile {
+  file.exec(
+    `CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime INTEGER NOT NULL,
+      reader INTEGER NOT NULL, print TEXT NOT NULL, tags TEXT NOT NULL) STRICT, WITHOUT ROWID`,
+  );
+  return file;
+}
+
+/** Undefined where the cache is not to be had: locked for too long, damaged, on a full disk. */
+function usable<T>(ctx: GroupContext, act: () => T): T | undefined {
+  for (let tries = 1; ; tries++) {
+    try {
+      return act();
+    } catch (fault) {
+      const { code = '', message } = fault as { code?: string; message: string };
+      // Another thread commits: a millisecond or two.
+      if (/^SQLITE_(BUSY|LOCKED)/.test(code) && tries < TRIES) pause();
+      else {
+        ctx.items[0]?.log.warn('the cache of tags cannot be used', { code, message });
+        return undefined;
+      }
+    }
+  }
+}
+
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
+/** Holds a thread that has nothing else to do. */
+const pause = (): unknown => Atomics.wait(sleeper, 0, 0, 2);
+
+function knownOf(cache: CacheFile, files: readonly ListedFile[]): Map<string, FileTags> {
+  const asked = new Map<string, ListedFile>();
+  for (const file of files) {
+    if (file.size !== undefined && file.mtime !== undefined) asked.set(file.path, file);
+  }
+  const rows = cache
+    .prepare(
+      `SELECT path, size, mtime, print, tags FROM files
+       WHERE path IN (SELECT value FROM json_each(?)) AND reader = ?`,
+    )
+    .all(JSON.stringify([...asked.keys()]), READER);
+  const known = new Map<string, FileTags>();
+  for (const row of rows) {
+    const [path, size, mtime, print, tags] = row as [string, number, number, string, string];
+    const file = asked.get(path);
+    if (file?.size !== size || file.mtime !== mtime) continue;
+    known.set(path, { path, size, mtime, print, tags: JSON.parse(tags) });
+  }
+  return known;
+}
+
+/** Rows of a statement: 6 values each, and SQLite takes 32,766. */
+function write(cache: CacheFile, files: readonly FileTags[]): void {
+  const marks = files.map(() => '(?, ?, ?, ?, ?, ?)').join(', ');
+  const values = files.flatMap(({ path, size, mtime, print, tags }) => [
+    path,
+    size,
+    mtime,
+    READER,
+    print,
+    JSON.stringify(tags),
+  ]);
+  cache.transaction(() => {
+    cache.prepare(`INSERT OR REPLACE INTO files VALUES ${marks}`).run(...values);
+  });
+}

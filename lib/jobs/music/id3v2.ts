@@ -1,0 +1,218 @@
+import type { ByteFile } from './byte-file.ts';
+import { type Collector, PRIORITY } from './collect.ts';
+import { id3Text, latin1 } from './text.ts';
+import { unsure } from './unsure.ts';
+
+/** Text frames of versions 2.3 and 2.4 (id3.org) by the field they fill. */
+const FRAMES: Readonly<Record<string, string>> = {
+  TIT2: 'title',
+  TPE1: 'artist',
+  TPE2: 'albumartist',
+  TALB: 'album',
+  TDRV: 'date',
+  TDRC: 'date',
+  TYER: 'year',
+  TPOS: 'disk',
+  TRCK: 'track',
+  TCON: 'genre',
+  TCMP: 'compilation',
+  TSRC: 'isrc',
+};
+
+/** Of version 2.2. */
+const FRAMES_2: Readonly<Record<string, string>> = {
+  TT2: 'title',
+  TP1: 'artist',
+  TP2: 'albumartist',
+  TAL: 'album',
+  TYE: 'year',
+  TDR: 'date',
+  TPA: 'disk',
+  TRK: 'track',
+  TCO: 'genre',
+  TCP: 'compilation',
+};
+
+/** TXXX frames by their description in capitals. */
+const USER_TEXTS: Readonly<Record<string, string>> = {
+  ARTISTS: 'artists',
+  DISCOGS_ARTISTS: 'artists',
+  DISCOGS_ARTIST_NAME: 'artists',
+  DISCOGS_ALBUM_ARTISTS: 'albumartist',
+  DISCOGS_RELEASED: 'date',
+  STYLE: 'genre',
+  ISRC: 'isrc',
+  'MUSICBRAINZ RELEASE TRACK ID': 'musicbrainz_trackid',
+  'MUSICBRAINZ ALBUM ID': 'musicbrainz_albumid',
+  'MUSICBRAINZ ARTIST ID': 'musicbrainz_artistid',
+  'MUSICBRAINZ ALBUM ARTIST ID': 'musicbrainz_albumartistid',
+  'MUSICBRAINZ RELEASE GROUP ID': 'musicbrainz_releasegroupid',
+};
+
+/** Other frames that no reading of goes wrong. Chapters, for one, hold frames of their own: they are the library's. */
+const HARMLESS = new Set(['APIC', 'PIC', 'MCDI', 'PRIV', 'RVA2', 'RVAD', 'RVA', 'TXX', 'UFI']);
+const COMMENTS = new Set(['COMM', 'COM', 'USLT', 'ULT']);
+
+/** A text frame above this is none of a name. */
+const MAX_FRAME_BYTES = 64 * 1024;
+const MAX_FRAMES = 1000;
+/** What follows the last frame must be zeros, or there are frames behind it. */
+const MAX_PADDING_BYTES = 64 * 1024;
+
+const HEADER_BYTES = 10;
+
+/** Adds what the tag at the start of a file says, and gives the position behind it; 0 where there is no tag. */
+export function readId3v2(file: ByteFile, collector: Collector): number {
+  const header = file.at(0, HEADER_BYTES);
+  if (header.length < HEADER_BYTES || header.toString('latin1', 0, 3) !== 'ID3') return 0;
+  const version = header[3] as number;
+  const flags = header[5] as number;
+  if (version < 2 || version > 4 || flags !== 0) unsure();
+  const end = HEADER_BYTES + syncSafe(header, 6);
+  if (end > file.size) unsure();
+  const tag: Tag = { file, collector, version, end };
+  let at = HEADER_BYTES;
+  for (let frames = 0; at < end; frames++) {
+    if (frames === MAX_FRAMES) unsure();
+    const next = readFrame(tag, at);
+    if (next === undefined) break;
+    at = next;
+  }
+  if (at < end) checkPadding(file.at(at, end - at));
+  return end;
+}
+
+interface Tag {
+  file: ByteFile;
+  collector: Collector;
+  version: number;
+  end: number;
+}
+
+/** Position of the next frame; undefined where the padding begins. */
+function readFrame(tag: Tag, at: number): number | undefined {
+  const { file, version, end } = tag;
+  const long = version === 2 ? 6 : HEADER_BYTES;
+  const header = file.at(at, Math.min(long, end - at));
+  if (header[0] === 0 || header.length < long) return undefined;
+  const id = header.toString('latin1', 0, version === 2 ? 3 : 4);
+  if (!/^[A-Z][A-Z0-9]{2,3}$/.test(id)) unsure();
+  const length =
+    version === 2
+      ? header.readUIntBE(3, 3)
+      : version === 3
+        ? header.readUInt32BE(4)
+        : syncSafe(header, 4);
+  // Compression, encryption, grouping, unsynchronisation, a length indicator.
+  if (version > 2 && header[9] !== 0) unsure();
+  const next = at + long + length;
+  if (next > end) unsure();
+  if (length === 0) return next;
+  const field = (version === 2 ? FRAMES_2 : FRAMES)[id];
+  const needed = field !== undefined || id === 'TXXX' || id === 'UFID' || COMMENTS.has(id);
+  if (needed) {
+    if (length > MAX_FRAME_BYTES) unsure();
+    addFrame(tag, { id, field, data: file.at(at + long, length) });
+  } else if (!HARMLESS.has(id) && !/^[TW]...?$/.test(id)) {
+    unsure();
+  } else if (/^WXXX|^TIPL|^TMCL|^WFED|^WFD/.test(id)) {
+    checkEncoding(file.at(at + long, 1)[0] as number);
+  }
+  return next;
+}
+
+interface Frame {
+  id: string;
+  field: string | undefined;
+  data: Buffer;
+}
+
+function addFrame({ collector, version }: Tag, { id, field, data }: Frame): void {
+  const encoding = data[0] as number;
+  const rest = data.subarray(1);
+  if (COMMENTS.has(id)) {
+    if (data.length < 5) unsure();
+    checkEncoding(encoding);
+  } else if (id === 'UFID') {
+    const value = recordingOf(data);
+    if (value !== undefined) collector.add(PRIORITY.main, 'musicbrainz_recordingid', value);
+  } else if (id === 'TXXX') {
+    const { description, value } = userText(encoding, rest);
+    const named = USER_TEXTS[description.toUpperCase()];
+    if (named === undefined) return;
+    for (const one of splitValue(value, { version, slashes: true })) {
+      collector.add(PRIORITY.main, named, one);
+    }
+  } else {
+    const text = withoutNuls(id3Text(encoding, rest));
+    for (const value of valuesOf(id, text, version)) {
+      collector.add(PRIORITY.main, field as string, value);
+    }
+  }
+}
+
+/** The id of a UFID frame, where it is MusicBrainz's. */
+function recordingOf(data: Buffer): string | undefined {
+  const zero = data.indexOf(0);
+  if (zero < 0) unsure();
+  const owner = latin1(data.subarray(0, zero));
+  return owner === 'http://musicbrainz.org' ? latin1(data.subarray(zero + 1)) : undefined;
+}
+
+function valuesOf(id: string, text: string, version: number): string[] {
+  if (/^(TRCK|TRK|TPOS|TIT2)$/.test(id)) return [text];
+  if (id === 'TPE1' || id === 'TSRC') return splitValue(text, { version, slashes: true });
+  if (id === 'TCON' || id === 'TCO') {
+    // Numbers of genres, in brackets or not, are names in a list that the library has.
+    if (/[(\d]/.test(text)) unsure();
+    return splitValue(text, { version, slashes: false }).filter((genre) => genre !== '');
+  }
+  return version === 4 ? splitValue(text, { version, slashes: false }) : [text];
+}
+
+/** Several values are parted by NUL, in versions before 2.4 of some frames by a slash. */
+function splitValue(text: string, how: { version: number; slashes: boolean }): string[] {
+  const values = text.split('\0');
+  const parted = how.version < 4 && values.length === 1 && how.slashes ? text.split('/') : values;
+  return parted.map((value) => withoutNuls(value).trim());
+}
+
+function userText(encoding: number, bytes: Buffer): { description: string; value: string } {
+  const wide = encoding === 1 || encoding === 2;
+  let zero = bytes.indexOf(0);
+  if (wide) {
+    zero = 0;
+    while (zero + 1 < bytes.length && (bytes[zero] !== 0 || bytes[zero + 1] !== 0)) zero += 2;
+  }
+  if (zero < 0 || zero + 1 >= bytes.length) unsure();
+  return {
+    description: id3Text(encoding, bytes.subarray(0, zero)),
+    value: withoutNuls(id3Text(encoding, bytes.subarray(zero + (wide ? 2 : 1)))),
+  };
+}
+
+function withoutNuls(text: string): string {
+  let end = text.length;
+  while (end > 0 && text.charCodeAt(end - 1) === 0) end--;
+  return end === text.length ? text : text.slice(0, end);
+}
+
+/** Wide texts of these frames may make the library refuse the file. */
+function checkEncoding(encoding: number): void {
+  if (encoding !== 0 && encoding !== 3) unsure();
+}
+
+function checkPadding(rest: Buffer): void {
+  if (rest.length > MAX_PADDING_BYTES || rest.some((byte) => byte !== 0)) unsure();
+}
+
+/** 28 bits in four bytes of seven. */
+function syncSafe(bytes: Buffer, at: number): number {
+  let value = 0;
+  for (let i = at; i < at + 4; i++) {
+    const byte = bytes[i] as number;
+    if (byte > 0x7f) unsure();
+    value = value * 128 + byte;
+  }
+  return value;
+}

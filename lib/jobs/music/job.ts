@@ -1,0 +1,130 @@
+import {
+  defineJob,
+  each,
+  files,
+  type GroupStep,
+  groupBy,
+  type Job,
+  ok,
+  type Result,
+  skip,
+} from '../../index.ts';
+import { albumRows, type Row } from './album.ts';
+import { cacheSteps, type Listed, type Read } from './cache.ts';
+import { albumKey } from './file-tags.ts';
+import { EXTENSIONS } from './format.ts';
+import { type MusicOptions, optionsSchema } from './options.ts';
+import { type ListedFile, readFile } from './read-file.ts';
+import { GROUP, musicTables } from './tables.ts';
+
+export type { Row } from './album.ts';
+export { type Doubt, type Judged, judge } from './duplicates.ts';
+export { albumKey, type FileTags } from './file-tags.ts';
+export { fold } from './names.ts';
+export type { MusicOptions } from './options.ts';
+export { type ListedFile, readFile } from './read-file.ts';
+export { musicTables } from './tables.ts';
+export type { Tags } from './tags.ts';
+
+type Input = Job<ListedFile>['input'];
+
+export interface MusicJob {
+  /** Name of the job; `music` by default. */
+  name?: string;
+  /** Where the list of files is from; `files({ include: AUDIO })` by default. */
+  input?: Input;
+  /** Where rows go: `musicTables(url)`. */
+  tables?: GroupStep<Row, Row>;
+  /** Names of secrets that the tables' URL needs. */
+  secrets?: readonly string[];
+}
+
+/**
+ * The music job with its tables inside, for a job file of your own.
+ *
+ * @example
+ * export default musicJob({ tables: musicTables((ctx) => ctx.secret('DATABASE_URL')), secrets: ['DATABASE_URL'] });
+ */
+export function musicJob(given: MusicJob = {}): Job<ListedFile, unknown, MusicOptions> {
+  const { name = 'music', input = listed(), tables, secrets = [] } = given;
+  return jobOf({ name, input, tables, secrets });
+}
+
+/** Patterns of the audio files that are read. */
+export const AUDIO: readonly string[] = EXTENSIONS.map((extension) => `**/*.${extension}`);
+
+const listed = (): Input => files({ include: AUDIO, ignoreCase: true }) as Input;
+
+/**
+ * Scans a music library: reads the tags of each file, groups the files by artist and album, finds what is there twice, and
+ * writes artists, albums and tracks to a database.
+ *
+ * Options: `sink` (sqlite:music.db, a postgres:// URL, or none), `cache` (music-cache.db, or none).
+ */
+// Pure: a job file that imports only `musicJob` must not carry this one's database clients.
+export default /* @__PURE__ */ jobOf({
+  name: 'music',
+  input: /* @__PURE__ */ listed(),
+  tables: /* @__PURE__ */ tablesOfOptions(),
+  secrets: [],
+});
+
+interface Parts {
+  name: string;
+  input: Input;
+  tables: GroupStep<Row, Row> | undefined;
+  secrets: readonly string[];
+}
+
+function jobOf({ name, input, tables, secrets }: Parts): Job<ListedFile, unknown, MusicOptions> {
+  const { lookUp, keep } = cacheSteps(({ cache }) => cache as string | undefined);
+  return defineJob({
+    name,
+    input,
+    key: ({ path }: ListedFile) => path,
+    options: optionsSchema,
+    ...(secrets.length === 0 ? {} : { secrets }),
+    limits: { chunk: GROUP, itemTimeout: '60s' },
+    retry: { tries: 3 },
+    stages: [
+      each({
+        name: 'extract',
+        cpu: true,
+        steps: [lookUp, read, keep] as never,
+      }),
+      groupBy({
+        name: 'albums',
+        cpu: true,
+        key: albumKey,
+        process: async (group) => ok.many(albumRows(group.key, await group.list(MAX_FILES))),
+      }),
+      each({
+        name: 'insert',
+        limits: { workers: 1, concurrency: 4, chunk: 10 * GROUP },
+        key: ({ id }: Row) => id.slice(0, 512),
+        steps: [...(tables === undefined ? [] : [tables]), inserted] as never,
+      }),
+    ] as never,
+  } as never) as unknown as Job<ListedFile, unknown, MusicOptions>;
+}
+
+/** Files of one album that are in memory at once: 1 KB each. Its rows go through `ok.many`, which takes 100,000. */
+const MAX_FILES = 30_000;
+
+async function read(listedFile: Listed): Promise<Result<Read>> {
+  const { known, ...file } = listedFile;
+  if (known !== undefined) return ok({ file: known, fresh: false });
+  return ok({ file: await readFile(file), fresh: true });
+}
+
+/** What is left of a row in the outcome: which table has it, or why it is none of the library's tracks. */
+function inserted(row: Row): Result<string> {
+  if (row.table !== 'tracks' || row.duplicate === null) return ok(row.table);
+  return skip(`${row.duplicate} of ${row.duplicateOf}`);
+}
+
+/** Tables of the batch's option `sink`, where it has one. */
+function tablesOfOptions(): GroupStep<Row, Row> {
+  const tables = musicTables(({ options }) => options['sink'] as string);
+  return { ...tables, size: (options) => (options['sink'] === undefined ? 0 : GROUP) };
+}

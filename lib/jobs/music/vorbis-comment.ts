@@ -1,0 +1,76 @@
+import { type Collector, PRIORITY } from './collect.ts';
+import { utf8 } from './text.ts';
+import { unsure } from './unsure.ts';
+
+/** Names of xiph.org/vorbis/doc/v-comment.html and of Picard by the field they fill. */
+const NAMES: Readonly<Record<string, string>> = {
+  TITLE: 'title',
+  ARTIST: 'artist',
+  ARTISTS: 'artists',
+  ALBUMARTIST: 'albumartist',
+  'ALBUM ARTIST': 'albumartist',
+  ALBUM: 'album',
+  DATE: 'date',
+  TRACKNUMBER: 'track',
+  DISCNUMBER: 'disk',
+  GENRE: 'genre',
+  TRACKTOTAL: 'totaltracks',
+  TOTALTRACKS: 'totaltracks',
+  DISCTOTAL: 'totaldiscs',
+  TOTALDISCS: 'totaldiscs',
+  COMPILATION: 'compilation',
+  ISRC: 'isrc',
+  STYLE: 'genre',
+  DISCOGS_ARTISTS: 'artists',
+  DISCOGS_ARTIST_NAME: 'artists',
+  DISCOGS_ALBUM_ARTISTS: 'albumartist',
+  DISCOGS_RELEASED: 'date',
+  MUSICBRAINZ_TRACKID: 'musicbrainz_recordingid',
+  MUSICBRAINZ_RELEASETRACKID: 'musicbrainz_trackid',
+  MUSICBRAINZ_ALBUMID: 'musicbrainz_albumid',
+  MUSICBRAINZ_ARTISTID: 'musicbrainz_artistid',
+  MUSICBRAINZ_ALBUMARTISTID: 'musicbrainz_albumartistid',
+  MUSICBRAINZ_RELEASEGROUPID: 'musicbrainz_releasegroupid',
+};
+
+/** Longest of the names above. */
+const MAX_NAME = 32;
+const MAX_COMMENTS = 10_000;
+
+/** Adds the comments of a FLAC, Vorbis or Opus file. `bytes` begin with the length of the vendor's name. */
+export function readComments(bytes: Buffer, collector: Collector): void {
+  let at = 0;
+  const number = (): number => {
+    if (at + 4 > bytes.length) unsure();
+    at += 4;
+    return bytes.readUInt32LE(at - 4);
+  };
+  const vendor = number();
+  at += vendor;
+  const count = number();
+  if (count > MAX_COMMENTS) unsure();
+  for (let i = 0; i < count; i++) {
+    const length = number();
+    const comment = bytes.subarray(at, at + length);
+    if (comment.length < length) unsure();
+    at += length;
+    addComment(comment, collector);
+  }
+}
+
+function addComment(comment: Buffer, collector: Collector): void {
+  if (comment[0] === 0xef || comment[0] === 0xff) unsure();
+  const equals = comment.subarray(0, MAX_NAME).indexOf(0x3d);
+  if (equals < 0) return;
+  const name = comment.toString('utf8', 0, equals).toUpperCase();
+  // A rating or a gain that is no number, or lyrics: whatever the library makes of them, it is none of these fields.
+  const field = NAMES[name];
+  if (field === undefined) return;
+  collector.add(PRIORITY.main, field, utf8Value(comment.subarray(equals + 1)));
+}
+
+/** Inside a comment a byte order mark is a character as any other. */
+function utf8Value(bytes: Buffer): string {
+  if (bytes[0] === 0xef || bytes[0] === 0xff) return bytes.toString('utf8');
+  return utf8(bytes);
+}
