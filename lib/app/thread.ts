@@ -143,6 +143,7 @@ async function open({ lane, spec, batch, verdicts }: ThreadOpening): Promise<Att
     objects: { ...objects, put: keep },
     input: await inputOf(batch),
     job: loaded,
+    filter: batch.filter,
     settings: batch.settings,
     options: batch.options,
     secrets: localSecrets(loaded, process.env),

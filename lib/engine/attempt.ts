@@ -27,7 +27,7 @@ export async function openAttempt(
   const { stage } = spec.id;
   const env = stageEnv(given, stage);
   const items: Pick<Input, 'records' | 'indexes' | 'stalled'> =
-    stage === 0 ? env.input : stageInput(env.objects, spec.id);
+    stage === 0 ? env.input : stageInput(env.objects, spec.id, env.filter);
   const saved = spec.saved === undefined ? undefined : await savedRows(env, spec.saved);
   const feeds = stage + 1 < stageCountOf(given.job);
   const rows = withoutSecrets(newAttemptRows(env, spec, { saved, feeds }), env.secrets);

@@ -5,7 +5,9 @@ import { hasEnded, isCancel } from '../core/transitions.ts';
 import { type Batch, readBatch, type Stage, stagesOf } from './batch.ts';
 import type { SettlePorts } from './engine.ts';
 import { planStage } from './plan-stage.ts';
+import { GROUP } from './put-chunks.ts';
 import { overThreshold, releaseMore, windowOfStage } from './release-more.ts';
+import { roundList } from './round-list.ts';
 import { sendStep } from './send.ts';
 import { lookAtStage, type Sums } from './sums.ts';
 
@@ -87,9 +89,11 @@ async function planNext(
 ): Promise<boolean> {
   const { store, objects } = engine;
   if (after === undefined || objects === undefined) return false;
-  const { id } = after;
+  const { id, sums } = after;
   const { chunk } = stageSettings(batch.settings, id.stage);
-  return planStage({ store, objects }, id, { chunk, since: batch.startedAt });
+  const list = roundList(objects, batch, id.stage);
+  const upTo = sums.done + AHEAD_WINDOWS * windowOfStage(engine, id.stage) + GROUP;
+  return planStage({ store, objects }, id, { chunk, since: batch.startedAt, list, upTo });
 }
 
 function totalOf(seen: readonly SeenStage[]): Pick<Sums, 'counts'> {

@@ -1,21 +1,55 @@
 import { SluiceError } from '../core/errors.ts';
 import { partKey, type StageId } from '../core/keys.ts';
 import type { ChunkRange, RecordBlock } from '../core/records.ts';
+import type { RoundChoice } from '../core/retry.ts';
 import type { Input } from '../ports/input.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { givenItems, giverOf } from './given.ts';
+import { listedInput, roundList } from './round-list.ts';
 
-/** The items of a later `each` stage: what the parts of the stage before it give. */
+type Records = Pick<Input, 'records'>;
+
+/**
+ * The items of a later `each` stage: what the parts of the stage before it give; in a later round also those of its
+ * list, which parts of earlier rounds gave.
+ */
 export function stageInput(
   objects: ObjectStore,
   { stage, ...id }: StageId,
-): Pick<Input, 'records'> {
+  filter: RoundChoice | undefined,
+): Pick<Input, 'records' | 'indexes' | 'stalled'> {
   const before = { ...id, stage: stage - 1 };
+  const given = partsInput(objects, before);
+  const list = roundList(objects, { id: id.batch, round: id.round, filter }, stage);
+  if (list === undefined) return given;
+  const { next, items } = list;
+  const listed = listedInput(list, ({ round = 0 }) => lasting(objects, { ...before, round }));
+  const own: typeof listed = {
+    async *records(range) {
+      for await (const block of given.records(range)) {
+        const indexes = block.rows.map((_, at) => next - items + block.first + at);
+        yield { ...block, indexes };
+      }
+    },
+    indexes: async ({ first, count }) =>
+      Array.from({ length: count }, (_, at) => next - items + first + at),
+    stalled: async () => [],
+  };
+  const of = ({ epochs }: ChunkRange): typeof listed => (epochs === undefined ? listed : own);
+  return {
+    records: (range) => of(range).records(range),
+    indexes: (range) => of(range).indexes(range),
+    stalled: (range) => of(range).stalled(range),
+  };
+}
+
+/** What the parts of a stage give. */
+function partsInput(objects: ObjectStore, id: StageId): Records {
   return {
     async *records(range) {
       let first = range.first;
       for (const { chunk, epoch, from, to } of piecesOf(range)) {
-        const giver = await giverOf(objects, partKey({ ...before, chunk }, epoch));
+        const giver = await giverOf(objects, partKey({ ...id, chunk }, epoch));
         const span = { from, to: Math.min(to, giver.items) };
         for await (const { values, raws, givers } of givenItems(objects, giver, span)) {
           const where = (at: number): string => `from item ${givers[at]} of the stage before`;
@@ -25,6 +59,24 @@ export function stageInput(
         }
       }
       if (first !== range.first + range.count) throw miscounted(range, first - range.first);
+    },
+  };
+}
+
+/** Parts of an earlier round are this one's input: where they are gone no other try brings them back, and the round ends. */
+function lasting(objects: ObjectStore, id: StageId): Records {
+  return {
+    async *records(range) {
+      try {
+        yield* partsInput(objects, id).records(range);
+      } catch (error) {
+        if ((error as { code?: unknown }).code !== 'DAMAGED') throw error;
+        const why = `What round ${id.round} gave is not there any more: ${(error as Error).message}`;
+        throw new SluiceError('INPUT_CHANGED', why, {
+          hint: 'Bring its parts back from a copy, and retry once more.',
+          cause: error,
+        });
+      }
     },
   };
 }
