@@ -60,7 +60,7 @@ async function* rowsThatRan(
   batch: Batch,
   round: number,
 ): AsyncGenerator<JoinedRow> {
-  const own = await batchInRound(stores.store, batch, round);
+  const own = round === batch.round ? batch : await batchInRound(stores.store, batch, round);
   const counts =
     own.end !== undefined && wasCutShort(own) ? await cameThrough(stores, own) : () => true;
   for await (const loaded of loadParts(stores.objects, marked(stores.store, own))) {

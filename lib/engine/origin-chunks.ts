@@ -27,14 +27,14 @@ interface StageRound {
 export async function originChunks(store: CheckpointStore, batch: Batch): Promise<Origins> {
   const stages: StageRound[][] = stagesOf(batch).map(() => []);
   const nexts = stages.map(() => 0);
-  for (let round = 0; round <= batch.round; round += 1) {
-    const { filter } = await batchInRound(store, batch, round);
-    // Nothing gives items to the first stage in a later round.
-    for (const id of stagesOf({ ...batch, round })) {
-      const { items, next } = filter?.stages?.[id.stage] ?? { items: 0, next: 0 };
-      if (round > 0 && id.stage === 0) continue;
+  // Nothing gives items to the first stage in a later round.
+  const rounds = stages.length === 1 ? 0 : batch.round;
+  for (let round = 0; round <= rounds; round += 1) {
+    // The newest one as it was read: somebody else may begin the next meanwhile.
+    const { filter } = round === batch.round ? batch : await batchInRound(store, batch, round);
+    for (const id of stagesOf({ ...batch, round }).slice(round === 0 ? 0 : 1)) {
+      const { items, next } = (round > 0 && filter?.stages?.[id.stage]) || { items: 0, next: 0 };
       stages[id.stage]?.push({ id, next, items });
-      if (stages.length === 1) continue;
       const { cur } = await requireStage(store, id);
       nexts[id.stage] = next + Math.max(0, itemsBefore(cur) - items);
     }

@@ -264,6 +264,32 @@ describe('a retry over stages', () => {
     expect(await itemsOf(world)).toEqual(oracle([{}, filter, {}]));
   });
 
+  it('plans a long list as it is worked, and works all of it', async () => {
+    // Every row fails in the second stage, and is well in round 1.
+    const all = Array.from({ length: 600 }, (_, at): Row => ({ path: `${at}` }));
+    const rows = all.filter(({ path }) => {
+      const [first, then] = [fateOf(path, 0, 0), fateOf(`${path}.0`, 1, 0)];
+      return first.ends === 'ok' && first.gives === 1 && ['fail', 'other'].includes(then.ends);
+    });
+    const limits = { chunk: 1, workers: 1 };
+    const world = worldOf(limits, [...rows, ...rows, ...rows, ...rows]);
+    await begin(world);
+    await world.run();
+    const { eligible } = await retry(world);
+    expect(eligible).toBeGreaterThan(55);
+    let most = 0;
+    look = async () => {
+      const state = await batchState(world.engine.store, world.id);
+      most = Math.max(most, state?.stages?.[1]?.queuedChunks ?? 0);
+    };
+    await world.run();
+    look = undefined;
+    expect(await itemsOf(world)).toEqual(oracle([{}, {}], [...rows, ...rows, ...rows, ...rows]));
+    const window = world.engine.windows?.[1] as number;
+    expect(most).toBeGreaterThan(25);
+    expect(most).toBeLessThanOrEqual(2 * window + 50);
+  });
+
   it('says which stages there are when asked for another one', async () => {
     const world = worldOf();
     await begin(world);
