@@ -6,6 +6,8 @@
  * export default defineJob({ name: 'noop', input: ndjson(), process: () => ok(null) });
  */
 export { PermanentError, RetryableError, StalledError, UnavailableError } from './core/errors.ts';
+export type { Group, GroupByContext, GroupByDefinition } from './core/group.ts';
+export { groupBy } from './core/group.ts';
 export type {
   BreakerSettings,
   Http,

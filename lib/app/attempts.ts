@@ -212,7 +212,7 @@ const freeingSlot = (attempt: Attempt, spec: AttemptSpec, done: () => void): Att
   ...attempt,
   async work(until) {
     const worked = await attempt.work(until);
-    const through = worked.cursor >= spec.range.count || worked.state !== 'go';
+    const through = worked.cursor >= worked.count || worked.state !== 'go';
     if (through && spec.alone === undefined) done();
     return worked;
   },

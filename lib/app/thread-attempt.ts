@@ -66,11 +66,12 @@ export function openThreadAttempt(seat: ThreadSeat, options: ThreadAttemptOption
     fail: (error) => line.ask({ op: 'fail', error }) as Promise<void>,
     notRun: () => line.ask({ op: 'notRun' }) as Promise<void>,
     async write(key) {
-      const { summary, body } =
+      const { summary, body, before } =
         ready?.key === key
           ? ready.part
           : ((await line.ask({ op: 'write', key }, { again: worked })) as WrittenByThread);
       ready = undefined;
+      for (const beside of before) await objects.put(beside.key, beside.body);
       await objects.put(key, body);
       const items = Object.values(summary.counts).reduce((sum, n) => sum + n, 0);
       line.saved(key, items);

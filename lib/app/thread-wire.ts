@@ -64,6 +64,8 @@ export type ThreadCall = AttemptCall | { op: 'shut' };
 export interface WrittenByThread {
   summary: PartSummary;
   body: Uint8Array<ArrayBuffer>;
+  /** What is stored before it. */
+  before: { key: string; body: Uint8Array<ArrayBuffer> }[];
 }
 
 export interface WorkedByThread extends Worked {

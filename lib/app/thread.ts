@@ -47,17 +47,22 @@ const held = newShared();
 const http = localHttp();
 let job: Promise<Job> | undefined;
 let inputOf: ReturnType<typeof inputOpener> | undefined;
-const attempts = new Map<number, Attempt>();
+/** An attempt, and what it made until the answer takes it to the main thread: a part, and what goes before it. */
+interface Opened {
+  attempt: Attempt;
+  puts: Map<string, Uint8Array<ArrayBuffer>>;
+}
+const attempts = new Map<number, Opened>();
 
-/** Parts that were made, until the answer takes them to the main thread. */
-const puts = new Map<string, Uint8Array<ArrayBuffer>>();
-const keep: ObjectStore['put'] = async (key, body) => {
-  // A copy of its own: slices of Node's buffer pool cannot change threads.
-  const whole = Buffer.concat(body as readonly Uint8Array[]);
-  const own = new Uint8Array(whole.length);
-  own.set(whole);
-  puts.set(key, own);
-};
+const keepIn =
+  (puts: Opened['puts']): ObjectStore['put'] =>
+  async (key, body) => {
+    // A copy of its own: slices of Node's buffer pool cannot change threads.
+    const whole = Buffer.concat(body as readonly Uint8Array[]);
+    const own = new Uint8Array(whole.length);
+    own.set(whole);
+    puts.set(key, own);
+  };
 
 /** What was asked of main's quota service and is not answered yet. */
 const needs = new Map<number, { resolve(value: never): void; reject(error: Error): void }>();
@@ -89,16 +94,17 @@ async function answer({ attempt: name, call, opening }: ThreadAsk): Promise<unkn
   return act(name, attempt, call);
 }
 
-async function act(name: number, attempt: Attempt, call: AttemptCall): Promise<unknown> {
+async function act(name: number, opened: Opened, call: AttemptCall): Promise<unknown> {
+  const { attempt } = opened;
   switch (call.op) {
     case 'work':
-      return inTurn(() => work(attempt, call));
+      return inTurn(() => work(opened, call));
     case 'fail':
       return attempt.fail(call.error);
     case 'notRun':
       return attempt.notRun();
     case 'write':
-      return written(attempt, call.key);
+      return written(opened, call.key);
     case 'close':
       attempt.close();
       attempts.delete(name);
@@ -115,24 +121,27 @@ function inTurn<T>(act: () => Promise<T>): Promise<T> {
 }
 
 async function work(
-  attempt: Attempt,
+  opened: Opened,
   { until, finish }: Extract<ThreadCall, { op: 'work' }>,
 ): Promise<WorkedByThread> {
-  const worked = await attempt.work(until);
-  const ended = finish !== undefined && worked.cursor === until && worked.state === 'go';
-  return { ...worked, part: ended ? await written(attempt, finish) : undefined };
+  const worked = await opened.attempt.work(until);
+  const ended = finish !== undefined && worked.cursor === worked.count && worked.state === 'go';
+  return { ...worked, part: ended ? await written(opened, finish) : undefined };
 }
 
 /** The part goes to the main thread, whose event loop is free: here each step of a put would wait for items. */
-async function written(attempt: Attempt, key: string): Promise<WrittenByThread> {
+async function written({ attempt, puts }: Opened, key: string): Promise<WrittenByThread> {
   const summary = await attempt.write(key);
   const body = puts.get(key);
   puts.delete(key);
   if (body === undefined) throw new Error(`Part ${key} was not made.`);
-  return { summary, body };
+  const before = [...puts].map(([name, bytes]) => ({ key: name, body: bytes }));
+  puts.clear();
+  return { summary, body, before };
 }
 
-async function open({ lane, spec, batch, verdicts }: ThreadOpening): Promise<Attempt> {
+async function open({ lane, spec, batch, verdicts }: ThreadOpening): Promise<Opened> {
+  const puts: Opened['puts'] = new Map();
   job ??= loadJob(jobFile);
   const loaded = await job;
   inputOf ??= inputOpener(objects, loaded);
@@ -140,7 +149,7 @@ async function open({ lane, spec, batch, verdicts }: ThreadOpening): Promise<Att
     clock,
     random: host.random,
     usage: host.usage,
-    objects: { ...objects, put: keep },
+    objects: { ...objects, put: keepIn(puts) },
     input: await inputOf(batch),
     job: loaded,
     filter: batch.filter,
@@ -161,14 +170,18 @@ async function open({ lane, spec, batch, verdicts }: ThreadOpening): Promise<Att
       Atomics.add(shared, SLOT_BEAT, 1);
     },
   };
-  return openAttempt(env, spec, controlOf(lane));
+  return { attempt: await openAttempt(env, spec, controlOf(lane)), puts };
 }
 
 /** A part changes threads without being copied. */
 function transfersOf({ op }: ThreadCall, value: unknown): ArrayBuffer[] {
-  if (op === 'write') return [(value as WrittenByThread).body.buffer];
-  const part = op === 'work' ? (value as WorkedByThread).part : undefined;
-  return part === undefined ? [] : [part.body.buffer];
+  const part =
+    op === 'write'
+      ? (value as WrittenByThread)
+      : op === 'work'
+        ? (value as WorkedByThread).part
+        : undefined;
+  return part === undefined ? [] : [part, ...part.before].map(({ body }) => body.buffer);
 }
 
 parentPort?.on('message', (ask: ThreadAsk | ThreadMet) => {

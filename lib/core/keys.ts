@@ -54,6 +54,13 @@ export const partsPrefix = (id: StageId): string =>
   `${roundPath(id.batch, id.round)}/parts/${id.stage}/`;
 export const partKey = (id: ChunkId, epoch: number): string =>
   `${partsPrefix(id)}${pad(id.chunk, 6)}-${epoch}.gz`;
+/** Beside each part of a stage before a groupBy: its rows by the hash of their keys. */
+export const shufflePrefix = (id: StageId): string =>
+  `${roundPath(id.batch, id.round)}/shuffle/${id.stage}/`;
+export const shuffleKey = (id: ChunkId, epoch: number): string =>
+  `${shufflePrefix(id)}${pad(id.chunk, 6)}-${epoch}.gz`;
+/** Which of them count: the epochs of the stage's marks. */
+export const shuffleListKey = (id: StageId): string => `${shufflePrefix(id)}parts.json`;
 export const savedPrefix = (id: StageId): string =>
   `${roundPath(id.batch, id.round)}/saved/${id.stage}/`;
 export const savedKey = (id: ChunkId, epoch: number, save: number): string =>

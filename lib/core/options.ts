@@ -2,7 +2,7 @@ import { parseDuration } from './duration.ts';
 import { SluiceError } from './errors.ts';
 import type { Job, Limits } from './job.ts';
 import type { QuotaSettings } from './quota.ts';
-import { stageJob } from './stage.ts';
+import { isGroupBy, stageJob } from './stage.ts';
 import type { StageSettings } from './stage-settings.ts';
 import { definedOnly, type Tolerance, toleranceOf } from './tolerance.ts';
 
@@ -186,6 +186,7 @@ export function settingsOf(job: Job, own: Limits & { prefetch?: number } = {}): 
       const { tries, retryBaseMs, retryMaxMs } = rest;
       return {
         name,
+        ...(isGroupBy(job, at) ? { groupBy: true as const } : {}),
         ...{ concurrency, workers, prefetch, chunk, itemTimeoutMs },
         ...{ tries, retryBaseMs, retryMaxMs },
       };

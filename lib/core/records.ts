@@ -29,7 +29,10 @@ export interface ChunkRange {
   /** First byte, and the byte after the last: in `last`, where there is one. */
   start: number;
   end: number;
-  /** Index of the first item, and how many there are. */
+  /**
+   * Index of the first item, and how many there are. Of a groupBy stage `start` and `end` are prefixes of hashes, from
+   * 0 to 2^32, and the count is Infinity until its rows were read.
+   */
   first: number;
   count: number;
   /** Line ends before `start` in its source; undefined in records of a version that did not count them. */

@@ -14,7 +14,13 @@ export interface StageSettings
     | 'retryMaxMs'
   > {
   name: string;
+  /** Its items are groups. */
+  groupBy?: true;
 }
+
+/** Whether the items of a stage are groups: they begin when the stage before is done, and nobody knows how many there are. */
+export const hasGroups = ({ stages }: Pick<Settings, 'stages'>, stage: number): boolean =>
+  stages?.[stage]?.groupBy === true;
 
 /** The settings of one stage. */
 export const stageSettings = (settings: Settings, stage: number): Settings => ({

@@ -1,4 +1,5 @@
 import { SluiceError } from './errors.ts';
+import type { Group, GroupByContext } from './group.ts';
 import type { Job, JobContext, Limits, Retry } from './job.ts';
 import type { Result } from './outcome.ts';
 import { type EachStep, isGroup, type Step } from './step.ts';
@@ -13,7 +14,7 @@ export interface StageLimits
   prefetch?: number;
 }
 
-interface StageParts {
+export interface StageParts {
   /** Lower-case letters, digits and dashes; at most 40 characters, and no two stages of a job alike. */
   name: string;
   limits?: StageLimits;
@@ -34,12 +35,15 @@ export interface SteppedStage<A, B, O> extends StageParts {
   steps: readonly [Step<A, B, O>];
 }
 
-/** A stage as `each` returns it: recognised by `sluice`, since bundles do not share classes. */
+/** A stage as `each` and `groupBy` return it: recognised by `sluice`, since bundles do not share classes. */
 export interface Stage<A = unknown, B = unknown, O = Record<string, unknown>> extends StageParts {
-  readonly sluice: 'each/1';
+  readonly sluice: 'each/1' | 'groupBy/1';
+  /** Of `groupBy`: the group of a row. */
   key?(row: A): string;
   process?(row: A, context: JobContext<O>): Result<B> | Promise<Result<B>>;
   readonly steps?: readonly Step<A, B, O>[];
+  /** Of `groupBy` alone. */
+  group?(group: Group<A>, context: GroupByContext<O>): Result<B> | Promise<Result<B>>;
 }
 
 /**
@@ -86,10 +90,12 @@ function stagesProblem(stages: unknown): string | undefined {
 
 function stageProblem(stage: Partial<Stage> | undefined, at: number): string | undefined {
   const { sluice, name, process, steps } = stage ?? {};
-  if (sluice !== 'each/1') return `stage ${at + 1} is no each({...})`;
+  if (sluice !== 'each/1' && sluice !== 'groupBy/1')
+    return `stage ${at + 1} is neither each({...}) nor groupBy({...})`;
   if (typeof name !== 'string' || !STAGE_NAME.test(name)) {
     return `the name of stage ${at + 1} must be lower-case letters, digits and dashes, at most 40 characters; got ${JSON.stringify(name)}`;
   }
+  if (sluice === 'groupBy/1') return groupByProblem(stage as Stage, at);
   const fine = (step: Step): boolean => typeof step === 'function' || isGroup(step);
   const stepped = Array.isArray(steps) && steps.length > 0 && steps.every(fine);
   if ((typeof process === 'function') === stepped) {
@@ -98,6 +104,17 @@ function stageProblem(stage: Partial<Stage> | undefined, at: number): string | u
   return undefined;
 }
 
+function groupByProblem({ name, key, group }: Stage, at: number): string | undefined {
+  if (at === 0)
+    return `stage '${name}' is a groupBy: put an each({...}) before it that gives its rows`;
+  if (typeof key === 'function' && typeof group === 'function') return undefined;
+  return `groupBy '${name}' needs key(row) and process(group, ctx)`;
+}
+
+/** Whether a stage's items are groups. */
+export const isGroupBy = ({ stages }: Pick<Job, 'stages'>, stage: number): boolean =>
+  stages?.[stage]?.sluice === 'groupBy/1';
+
 export const stageCountOf = ({ stages }: Pick<Job, 'stages'>): number => stages?.length ?? 1;
 
 /** One stage as a job of its own: what an attempt of it runs, and what its settings and function are made of. */
@@ -105,7 +122,10 @@ export function stageJob(job: Job, number: number): Job {
   const { stages, ...parts } = job;
   const stage = stages?.[number];
   if (stage === undefined) return job;
-  const key = stage.key?.bind(stage);
+  const key =
+    stage.sluice === 'groupBy/1'
+      ? (group: unknown) => (group as Group).key
+      : stage.key?.bind(stage);
   const { name, limits, retry = job.retry, cpu = job.cpu } = stage;
   const { prefetch: _prefetch, ...own } = limits ?? {};
   const { process: _process, steps: _steps, key: _key, retry: _retry, cpu: _cpu, ...rest } = parts;
@@ -118,7 +138,7 @@ export function stageJob(job: Job, number: number): Job {
     // Which of the stages calls is not known: slots are leased ahead only where a stage says so.
     limits: { ...(job.quotas === undefined ? {} : { callsPerItem: 0 }), ...job.limits, ...own },
     ...(stage.steps === undefined
-      ? { process: stage.process?.bind(stage) as EachStep }
+      ? { process: (stage.group ?? stage.process)?.bind(stage) as EachStep }
       : { steps: stage.steps }),
   };
 }

@@ -1,9 +1,9 @@
 import { stepsOf } from '../core/job.ts';
-import { stageCountOf, stageJob } from '../core/stage.ts';
-import { stageSettings } from '../core/stage-settings.ts';
+import { partKey, shuffleKey } from '../core/keys.ts';
+import type { Stage } from '../core/stage.ts';
 import { isGroup } from '../core/step.ts';
 import type { Input } from '../ports/input.ts';
-import type { Attempt, AttemptSpec, Control, ControlState } from './engine.ts';
+import type { Attempt, AttemptSpec, Control, ControlState, PartSummary } from './engine.ts';
 import { newHold } from './hold.ts';
 import { newHttpEnv } from './http-env.ts';
 import { type AttemptEnv, failedRow, newItemRun } from './item-run.ts';
@@ -14,24 +14,25 @@ import { getPart, type PartBytes, trailerOf } from './read-part.ts';
 import { newRecordSource } from './record-source.ts';
 import { secretCleaner, withoutSecrets } from './redact.ts';
 import type { toRow } from './row-text.ts';
-import { newRows, type Rows, type RowsOptions } from './rows.ts';
-import { stageInput } from './stage-input.ts';
+import { newRows, type Rows, type RowsOptions, type WrittenPart } from './rows.ts';
+import { shuffleOf } from './shuffle.ts';
+import { itemsOf, stageEnv } from './stage-env.ts';
 import { newStepRun } from './step-run.ts';
 
 /** Opens an attempt that runs in this very thread. */
 export async function openAttempt(
   given: AttemptEnv,
-  spec: AttemptSpec,
+  asked: AttemptSpec,
   control: Control,
 ): Promise<Attempt> {
-  const { stage } = spec.id;
-  const env = stageEnv(given, stage);
-  const items: Pick<Input, 'records' | 'indexes' | 'stalled'> =
-    stage === 0 ? env.input : stageInput(env.objects, spec.id, env.filter);
+  const env = stageEnv(given, asked.id.stage);
+  const { items, spec } = await itemsOf(env, asked);
+  const next = given.job.stages?.[asked.id.stage + 1];
   const saved = spec.saved === undefined ? undefined : await savedRows(env, spec.saved);
-  const feeds = stage + 1 < stageCountOf(given.job);
-  const rows = withoutSecrets(newAttemptRows(env, spec, { saved, feeds }), env.secrets);
+  const kept = { saved, feeds: next !== undefined };
+  const rows = withoutSecrets(newAttemptRows(env, spec, kept), env.secrets);
   const source = newRecordSource(items, spec.range, rows.cursor);
+  const { count } = spec.range;
   const hold = newHold();
   const gate = newQuotaGate(env, hold);
   const http = newHttpEnv(env, gate?.env);
@@ -58,31 +59,31 @@ export async function openAttempt(
         if (state === 'go') state = saving.failed() ? 'lost' : control.state();
         return state;
       };
-      const reason = await run.work(until, latched);
+      const reason = await run.work(Math.min(until, count), latched);
       saving.throwFault();
       const blocked = reason === undefined || clean === undefined ? reason : clean(reason);
       const { cursor } = rows;
       // A batch that ends anyway is not paused first.
-      if (blocked !== undefined && !ending(latched())) return { cursor, state: 'pause', blocked };
-      const waits = cursor < until && state === 'go' ? [hold.deferredTo(), polls.deferredTo()] : [];
-      const resumeAt = earliest(waits);
-      return resumeAt === undefined ? { cursor, state } : { cursor, state: 'drain', resumeAt };
+      if (blocked !== undefined && !ending(latched()))
+        return { cursor, count, state: 'pause', blocked };
+      const waits = cursor < Math.min(until, count) && state === 'go';
+      const resumeAt = waits ? earliest([hold.deferredTo(), polls.deferredTo()]) : undefined;
+      const at = { cursor, count };
+      return resumeAt === undefined ? { ...at, state } : { ...at, state: 'drain', resumeAt };
     },
     async fail(error) {
       const at = source.position;
       const step = await source.pull(at + 1, () => true).next();
-      if (step.done) throw new Error(`Nothing to fail at ${at} of ${spec.range.count}.`);
+      if (step.done) throw new Error(`Nothing to fail at ${at} of ${count}.`);
       rows.put(step.value.position, failedRow(env, step.value, error));
     },
     async notRun() {
-      stillStalled = await putNotRun(items, spec, rows);
+      stillStalled = await putNotRun(items, { spec, grouped: env.grouped === true }, rows);
     },
     async write(key) {
       const usage = { ...env.usage(), http: http?.meter.uses() };
-      const { body, ...facts } = rows.toPart(usage, polls.open());
-      await env.objects.put(key, body);
-      const bytes = body.reduce((sum, piece) => sum + piece.length, 0);
-      return { bytes, ...facts, ...(stillStalled === 0 ? {} : { stillStalled }) };
+      const summary = await putPart(key, rows.toPart(usage, polls.open()), { env, spec, next });
+      return { ...summary, ...(stillStalled === 0 ? {} : { stillStalled }) };
     },
     close() {
       source.close();
@@ -92,10 +93,23 @@ export async function openAttempt(
   return attempt;
 }
 
+/** Stores a part or a save. What a groupBy reads goes before the part, so that a mark means that both are there. */
+async function putPart(
+  key: string,
+  { body, outcomes, ...facts }: WrittenPart,
+  { env: { objects }, spec, next }: { env: AttemptEnv; spec: AttemptSpec; next: Stage | undefined },
+): Promise<PartSummary> {
+  if (next?.sluice === 'groupBy/1' && key === partKey(spec.id, spec.epoch)) {
+    await objects.put(shuffleKey(spec.id, spec.epoch), shuffleOf(outcomes, next));
+  }
+  await objects.put(key, body);
+  return { bytes: body.reduce((sum, piece) => sum + piece.length, 0), ...facts };
+}
+
 /** All that has no row was not run. Returns how many of them had stalled in an earlier round. */
 async function putNotRun(
   input: Pick<Input, 'indexes' | 'stalled'>,
-  { range }: AttemptSpec,
+  { spec: { range }, grouped }: { spec: AttemptSpec; grouped: boolean },
   rows: Pick<Rows, 'cursor' | 'has' | 'put'>,
 ): Promise<number> {
   if (rows.cursor === range.count) return 0;
@@ -105,7 +119,7 @@ async function putNotRun(
   for (let at = rows.cursor; at < range.count; at += 1) {
     if (rows.has(at)) continue;
     const index = indexes?.[at] ?? range.first + at;
-    rows.put(at, notRunRow(index));
+    rows.put(at, notRunRow(grouped ? undefined : index));
     if (stalled.has(index)) stillStalled += 1;
   }
   return stillStalled;
@@ -134,12 +148,13 @@ function newSaving(control: Control) {
 }
 
 function newAttemptRows(
-  { worker, process, clock }: AttemptEnv,
+  { worker, process, clock, grouped }: AttemptEnv,
   { range }: AttemptSpec,
   rest: Pick<RowsOptions, 'saved' | 'feeds'>,
 ): Rows {
   const startedAt = Math.floor(clock.now());
-  return newRows({ first: range.first, worker, process, startedAt, ...rest });
+  const first = grouped === true ? undefined : range.first;
+  return newRows({ first, worker, process, startedAt, ...rest });
 }
 
 async function savedRows(
@@ -155,18 +170,11 @@ const earliest = (times: (number | undefined)[]): number | undefined => {
   return some.length === 0 ? undefined : Math.min(...some);
 };
 
-/** The job and the settings of one stage. */
-const stageEnv = (env: AttemptEnv, stage: number): AttemptEnv => ({
-  ...env,
-  job: stageJob(env.job, stage),
-  settings: stageSettings(env.settings, stage),
-});
-
 const ending = (state: ControlState): boolean => state === 'cancel' || state === 'lost';
 
-const notRunRow = (index: number): ReturnType<typeof toRow> => ({
+const notRunRow = (index: number | undefined): ReturnType<typeof toRow> => ({
   status: 'notRun',
-  outcome: `{"index":${index},"key":null,"status":"notRun"}\n`,
+  outcome: `{${index === undefined ? '' : `"index":${index},`}"key":null,"status":"notRun"}\n`,
   gives: 0,
   error: undefined,
   tries: 0,

@@ -41,16 +41,18 @@ interface CarefulWork {
 export async function workCarefully(
   engine: Engine,
   work: CarefulWork,
-): Promise<Pick<Worked, 'state' | 'blocked' | 'resumeAt'>> {
+): Promise<Pick<Worked, 'state' | 'blocked' | 'resumeAt'> & { count?: number }> {
   const { claimed, attempt, control, saver } = work;
-  const { id, epoch, record, range } = claimed;
+  const { id, epoch, record } = claimed;
   const strict = (record['attempts'] as number) > STRICT_AFTER;
   /** All rows so far are saved, and whoever runs next is named in the same change. */
   const saveRows = (next: { at: number; starts: number } | undefined): Promise<boolean> => {
     saver.name(next);
     return saver.save(attempt);
   };
-  let at = (await attempt.work(0)).cursor;
+  const opened = await attempt.work(0);
+  const { count } = opened;
+  let at = opened.cursor;
   let starts = 0;
   let named = false;
   const suspect = record['named'] as number | undefined;
@@ -72,9 +74,9 @@ export async function workCarefully(
     }
   }
   let savedAt = engine.clock.monotonic();
-  while (at < range.count) {
+  while (at < count) {
     const state = control.state();
-    if (state !== 'go') return { state };
+    if (state !== 'go') return { state, count };
     if (!named) {
       saver.name({ at, starts: starts + 1 });
       const answer = await engine.store.change(chunkKey(id), name(epoch, at, starts + 1));
@@ -85,13 +87,13 @@ export async function workCarefully(
     at = Math.max(at + 1, worked.cursor);
     starts = 0;
     const due = strict || engine.clock.monotonic() - savedAt >= SAVE_MS;
-    named = due && at < range.count;
+    named = due && at < count;
     if (!named) continue;
     if (!(await saveRows({ at, starts: 1 }))) return { state: 'lost' };
     savedAt = engine.clock.monotonic();
   }
-  if ((await attempt.work(0)).cursor === range.count) return { state: 'go' };
+  if ((await attempt.work(0)).cursor === count) return { state: 'go', count };
   // Only remotes are waited for. Nobody is named: the last item would be blamed for whoever dies now.
   if (!(await saveRows(undefined))) return { state: 'lost' };
-  return attempt.work(range.count);
+  return attempt.work(count);
 }

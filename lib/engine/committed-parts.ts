@@ -37,6 +37,8 @@ export async function* committedParts(
 }
 
 export interface LoadedPart extends PartName {
+  /** Index of its first item: of groups, which do not know it, as many as stand in the parts before. */
+  first: number;
   part: PartBytes;
   trailer: Trailer;
   /** SHA-256 of the whole object. */
@@ -47,16 +49,24 @@ export interface LoadedPart extends PartName {
 /** Parts read and unpacked while the ones before are used: 8 ahead keep two cores busy with 20 MB in memory. */
 const AHEAD = 8;
 
-export function loadParts(
+/** From a stage's first part on: what stands before a part of groups is counted here. */
+export async function* loadParts(
   objects: ObjectStore,
   names: AsyncIterable<PartName>,
 ): AsyncGenerator<LoadedPart> {
-  return mapOrdered(names, AHEAD, async (name) => {
+  let before = { stage: -1, items: 0 };
+  const loading = mapOrdered(names, AHEAD, async (name) => {
     const part = await getPart(objects, name.key);
     const outcomes = await unzipSection(name.key, rawSection(part, 'outcomes'));
     const trailer = trailerOf(name.key, part);
     return { ...name, part, trailer, outcomes, sha256: sha256(part.bytes) };
   });
+  for await (const loaded of loading) {
+    const { stage, trailer } = loaded;
+    if (stage !== before.stage) before = { stage, items: 0 };
+    yield { ...loaded, first: trailer.first ?? before.items };
+    before.items += trailer.items;
+  }
 }
 
 export const sha256 = (bytes: Uint8Array): string =>
@@ -85,7 +95,7 @@ export interface JoinedRow {
  * something of a failure, and parses no other line: parsing all of them cost a fifth of a batch (measured).
  */
 export async function* joinedRows(
-  loaded: Pick<LoadedPart, 'key' | 'stage' | 'part' | 'outcomes'>,
+  loaded: Pick<LoadedPart, 'key' | 'stage' | 'first' | 'part' | 'outcomes'>,
   { failedOnly = false }: { failedOnly?: boolean } = {},
 ): AsyncGenerator<JoinedRow> {
   const text = await unzipSection(loaded.key, rawSection(loaded.part, 'attempts'));
@@ -102,7 +112,8 @@ export async function* joinedRows(
     row += 1;
     if (failedOnly && keeps < 0) continue;
     const [tries, at, micros, kept] = JSON.parse(line) as [number, number, number, Kept?];
-    const outcome = JSON.parse(outcomeAt(row)) as Outcome;
+    // A group's line has no index.
+    const outcome = numbered(JSON.parse(outcomeAt(row)), loaded.first + row);
     const facts = {
       tries,
       startedAt: head.at + at,
@@ -113,6 +124,9 @@ export async function* joinedRows(
     yield { outcome, facts, kept };
   }
 }
+
+const numbered = (line: Partial<Outcome>, index: number): Outcome =>
+  ({ index, ...line }) as Outcome;
 
 const LF = 10;
 

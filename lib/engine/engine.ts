@@ -102,6 +102,8 @@ export interface Attempt {
 
 export interface Worked {
   cursor: number;
+  /** Items of the chunk, which of a groupBy stage nobody knew before its rows were read. */
+  count: number;
   state: ControlState;
   /** Why a step is there for no row: the state is `pause`, and the batch is to be paused for this. */
   blocked?: string;

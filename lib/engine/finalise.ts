@@ -1,12 +1,16 @@
 import {
   batchKey,
   liveKey,
+  partKey,
   partsPrefix,
   reportKey,
   retryListKey,
   retryListPrefix,
   type StageId,
   savedPrefix,
+  shuffleKey,
+  shuffleListKey,
+  shufflePrefix,
 } from '../core/keys.ts';
 import {
   beginEnd,
@@ -151,11 +155,23 @@ async function removeLeftovers(engine: Engine, { batch, stages }: ReportState): 
 
 async function removeLosers(engine: Engine, id: StageId, chunks: number): Promise<void> {
   for await (const key of engine.objects.list(savedPrefix(id))) await engine.objects.delete(key);
+  await removeOthers(engine, { id, chunks }, { prefix: partsPrefix(id), nameOf: partKey });
+  await removeOthers(engine, { id, chunks }, { prefix: shufflePrefix(id), nameOf: shuffleKey });
+}
+
+async function removeOthers(
+  engine: Engine,
+  { id, chunks }: { id: StageId; chunks: number },
+  { prefix, nameOf }: { prefix: string; nameOf: typeof partKey },
+): Promise<void> {
   const names = committedParts(engine.store, id, chunks);
   let committed = await names.next();
+  const name = (): string =>
+    committed.done ? '' : nameOf({ ...id, chunk: committed.value.chunk }, committed.value.epoch);
   // Both come in chunk order, so one walk tells losers from winners without holding all names.
-  for await (const key of engine.objects.list(partsPrefix(id))) {
-    while (!committed.done && committed.value.key < key) committed = await names.next();
-    if (committed.done || committed.value.key !== key) await engine.objects.delete(key);
+  for await (const key of engine.objects.list(prefix)) {
+    if (key === shuffleListKey(id)) continue;
+    while (!committed.done && name() < key) committed = await names.next();
+    if (committed.done || name() !== key) await engine.objects.delete(key);
   }
 }

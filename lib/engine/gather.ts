@@ -60,8 +60,8 @@ export function newGathering(total: number, onRow?: (row: JoinedRow) => Promise<
           failures += `${JSON.stringify(line)}\n`;
         }
       }
-      const { chunk, epoch, key, sha256, part, trailer } = loaded;
-      const { first, items } = trailer;
+      const { chunk, epoch, key, sha256, first, part, trailer } = loaded;
+      const { items } = trailer;
       const line = { ...stage, chunk, epoch, key, bytes: part.bytes.length, sha256, first, items };
       const text = `${JSON.stringify(line)}\n`;
       manifest.update(text);

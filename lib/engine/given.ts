@@ -56,11 +56,11 @@ async function trailerIn(
   }
 }
 
-/** Items of a stage, side by side: the value, its JSON text, and the index of the item that gave it. */
+/** Items of a stage, side by side: the value, its JSON text, and the head of the line that gave it. */
 export interface Given {
   values: unknown[];
   raws: string[];
-  givers: number[];
+  givers: string[];
 }
 
 /** Members that follow one another are asked for together, up to so many bytes. */
@@ -110,37 +110,37 @@ export function itemsOfText(text: string, { from, to }: { from: number; to: numb
     const end = text.indexOf('\n', start);
     const line = text.slice(start, end);
     start = end + 1;
-    const values = valuesText(line);
+    const status = line.indexOf(STATUS);
+    const values = valuesText(line, status);
     if (values === undefined) continue;
+    const head = line.slice(0, status);
     if ('one' in values) {
-      if (at >= from) push(given, line, { value: JSON.parse(values.one), raw: values.one });
+      if (at >= from) push(given, head, { value: JSON.parse(values.one), raw: values.one });
       at += 1;
       continue;
     }
     for (const value of JSON.parse(values.many) as unknown[]) {
-      if (at >= from && at < to) push(given, line, { value, raw: JSON.stringify(value) });
+      if (at >= from && at < to) push(given, head, { value, raw: JSON.stringify(value) });
       at += 1;
     }
   }
   return given;
 }
 
-const HEAD = '{"index":'.length;
-
-function push(given: Given, line: string, { value, raw }: { value: unknown; raw: string }): void {
+function push(given: Given, head: string, { value, raw }: { value: unknown; raw: string }): void {
   given.values.push(value);
   given.raws.push(raw);
-  given.givers.push(Number.parseInt(line.slice(HEAD, HEAD + 16), 10));
+  given.givers.push(head);
 }
 
-const OK = ',"status":"ok"';
+const STATUS = ',"status":"';
+const OK = `${STATUS}ok"`;
 
 /**
  * What an outcome line gives, as its JSON text; undefined when it gives nothing. The line is cut, not parsed: inside
  * the key no quote stands unescaped, so the first `,"status":"` is the line's own.
  */
-function valuesText(line: string): { one: string } | { many: string } | undefined {
-  const status = line.indexOf(',"status":"');
+function valuesText(line: string, status: number): { one: string } | { many: string } | undefined {
   if (!line.startsWith(OK, status)) return undefined;
   const rest = line.slice(status + OK.length, -1);
   if (rest === '') return { one: 'null' };

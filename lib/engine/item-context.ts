@@ -1,3 +1,4 @@
+import type { ItemError } from '../core/errors.ts';
 import type { Http } from '../core/http.ts';
 import type { ItemLogger, JobContext, Quota } from '../core/job.ts';
 import type { PollAnswer, PollOptions, Remotes } from '../core/poll.ts';
@@ -20,6 +21,10 @@ export interface SharedContext {
   quotas?: QuotaEnv | undefined;
   /** Absent where nothing can be polled: in a worker thread. */
   polling?: PollEnv | undefined;
+  /** Why what an ok item's line gives is not fit for the stage behind it. */
+  unfit?: ((line: string) => ItemError | undefined) | undefined;
+  /** The items are groups: they have keys, and nobody knows their numbers yet. */
+  grouped?: boolean | undefined;
   /** Absent where the job has no `http`. */
   http?: HttpEnv | undefined;
 }
@@ -129,8 +134,18 @@ export class ItemContext implements JobContext, HttpItem, PollItem {
     // A new try draws the same numbers: a retried item must not depend on how often it failed.
     // Each step draws its own, or a step that is repeated would shift those of the next.
     const step = this.#step === 0 ? '' : `\0${this.#step}`;
-    this.#rng ??= seededRandom(`${this.#shared.job}\0${this.index}\0${this.#raw}${step}`);
+    const index = this.number ?? '';
+    this.#rng ??= seededRandom(`${this.#shared.job}\0${index}\0${this.#raw}${step}`);
     return this.#rng();
+  }
+
+  /** The index that its lines carry; a group has none. */
+  get number(): number | undefined {
+    return this.#shared.grouped === true ? undefined : this.index;
+  }
+
+  unfit(line: string): ItemError | undefined {
+    return this.#shared.unfit?.(line);
   }
 
   /** The key that the item's log lines carry. */
@@ -193,7 +208,7 @@ export class ItemContext implements JobContext, HttpItem, PollItem {
     const head = {
       time: Math.round(this.#shared.clock.now()),
       level,
-      index: this.index,
+      index: this.number,
       key: this.#key,
     };
     const whole = safeJson({ ...head, msg: String(message), ...fields });

@@ -39,6 +39,9 @@ export interface AttemptEnv {
   /** Names of the worker and of its process, for attempts lines. */
   worker: string;
   process: string;
+  /** Of one stage: see SharedContext. */
+  grouped?: boolean;
+  unfit?: SharedContext['unfit'];
   /** Items that ended a thread before: recorded, not run. */
   verdicts?: ReadonlyMap<number, ItemError>;
   /** Told the index of an item before it runs, so that whoever watches knows which one hangs; -1 for a group. */
@@ -98,14 +101,15 @@ export function pullOf(
 
 /** What all items of an attempt share. */
 export function sharedOf(
-  { job, now, options, secrets, clock, waiting }: AttemptEnv,
+  { job, now, options, secrets, clock, waiting, grouped, unfit }: AttemptEnv,
   { id }: AttemptSpec,
   { gate, http, polls }: Pick<RunParts, 'gate' | 'http' | 'polls'>,
 ): SharedContext {
   const name = `${id.batch}/${id.round}/${id.stage}`;
   const polling = job.cpu === true ? undefined : { polls, clock, name, waiting };
   const quotas = gate?.env;
-  return { job: job.name, now, options, secrets, clock, quotas, http, polling };
+  const own = { job: job.name, grouped, unfit };
+  return { ...own, now, options, secrets, clock, quotas, http, polling };
 }
 
 /** Returns the function that works one record and puts its row. */
@@ -173,7 +177,10 @@ export function failedRow(
   error: ItemError,
 ): ReturnType<typeof toRow> {
   const context = new ItemContext(
-    { job: env.job.name, now: env.now, options: {}, secrets: {}, clock: env.clock },
+    {
+      ...{ job: env.job.name, grouped: env.grouped, now: env.now, options: {}, secrets: {} },
+      clock: env.clock,
+    },
     taken.index,
     taken.raw,
   );

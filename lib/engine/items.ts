@@ -46,10 +46,10 @@ async function* rowsOfRound0(
 ): AsyncGenerator<JoinedRow> {
   const failedOnly = status === 'failed' || status === 'stalled' || code !== undefined;
   for await (const loaded of loadParts(objects, marked(store, { ...batch, round: 0 }))) {
-    const { trailer } = loaded;
+    const { trailer, first } = loaded;
     if (status !== undefined && trailer.counts[status] === 0) continue;
     if (code !== undefined && !mayHave(trailer.codes, code)) continue;
-    if (index !== undefined && !within(trailer, index)) continue;
+    if (index !== undefined && !within({ first, ...trailer }, index)) continue;
     yield* joinedRows(loaded, { failedOnly });
   }
 }

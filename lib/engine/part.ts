@@ -19,8 +19,8 @@ export type Section = (typeof SECTIONS)[number];
 /** The facts of a part: the report's times come from here, since finalise has no clock. */
 export interface Trailer {
   v: 1;
-  /** Index of the first item, and how many rows there are. */
-  first: number;
+  /** Index of the first item, where that is known (not of groups), and how many rows there are. */
+  first?: number;
   items: number;
   counts: Counts;
   codes: Record<string, CodeCount>;

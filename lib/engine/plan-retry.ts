@@ -57,6 +57,14 @@ export async function planRetry(
       hint: `Wait for it: sluice watch ${id}. Or end it: sluice cancel ${id}`,
     });
   }
+  const grouping = batch.settings.stages?.find(({ groupBy }) => groupBy === true);
+  if (grouping !== undefined) {
+    throw new SluiceError(
+      'STATE',
+      `Batch ${id} has a groupBy, its stage '${grouping.name}'; a retry is for batches without one.`,
+      { hint: 'Run the job once more over the same input: sluice run ... --again' },
+    );
+  }
   const wanted = stageWanted(batch, filter);
   const report = await roundReport(objects, id, round);
   const list = newRetryList(await originChunks(store, batch));

@@ -1,5 +1,6 @@
 import { chunkKey, type StageId } from '../core/keys.ts';
 import type { Cut } from '../core/records.ts';
+import type { GroupCut } from '../core/shuffle.ts';
 import { newChunk, putIfAbsent } from '../core/transitions.ts';
 import type { Engine } from './engine.ts';
 
@@ -10,7 +11,7 @@ export const GROUP = 25;
 export async function putChunks(
   { store }: Pick<Engine, 'store'>,
   id: StageId,
-  { group, planned }: { group: readonly Cut[]; planned: number },
+  { group, planned }: { group: readonly (Cut | GroupCut)[]; planned: number },
 ): Promise<string> {
   const answers = await Promise.all(
     group.map(({ range, cursor }, at) =>
@@ -29,5 +30,5 @@ export async function putChunks(
       );
     }
   }
-  return (group.at(-1) as Cut).cursor;
+  return (group.at(-1) as Cut | GroupCut).cursor;
 }

@@ -21,7 +21,7 @@ interface RowFacts {
 
 /** The lines of one ended item. A value that JSON cannot hold makes it a failed one. */
 export function toRow({ taken, context, finished, times, remotes }: RowFacts): Row {
-  const { ended, text } = outcomeText(context.index, withPlace(taken, finished));
+  const { ended, text } = fitText(context, withPlace(taken, finished));
   const error = 'error' in ended ? ended.error : undefined;
   return {
     status: ended.status,
@@ -52,9 +52,22 @@ function withPlace(taken: Taken, finished: Finished): Finished {
   return { ...finished, ended: { ...ended, error } };
 }
 
+/** An item whose values have no fit key for the groupBy behind it fails. */
+function fitText(context: ItemContext, finished: Finished): { ended: Ended; text: string } {
+  const made = outcomeText(context.number, finished);
+  const error = made.ended.status === 'ok' ? context.unfit(made.text) : undefined;
+  if (error === undefined) return made;
+  const failed: Ended = { status: 'failed', error, thrown: undefined };
+  return outcomeText(context.number, { key: finished.key, ended: failed });
+}
+
 /** Built by hand: stringify of a whole outcome object costs a third more than of its value alone. */
-function outcomeText(index: number, { key, ended }: Finished): { ended: Ended; text: string } {
-  const head = `{"index":${index},"key":${key === null ? 'null' : quoted(key)},"status":"${ended.status}"`;
+function outcomeText(
+  index: number | undefined,
+  { key, ended }: Finished,
+): { ended: Ended; text: string } {
+  const number = index === undefined ? '' : `"index":${index},`;
+  const head = `{${number}"key":${key === null ? 'null' : quoted(key)},"status":"${ended.status}"`;
   switch (ended.status) {
     case 'ok': {
       const value = jsonOf(ended.values ?? ended.value);

@@ -59,13 +59,15 @@ export interface PartUsage {
 
 export interface WrittenPart {
   body: Buffer[];
+  /** The gzip members of its outcomes. */
+  outcomes: Buffer[];
   counts: Counts;
   codes: Record<string, CodeCount>;
   durations: SparseHistogram;
 }
 
 export interface RowsOptions {
-  first: number;
+  first: number | undefined;
   /** Names of the worker and of its process. */
   worker: string;
   process: string;
@@ -150,7 +152,8 @@ export function newRows(options: RowsOptions): Rows {
       const kept = keptOf(open, { from: facts.items, startedAt, polls });
       const body = assemblePart(sections.members, { ...facts, durations: sparse, ...kept });
       const codes = structuredClone(facts.codes);
-      return { body, counts: { ...facts.counts }, codes, durations: sparse };
+      const [outcomes] = sections.members;
+      return { body, outcomes, counts: { ...facts.counts }, codes, durations: sparse };
     },
   };
 }
@@ -211,9 +214,9 @@ function countCode(codes: Record<string, CodeCount>, { kind, code }: ItemError):
   codes[name] = { ...entry, items: entry.items + 1 };
 }
 
-const noFacts = (first: number, feeds: boolean): Facts => ({
+const noFacts = (first: number | undefined, feeds: boolean): Facts => ({
   ...(feeds ? { gives: [] } : {}),
-  first,
+  ...(first === undefined ? {} : { first }),
   items: 0,
   counts: noCounts(),
   codes: {},

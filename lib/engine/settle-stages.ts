@@ -1,9 +1,10 @@
 import type { StageId } from '../core/keys.ts';
 import { addCounts, noCounts } from '../core/outcome.ts';
-import { stageSettings } from '../core/stage-settings.ts';
+import { hasGroups, stageSettings } from '../core/stage-settings.ts';
 import { hasEnded, isCancel } from '../core/transitions.ts';
 import { type Batch, readBatch, type Stage, stagesOf } from './batch.ts';
 import type { SettlePorts } from './engine.ts';
+import { planGroups } from './plan-groups.ts';
 import { planStage } from './plan-stage.ts';
 import { GROUP } from './put-chunks.ts';
 import { overThreshold, releaseMore, windowOfStage } from './release-more.ts';
@@ -36,9 +37,10 @@ export async function settleStages(
     let changed = false;
     for (const id of stagesOf(batch).reverse()) {
       const after = seen[0];
-      const released = await settleStage(engine, { id, after, seen });
+      const bounded = after !== undefined && !hasGroups(batch.settings, after.id.stage);
+      const released = await settleStage(engine, { id, after: bounded ? after : undefined, seen });
       if (released) changed = true;
-      if (await planNext(engine, batch, after)) changed = true;
+      if (await planNext(engine, batch, { after, before: seen[0] })) changed = true;
     }
     const total = totalOf(seen);
     const stopped = seen.some(({ stage }) => isCancel(stage.halt));
@@ -59,7 +61,10 @@ export function allComplete(seen: readonly Pick<SeenStage, 'stage' | 'sums'>[]):
   return last !== undefined && last.stage.sealed === last.sums.done;
 }
 
-/** Releases what the window and the stage behind it allow. Puts what it saw last in front of `seen`. */
+/**
+ * Releases what the window allows, and the stage behind it where that works along (`after`). Puts what it saw last in
+ * front of `seen`.
+ */
 async function settleStage(
   engine: SettlePorts,
   { id, after, seen }: { id: StageId; after: SeenStage | undefined; seen: SeenStage[] },
@@ -85,12 +90,17 @@ const isHeldBack = (engine: SettlePorts, { id, stage, sums }: SeenStage): boolea
 async function planNext(
   engine: SettlePorts,
   batch: Batch,
-  after: SeenStage | undefined,
+  { after, before }: { after: SeenStage | undefined; before: SeenStage | undefined },
 ): Promise<boolean> {
   const { store, objects } = engine;
   if (after === undefined || objects === undefined) return false;
   const { id, sums } = after;
   const { chunk } = stageSettings(batch.settings, id.stage);
+  if (hasGroups(batch.settings, id.stage)) {
+    // Most settles come long before the last commit; whoever makes that one looks after it.
+    if (before?.stage.sealed === undefined || before.sums.done < before.stage.sealed) return false;
+    return planGroups({ store, objects }, id, { chunk });
+  }
   const list = roundList(objects, batch, id.stage);
   const upTo = sums.done + AHEAD_WINDOWS * windowOfStage(engine, id.stage) + GROUP;
   return planStage({ store, objects }, id, { chunk, since: batch.startedAt, list, upTo });

@@ -52,7 +52,8 @@ function partsInput(objects: ObjectStore, id: StageId): Records {
         const giver = await giverOf(objects, partKey({ ...id, chunk }, epoch));
         const span = { from, to: Math.min(to, giver.items) };
         for await (const { values, raws, givers } of givenItems(objects, giver, span)) {
-          const where = (at: number): string => `from item ${givers[at]} of the stage before`;
+          const where = (at: number): string =>
+            `from ${nameOf(givers[at] as string)} of the stage before`;
           const block: RecordBlock = { first, rows: values, raws, errors: undefined, where };
           first += values.length;
           if (values.length > 0) yield block;
@@ -79,6 +80,12 @@ function lasting(objects: ObjectStore, id: StageId): Records {
       }
     },
   };
+}
+
+/** A line's head is its index, or of a group its key. */
+function nameOf(head: string): string {
+  const { index, key } = JSON.parse(`${head}}`) as { index?: number; key: string };
+  return index === undefined ? `group ${JSON.stringify(key)}` : `item ${index}`;
 }
 
 /** The parts of a chunk's range, each with the items of it that belong to the chunk. */

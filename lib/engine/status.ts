@@ -1,5 +1,6 @@
 import { addCounts, type Counts, itemsOf, noCounts } from '../core/outcome.ts';
 import type { RoundChoice } from '../core/retry.ts';
+import { hasGroups } from '../core/stage-settings.ts';
 import type { CheckpointStore } from '../ports/checkpoint-store.ts';
 import { type Batch, readBatch, stagesOf } from './batch.ts';
 import { lookAtStage, type Sums } from './sums.ts';
@@ -73,7 +74,11 @@ function stageState(
   at: number,
 ): StageState {
   const { name = '' } = settings.stages?.[at] ?? {};
-  const plannedItems = itemsBefore(stage.cur);
+  const doneItems = itemsOf(sums.counts);
+  // How many groups there are is known of what was worked.
+  const grouped = hasGroups(settings, at);
+  const plannedItems = grouped ? doneItems : itemsBefore(stage.cur);
+  const complete = grouped ? stage.sealed === sums.done : stage.sealed !== undefined;
   return {
     name,
     totalChunks: stage.sealed,
@@ -82,9 +87,9 @@ function stageState(
     doneChunks: sums.done,
     queuedChunks: stage.planned - sums.done,
     counts: sums.counts,
-    doneItems: itemsOf(sums.counts),
+    doneItems,
     plannedItems,
-    totalItems: stage.sealed === undefined ? undefined : plannedItems,
+    totalItems: complete ? plannedItems : undefined,
   };
 }
 

@@ -104,7 +104,17 @@ async function claimChunk(
 }
 
 function rangeOf(record: ChunkRange): ChunkRange {
-  const { source, start, end, first, count, line, last, epochs, wasStalled } = record;
+  const {
+    source,
+    start,
+    end,
+    first,
+    count = Number.POSITIVE_INFINITY,
+    line,
+    last,
+    epochs,
+    wasStalled,
+  } = record;
   const range = { source, start, end, first, count };
   return {
     ...range,
@@ -148,7 +158,7 @@ async function workClaimed(
   try {
     const spec = { id, epoch, range, cursor, saved, careful, alone: lastChance(record) };
     attempt = await engine.openAttempt(spec, control);
-    const { state, blocked, resumeAt } = careful
+    const { state, blocked, resumeAt, count } = careful
       ? await workCarefully(engine, { claimed, attempt, control, saver })
       : await attempt.work(range.count);
     if (state === 'lost') return { did: 'nothing', why: 'lease lost' };
@@ -159,7 +169,7 @@ async function workClaimed(
     if (state === 'pause' || state === 'drain')
       return await handBack(engine, { id, attempt, saver, state, resumeAt });
     if (state === 'cancel') await attempt.notRun();
-    return await commitPart(engine, claimed, attempt);
+    return await commitPart(engine, claimed, { attempt, count: count ?? range.count });
   } catch (error) {
     if (!isBroken(error)) throw error;
     await stopBatch(engine, batch.id, { stop: 'broken', reason: error.message });
@@ -175,12 +185,12 @@ async function workClaimed(
 async function commitPart(
   engine: Engine,
   { id, epoch, range, lease }: Claimed,
-  attempt: Attempt,
+  { attempt, count }: { attempt: Attempt; count: number },
 ): Promise<WorkAnswer> {
   const part = await attempt.write(partKey(id, epoch));
   const rows = itemsOf(part.counts);
-  if (rows !== range.count) {
-    throw new Error(`Chunk ${id.chunk} has ${rows} of ${range.count} rows: it is not committed.`);
+  if (rows !== count) {
+    throw new Error(`Chunk ${id.chunk} has ${rows} of ${count} rows: it is not committed.`);
   }
   attempt.close();
   // In the same turn as the commit: both go to the store as one message.

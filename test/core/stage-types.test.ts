@@ -1,6 +1,16 @@
 import { describe, expectTypeOf, it } from 'vitest';
 import * as z from 'zod';
-import { csv, defineJob, each, inBatches, type JobContext, ok, skip } from '../../lib/index.ts';
+import {
+  csv,
+  defineJob,
+  each,
+  type Group,
+  groupBy,
+  inBatches,
+  type JobContext,
+  ok,
+  skip,
+} from '../../lib/index.ts';
 
 describe('types of stages', () => {
   it('flow from stage to stage: values, values of many', () => {
@@ -31,6 +41,34 @@ describe('types of stages', () => {
         steps: [
           inBatches(100, (rows: readonly { half: number }[]) => rows.map(({ half }) => ok(half))),
         ],
+      }),
+    );
+    expectTypeOf(job.name).toBeString();
+  });
+
+  it('flow through a groupBy: its rows, and what it gives', () => {
+    const job = defineJob(
+      { name: 'grouped', input: csv(z.object({ artist: z.string(), size: z.coerce.number() })) },
+      each({ name: 'read', process: (row) => ok(row) }),
+      groupBy({
+        name: 'artists',
+        key(row) {
+          expectTypeOf(row).toEqualTypeOf<{ artist: string; size: number }>();
+          return row.artist;
+        },
+        async process(group, ctx) {
+          expectTypeOf(group).toEqualTypeOf<Group<{ artist: string; size: number }>>();
+          expectTypeOf(ctx.rng).toEqualTypeOf<() => number>();
+          expectTypeOf(ctx).not.toHaveProperty('index');
+          return ok({ artist: group.key, sizes: (await group.list()).map(({ size }) => size) });
+        },
+      }),
+      each({
+        name: 'sum',
+        process(row) {
+          expectTypeOf(row).toEqualTypeOf<{ artist: string; sizes: number[] }>();
+          return ok(row.sizes.length);
+        },
       }),
     );
     expectTypeOf(job.name).toBeString();

@@ -34,11 +34,11 @@ async function played({ record: fields, count = 3, cursor = 0, itemMs = 0, ...pl
     async work(until) {
       if (until > at) did.push(`work ${at}-${until - 1}`);
       while (at < until) {
-        if (play.stops?.at === at) return { cursor: at, state: play.stops.state };
+        if (play.stops?.at === at) return { cursor: at, count, state: play.stops.state };
         at += 1;
         now += itemMs;
       }
-      return { cursor: at, state: 'go' };
+      return { cursor: at, count, state: 'go' };
     },
     async fail(error) {
       did.push(`fail ${at} ${error.code}`);

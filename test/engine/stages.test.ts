@@ -115,7 +115,7 @@ describe('bad input', () => {
       [each({ name: 'a', process: ok }), each({ name: 'a', process: ok })],
       "two stages have the name 'a'",
     ],
-    [[{ name: 'a', process: ok }], 'stage 1 is no each({...})'],
+    [[{ name: 'a', process: ok }], 'stage 1 is neither each({...}) nor groupBy({...})'],
     [
       [each({ name: 'a' } as never)],
       "stage 'a' needs one of process(row, ctx) and a list of steps",

@@ -37,7 +37,7 @@ async function worked(play: Play) {
   const attempt: Attempt = {
     async work(until) {
       did.push(`work ${until}`);
-      return { cursor: until, state: 'go', ...works };
+      return { cursor: until, count: until, state: 'go', ...works };
     },
     fail: () => Promise.reject(new Error('not asked for')),
     async notRun() {

@@ -103,6 +103,7 @@ const ZOMBIES: Tune = {
 /** Three stages, of which the second gives several items and none. */
 const STAGED: Tune = {
   stages: 3,
+  groupAt: undefined,
   items: 40,
   chunk: 3,
   cancelAt: undefined,

@@ -3,6 +3,7 @@ import { reportKey } from '../../lib/core/keys.ts';
 import { endOf, hasEnded, isCancel } from '../../lib/core/transitions.ts';
 import { newBlockDigest } from '../../lib/engine/digest-blocks.ts';
 import type { SimPorts } from './engine-of.ts';
+import { checkGroupStage } from './group-stage.ts';
 import { chunkName, itemName } from './invariants.ts';
 import { crashedLine, givenBy, notRunLine, oracleLine, oracleLineOf } from './job.ts';
 import { givenTo, type RoundsOf, roundItems, statusesAfter } from './round-items.ts';
@@ -46,6 +47,11 @@ function checkRound(ports: SimPorts, round: number, ended: StoredRecord): void {
   if (round === 0) checkThreshold(ports, ended);
   const of = roundsOf(ports);
   for (const [number, { retried, next }] of roundItems(of, round).entries()) {
+    if (number === config.groupAt) {
+      const given = givenBy(invariants.rows(round, number - 1));
+      checkGroupStage(ports, { round, number, cut, given });
+      continue;
+    }
     const given = number === 0 ? undefined : givenTo(of, number, round);
     const fresh =
       number === 0

@@ -27,7 +27,8 @@ export const rowsIn = (text: string): OutcomeRow[] =>
   text
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as OutcomeRow);
+    // A group's line has no index.
+    .map((line, index) => ({ index, ...(JSON.parse(line) as Partial<OutcomeRow>) }) as OutcomeRow);
 
 export const givenIn = ({ status, values, value = null }: OutcomeRow): unknown[] =>
   status === 'ok' ? (values ?? [value]) : [];

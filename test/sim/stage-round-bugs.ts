@@ -13,7 +13,14 @@ const LIST = 'lib/engine/retry-list.ts';
 
 /** What failed in any of three stages is retried, twice. */
 const TWICE: Tune = {
-  ...{ stages: 3, items: 40, chunk: 3, cancelAt: undefined, changedAt: undefined },
+  ...{
+    stages: 3,
+    groupAt: undefined,
+    items: 40,
+    chunk: 3,
+    cancelAt: undefined,
+    changedAt: undefined,
+  },
   ...{ tolerate: undefined, killer: undefined, fickle: false },
   retry: { rounds: 2, afterMs: 0, filter: {}, rival: false, cancelAfterMs: undefined },
 };

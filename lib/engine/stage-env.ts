@@ -1,0 +1,46 @@
+import type { ItemError } from '../core/errors.ts';
+import { groupKey } from '../core/group.ts';
+import { isGroupBy, type Stage, stageJob } from '../core/stage.ts';
+import { stageSettings } from '../core/stage-settings.ts';
+import type { Input } from '../ports/input.ts';
+import type { AttemptSpec } from './engine.ts';
+import { itemsOfText } from './given.ts';
+import { openGroups } from './group-input.ts';
+import type { AttemptEnv } from './item-run.ts';
+import { secretCleaner } from './redact.ts';
+import { stageInput } from './stage-input.ts';
+
+/** The job and the settings of one stage. */
+export function stageEnv(env: AttemptEnv, stage: number): AttemptEnv {
+  const clean = secretCleaner(env.secrets);
+  const next = env.job.stages?.[stage + 1];
+  // Of the very text that is stored: whoever groups it sees nothing else.
+  const unfit = (line: string): ItemError | undefined => {
+    const { values } = itemsOfText(clean?.(line) ?? line, ALL);
+    for (const value of values) {
+      const found = groupKey(next as Stage, value);
+      if ('error' in found) return found.error;
+    }
+    return undefined;
+  };
+  return {
+    ...env,
+    job: stageJob(env.job, stage),
+    settings: stageSettings(env.settings, stage),
+    grouped: isGroupBy(env.job, stage),
+    ...(isGroupBy(env.job, stage + 1) ? { unfit } : {}),
+  };
+}
+
+const ALL = { from: 0, to: Number.POSITIVE_INFINITY };
+
+/** What the attempt works, and its range as it turned out. */
+export async function itemsOf(
+  { input, objects, filter, grouped, waiting }: AttemptEnv,
+  spec: AttemptSpec,
+): Promise<{ items: Pick<Input, 'records' | 'indexes' | 'stalled'>; spec: AttemptSpec }> {
+  if (spec.id.stage === 0) return { items: input, spec };
+  if (grouped !== true) return { items: stageInput(objects, spec.id, filter), spec };
+  const items = await openGroups(objects, { ...spec, waiting });
+  return { items, spec: { ...spec, range: { ...spec.range, count: items.count } } };
+}
