@@ -6,7 +6,9 @@ import { type Batch, readBatch, type Stage, stagesOf } from './batch.ts';
 import type { SettlePorts } from './engine.ts';
 import { planGroups } from './plan-groups.ts';
 import { planStage } from './plan-stage.ts';
+import { GROUP } from './put-chunks.ts';
 import { overThreshold, releaseMore, windowOfStage } from './release-more.ts';
+import { roundList } from './round-list.ts';
 import { sendStep } from './send.ts';
 import { lookAtStage, type Sums } from './sums.ts';
 
@@ -92,14 +94,16 @@ async function planNext(
 ): Promise<boolean> {
   const { store, objects } = engine;
   if (after === undefined || objects === undefined) return false;
-  const { id } = after;
+  const { id, sums } = after;
   const { chunk } = stageSettings(batch.settings, id.stage);
   if (hasGroups(batch.settings, id.stage)) {
     // Most settles come long before the last commit; whoever makes that one looks after it.
     if (before?.stage.sealed === undefined || before.sums.done < before.stage.sealed) return false;
     return planGroups({ store, objects }, id, { chunk });
   }
-  return planStage({ store, objects }, id, { chunk, since: batch.startedAt });
+  const list = roundList(objects, batch, id.stage);
+  const upTo = sums.done + AHEAD_WINDOWS * windowOfStage(engine, id.stage) + GROUP;
+  return planStage({ store, objects }, id, { chunk, since: batch.startedAt, list, upTo });
 }
 
 function totalOf(seen: readonly SeenStage[]): Pick<Sums, 'counts'> {

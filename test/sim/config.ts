@@ -199,8 +199,8 @@ export function drawConfig(seed: number, tune: Tune = {}): SimConfig {
   // Nor must tries that wait for slots use up an item's short time-out.
   if (tuned.hangs) tuned.quota = undefined;
   if (tuned.stages > 1) {
-    // A batch of several stages is not retried, and later stages answer by what the first one gave.
-    tuned.retry = undefined;
+    if (tuned.groupAt !== undefined) tuned.retry = undefined;
+    // Later stages answer by what the first one gave.
     tuned.quota = undefined;
     tuned.polls = undefined;
     tuned.groups = undefined;

@@ -141,7 +141,7 @@ function laterStage({ world, invariants, process, round }: SimJobPorts, stage: n
     world.trace(process.id, `item ${index} of stage ${stage} starts`);
     try {
       await process.clock.sleep(world.between(1, world.config.itemMs), context.signal);
-      const kind = kindOf(world.config, index + 1_000 * stage);
+      const kind = kindOf(world.config, index + 1_000 * stage, round);
       if (kind === 'skip') return skip(`not in stage ${stage}`);
       if (kind === 'fails') throw new PermanentError(`no ${index} here`, { code: 'NO' });
       return spread(world.config, ok({ of: row, stage, draw: context.rng() }), index);
@@ -155,11 +155,11 @@ function laterStage({ world, invariants, process, round }: SimJobPorts, stage: n
 /** What a row of a later stage is recorded as, by what it was given. */
 export function oracleLineOf(
   config: SimConfig,
-  { stage, index }: { stage: number; index: number },
+  { stage, index, round }: { stage: number; index: number; round: number },
   given: unknown,
 ): string {
   const head = `{"index":${index},"key":"${index}","status":`;
-  const kind = kindOf(config, index + 1_000 * stage);
+  const kind = kindOf(config, index + 1_000 * stage, round);
   if (kind === 'skip') return `${head}"skipped","reason":"not in stage ${stage}"}\n`;
   if (kind === 'fails') {
     const error = { kind: 'permanent', code: 'NO', message: `no ${index} here` };
