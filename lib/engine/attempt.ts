@@ -35,7 +35,7 @@ export async function openAttempt(
   const { count } = spec.range;
   const hold = newHold();
   const gate = newQuotaGate(env, hold);
-  const http = newHttpEnv(env, gate?.env);
+  const http = newHttpEnv(env, spec.id, gate?.env);
   const clean = secretCleaner(env.secrets);
   const steps = stepsOf(env.job);
   const flows = steps.length > 1 || steps.some(isGroup);
