@@ -88,7 +88,10 @@ describe('watch', () => {
     await new Promise<void>((resolve) => watched.child.stdout?.once('data', () => resolve()));
     watched.child.kill('SIGINT');
     const { code, out, err } = await watched.ended;
-    const [sample, verdict, ...more] = out.trimEnd().split('\n').map((line) => JSON.parse(line));
+    const [sample, verdict, ...more] = out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
     expect([code, more]).toEqual([130, []]);
     expect(sample).toMatchObject({ batch: id, doneItems: 0 });
     expect(verdict).toMatchObject({ samples: 1, interrupted: true, steady: false });
