@@ -5,6 +5,7 @@ import { bundlesBench } from './bundles.ts';
 import { cloudBench } from './cloud.ts';
 import { commitsBench } from './commits.ts';
 import { csvBench } from './csv.ts';
+import { groupsBench } from './groups.ts';
 import { httpBench } from './http.ts';
 import { memoryBench } from './memory.ts';
 import { noopBench } from './noop.ts';
@@ -30,6 +31,7 @@ const BENCHES: readonly Bench[] = [
   oddsBench,
   oddsMarketsBench,
   memoryBench,
+  groupsBench,
   statusBench,
   retryBench,
   sinksBench,
