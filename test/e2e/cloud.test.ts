@@ -50,13 +50,14 @@ export default defineJob({
   },
 });`;
 
-/** Three stages, of which the second is CPU-bound and the third has a cap of its own. */
+/** Four stages, of which the second is CPU-bound, the third groups and the fourth has a cap of its own. */
 const STAGED = `
-import { defineJob, each, ndjson, ok, skip } from 'sluice';
+import { defineJob, each, groupBy, ndjson, ok, skip } from 'sluice';
 export default defineJob(
   { name: 'staged', input: ndjson(), limits: { chunk: 20, workers: 3 } },
   each({ name: 'spread', process: (row) => ok.many(Array.from({ length: Number(row) % 4 }, (_, part) => [Number(row), part])) }),
   each({ name: 'sift', cpu: true, process: ([n = 0, part = 0]) => (part === 2 ? skip('third') : n % 11 === 3 ? Promise.reject(new Error('three')) : ok(n * 10 + part)) }),
+  groupBy({ name: 'fifties', cpu: true, key: (n) => 'g' + Math.floor(n / 50), process: async (group) => ok.many(await group.list()) }),
   each({ name: 'draw', limits: { workers: 2, chunk: 15 }, process: (n, ctx) => ok({ n, draw: ctx.rng() }) }),
 );`;
 /**
@@ -247,7 +248,7 @@ describe('the emulated cloud at its real speed', () => {
     expect(server.asked).toHaveLength(calls);
   }, 60_000);
 
-  test('runs three stages, a queue and a function for each: in functions, in one process and in threads, with one digest', async () => {
+  test('runs four stages and a groupBy among them, a queue and a function for each: in functions, in one process and in threads, with one digest', async () => {
     const rows = lines(60);
     const file = join(folder, 'staged.ndjson');
     writeFileSync(file, rows);
@@ -268,11 +269,12 @@ describe('the emulated cloud at its real speed', () => {
       expect(report.stages?.map(({ name, total }) => [name, total])).toEqual([
         ['spread', 60],
         ['sift', 90],
+        ['fifties', 12],
         ['draw', 66],
       ]);
     }
     const { functions } = world.emulator.stats();
-    expect(functions['WorkerStaged2']?.peakBusy).toBeLessThanOrEqual(2);
+    expect(functions['WorkerStaged3']?.peakBusy).toBeLessThanOrEqual(2);
     expect(await world.deadLetters()).toBe(0);
   }, 60_000);
 

@@ -1,6 +1,7 @@
 import type { Edit } from './bundle.ts';
 import { FAULT_KINDS, type Tune } from './config.ts';
 import { GROUP_BUGS } from './group-bugs.ts';
+import { GROUP_BY_BUGS } from './group-by-bugs.ts';
 import { STAGE_ROUND_BUGS } from './stage-round-bugs.ts';
 
 /** A bug that the simulator must find: one of PROTOCOL section 5, DESIGN section 8, or one that it did find. */
@@ -747,5 +748,6 @@ export const BUGS: readonly Bug[] = [
     ]),
   ),
   ...GROUP_BUGS,
+  ...GROUP_BY_BUGS,
   ...STAGE_ROUND_BUGS,
 ];
