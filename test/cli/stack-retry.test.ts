@@ -19,11 +19,21 @@ export default defineJob({
   },
 });
 `;
+/** Some rows fail in the first stage, some of what the others give in the second, until MENDED is set. */
+const STAGED = `
+import { defineJob, each, ndjson, ok, PermanentError } from 'sluice';
+const bad = (is) => { if (is && !process.env.MENDED) throw new PermanentError('no', { code: 'BAD' }); };
+export default defineJob(
+  { name: 'staged', input: ndjson(), limits: { chunk: 4, workers: 2 } },
+  each({ name: 'spread', cpu: true, process: (n) => { bad(n % 5 === 1); return ok.many([n, n + 0.5]); } }),
+  each({ name: 'draw', limits: { chunk: 3 }, process: (n, ctx) => { bad(n % 4 === 2); return ok({ n, draw: ctx.rng() }); } }),
+);
+`;
 let on: StackWorld;
 let id = '';
 
 beforeAll(async () => {
-  on = await stackWorld({ tell: JOB });
+  on = await stackWorld({ tell: JOB, staged: STAGED });
   const rows = Array.from({ length: 40 }, (_, i) => {
     const bad = i % 10 === 3 ? 1 : i === 17 ? 2 : 0;
     return `${JSON.stringify({ id: `r${i}`, bad })}\n`;
@@ -102,4 +112,59 @@ describe('retry --stack', () => {
     expect((await on.world.sweep()).forgotten).toEqual([]);
     expect(await on.sluice(['status', id])).toContain('done');
   });
+});
+
+describe('retry of a job of two stages', () => {
+  const rows = Array.from({ length: 20 }, (_, n) => `${n}\n`).join('');
+  const now = '2026-01-01T00:00:00Z';
+
+  it('runs the failures of both, on the stack and in a home with and without threads: one digest', async () => {
+    delete process.env['MENDED'];
+    await on.world.inbox(
+      await on.world.upload('inbox/staged/nums.jsonl', rows, { 'sluice-now': now }),
+    );
+    await on.world.run();
+    on.place.write('nums.jsonl', rows);
+    const homes = ['off', 'on'];
+    const idIn = async (at: string[]): Promise<string> => {
+      const { out } = await on.run(['list', '--json', ...at]);
+      const found = JSON.parse(out) as { id: string; job: string }[];
+      return found.find(({ job }) => job === 'staged')?.id ?? '';
+    };
+    for (const parallel of homes) {
+      const flags = ['--now', now, '--home', parallel, '--parallel', parallel, '--workers', '2'];
+      expect((await on.run(['run', './staged.ts', 'nums.jsonl', ...flags])).code).toBe(2);
+    }
+    process.env['MENDED'] = '1';
+    const places = [['--stack', 'Sluice'], ...homes.map((home) => ['--home', home])];
+    const reports: Report[] = [];
+    for (const at of places) {
+      const batch = await idIn(at);
+      const dry = await on.run(['retry', batch, '--dry-run', '--stage', 'draw', ...at]);
+      expect(dry.out).toContain('eligible  4 items, as round 1');
+      expect(dry.out).toContain('4 failed in another stage');
+      const other = await on.run(['retry', batch, '--stage', 'nowhere', ...at]);
+      expect([other.code, other.err]).toEqual([
+        4,
+        expect.stringContaining('Its stages: spread, draw.'),
+      ]);
+      const threads = at[1] === 'Sluice' ? [] : ['--parallel', at[1] as string];
+      const begun = await on.run(['retry', batch, '--json', ...threads, ...at]);
+      expect([begun.code, begun.err]).toEqual([0, expect.any(String) as string]);
+      await on.world.run();
+      reports.push(JSON.parse((await on.run(['report', batch, '--json', ...at])).out) as Report);
+      expect((await on.run(['verify', batch, ...at])).code).toBe(0);
+      const items = (await on.run(['items', batch, '--json', ...at])).out.trim().split('\n');
+      expect(items).toHaveLength(20 + 40);
+    }
+    for (const report of reports) {
+      expect(report).toMatchObject({
+        ...{ round: 1, status: 'done', total: 60, ok: 60, failed: 0, resolved: 8 },
+        rounds: [{}, { total: 16, stages: [{ name: 'spread', ok: 4 }, { name: 'draw', ok: 12 }] }],
+      });
+      expect(report.rounds?.map(({ digests }) => digests.outcomes)).toEqual(
+        reports[0]?.rounds?.map(({ digests }) => digests.outcomes),
+      );
+    }
+  }, 60_000);
 });

@@ -30,12 +30,19 @@ export async function stackWorld(texts: Record<string, string>) {
       .digest('hex');
   const names = Object.keys(jobs);
   const quotas = new Map<string, StackJob['quota']>();
+  const stages = new Map<string, number>();
   for (const name of names) {
-    const { quota } = deployedSettings(await loadJob(join(world.root, 'jobs', `${name}.mjs`)));
+    const { quota, stages: of } = deployedSettings(await loadJob(join(world.root, 'jobs', `${name}.mjs`)));
+    stages.set(name, of?.length ?? 1);
     quotas.set(name, shareWords({ quota }) === undefined ? undefined : quota);
   }
   const entries = <T>(of: (name: string) => [string, T]): Record<string, T> =>
     Object.fromEntries(names.map(of));
+  const queuesOf = (name: string): [string, string][] =>
+    Array.from({ length: stages.get(name) ?? 1 }, (_, stage) => [
+      `${name}/${stage}`,
+      url(stage === 0 ? `stage-${name}` : `stage-${name}-${stage}`),
+    ]);
   const outputs = (): Record<string, string> => ({
     UploadBucket: 'uploads',
     ReportBucket: 'reports',
@@ -43,11 +50,11 @@ export async function stackWorld(texts: Record<string, string>) {
     Inbox: url('inbox'),
     Queues: JSON.stringify({
       orchestrator: url('inbox'),
-      ...entries((name) => [`${name}/0`, url(`stage-${name}`)]),
+      ...Object.fromEntries(names.flatMap(queuesOf)),
     }),
     Jobs: JSON.stringify(
       entries((name) => {
-        const facts = { stages: 1, workers: 1, digest: digestOf(name) };
+        const facts = { stages: stages.get(name) ?? 1, workers: 1, digest: digestOf(name) };
         return [name, { ...facts, quota: quotas.get(name) }];
       }),
     ),

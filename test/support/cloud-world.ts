@@ -10,6 +10,7 @@ import { type Handled, handleInbox } from '../../lib/app/aws/handle-inbox.ts';
 import { handleWork, type Worked } from '../../lib/app/aws/handle-work.ts';
 import { type SweepResult, sweepAll } from '../../lib/app/aws/sweep-all.ts';
 import { bundleJob } from '../../lib/app/job-file.ts';
+import { loadJob } from '../../lib/app/load-job.ts';
 import { reportKey } from '../../lib/core/keys.ts';
 import type { Report } from '../../lib/core/report.ts';
 import { hasEnded } from '../../lib/core/transitions.ts';
@@ -37,8 +38,12 @@ export async function cloudWorld({ jobs, env = {}, lifeMs = 60_000 }: CloudWorld
   for (const [name, reference] of Object.entries(jobs)) {
     const { bytes } = await bundleJob(reference, join(root, 'bundles'));
     writeFileSync(join(root, 'jobs', `${name}.mjs`), bytes);
-    const variable = `SLUICE_STAGE_${name.toUpperCase().replaceAll('-', '_')}_0`;
-    stages[variable] = await emulators.createQueue(`stage-${name}`);
+    const { stages: of = [] } = await loadJob(join(root, 'jobs', `${name}.mjs`));
+    for (let stage = 0; stage < Math.max(1, of.length); stage += 1) {
+      const variable = `SLUICE_STAGE_${name.toUpperCase().replaceAll('-', '_')}_${stage}`;
+      const queue = stage === 0 ? `stage-${name}` : `stage-${name}-${stage}`;
+      stages[variable] = await emulators.createQueue(queue);
+    }
   }
   await emulators.createTable('table');
   await emulators.createBucket('reports');
@@ -145,7 +150,7 @@ export async function cloudWorld({ jobs, env = {}, lifeMs = 60_000 }: CloudWorld
         });
         for (const [variable, url] of Object.entries(stages)) {
           const name = variable
-            .slice('SLUICE_STAGE_'.length, -2)
+            .slice('SLUICE_STAGE_'.length, -'_0'.length)
             .toLowerCase()
             .replaceAll('_', '-');
           const more = await received(url, async (body) => {
