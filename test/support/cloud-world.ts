@@ -20,6 +20,8 @@ import { type Emulators, startEmulators, useEnvironment } from './emulators.ts';
 export interface CloudWorldOptions {
   /** Job references by the name under which they are deployed. */
   jobs: Record<string, string>;
+  /** Stages of each job; default 1. */
+  stageCount?: number;
   env?: Record<string, string>;
   /** Milliseconds that each invocation has; default a minute. */
   lifeMs?: number;
@@ -29,7 +31,12 @@ export interface CloudWorldOptions {
  * The functions' own code over S3, SQS and DynamoDB emulated in this process: what the Lambda handlers
  * call, without environments, time-outs and mappings.
  */
-export async function cloudWorld({ jobs, env = {}, lifeMs = 60_000 }: CloudWorldOptions) {
+export async function cloudWorld({
+  jobs,
+  stageCount = 1,
+  env = {},
+  lifeMs = 60_000,
+}: CloudWorldOptions) {
   const emulators: Emulators = await startEmulators();
   const root = mkdtempSync(join(tmpdir(), 'sluice-cloud-'));
   mkdirSync(join(root, 'jobs'));
@@ -37,8 +44,10 @@ export async function cloudWorld({ jobs, env = {}, lifeMs = 60_000 }: CloudWorld
   for (const [name, reference] of Object.entries(jobs)) {
     const { bytes } = await bundleJob(reference, join(root, 'bundles'));
     writeFileSync(join(root, 'jobs', `${name}.mjs`), bytes);
-    const variable = `SLUICE_STAGE_${name.toUpperCase().replaceAll('-', '_')}_0`;
-    stages[variable] = await emulators.createQueue(`stage-${name}`);
+    for (let stage = 0; stage < stageCount; stage += 1) {
+      const variable = `SLUICE_STAGE_${name.toUpperCase().replaceAll('-', '_')}_${stage}`;
+      stages[variable] = await emulators.createQueue(`stage-${name}-${stage}`);
+    }
   }
   await emulators.createTable('table');
   await emulators.createBucket('reports');
