@@ -17,6 +17,7 @@ const TASKS: Readonly<Record<string, () => Promise<Task>>> = {
   sample: async () => (await import('./tasks/sample.ts')).sampleTask,
   'bare-http': async () => (await import('./tasks/http.ts')).bareHttpTask,
   recipes: async () => (await import('./tasks/recipes.ts')).recipesTask,
+  'plain-walk': async () => (await import('./tasks/plain-walk.ts')).plainWalkTask,
   bullmq: async () => (await import('./tasks/bullmq.ts')).bullmqTask,
 };
 
