@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bundleJob } from '../lib/app/job-file.ts';
 import { loadJob } from '../lib/app/load-job.ts';
+import { isDiscovering } from '../lib/core/discovery.ts';
 import { SluiceError } from '../lib/core/errors.ts';
 import { stepsOf } from '../lib/core/job.ts';
 import { memoryMbOf, type Settings } from '../lib/core/options.ts';
@@ -29,6 +30,8 @@ export interface BundledJob {
   digest: string;
   bytes: Uint8Array;
   stages: readonly StageLimits[];
+  /** It finds its files: prefixes are submitted, not objects. */
+  finds?: boolean;
   /** It has `http`: its worker needs the client beside it. */
   http?: boolean;
   /** Of its quotas the one of which least is usable, where that is less than 95 %: those who submit are told. */
@@ -84,6 +87,7 @@ async function bundleOne(reference: string, folder: string): Promise<BundledJob>
       const memoryMb = memoryMbOf(stage);
       return { workers, itemTimeoutMs, memoryMb, ...(steps === 1 ? {} : { steps }) };
     }),
+    ...(isDiscovering(job.input) ? { finds: true } : {}),
     ...(job.http === undefined ? {} : { http: true }),
     ...(shareWords({ quota }) === undefined ? {} : { quota }),
   };

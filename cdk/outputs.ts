@@ -20,9 +20,13 @@ export function createOutputs(stack: Stack, { jobs, storage, inbox, stages }: Ma
     ...Object.fromEntries([...stages].map(([name, { queue }]) => [name, queue.queueUrl])),
   };
   const facts = Object.fromEntries(
-    jobs.map(({ name, stages: own, digest, quota }) => [
+    jobs.map(({ name, stages: own, digest, quota, finds }) => [
       name,
-      { stages: own.length, workers: own[0]?.workers, digest, ...(quota && { quota }) },
+      {
+        ...{ stages: own.length, workers: own[0]?.workers, digest },
+        ...(finds && { finds }),
+        ...(quota && { quota }),
+      },
     ]),
   );
   const [only, other] = jobs.map(({ name }) => name);

@@ -3,7 +3,7 @@ import { opendir } from 'node:fs/promises';
 import { basename, resolve, sep } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { SluiceError } from '../core/errors.ts';
-import type { SourcePin } from '../core/records.ts';
+import { rootPin } from './root-pin.ts';
 import type { ResolvedInput } from './sources.ts';
 
 /** Roots of a walk at most: they are one list, which every planner reads. */
@@ -31,10 +31,6 @@ export async function resolveRoots(inputs: readonly string[]): Promise<ResolvedI
   const name = inputs.length === 1 ? basename(roots[0] as string) : `${roots.length} folders`;
   return { name, sources: roots.map((root) => rootPin(root)) };
 }
-
-export const rootPin = (name: string): SourcePin => ({
-  ...{ name, bytes: 0, version: 'root', root: true },
-});
 
 async function rootsOf(input: string): Promise<string[]> {
   if (input === '-' || input.startsWith('s3://')) {

@@ -5,7 +5,12 @@ import { awsCheckpointStore } from '../adapters/aws/checkpoint-store.ts';
 import { awsClients } from '../adapters/aws/clients.ts';
 import { awsObjectStore } from '../adapters/aws/object-store.ts';
 import type { Emulator, EmulatorStats } from '../app/emulate/emulator.ts';
-import { type EmulatedUpload, planEmulated } from '../app/emulate/plan-uploads.ts';
+import {
+  type EmulatedUpload,
+  findsFiles,
+  planEmulated,
+  planFolders,
+} from '../app/emulate/plan-uploads.ts';
 import { requireOutput, uploadTo } from '../app/emulate/upload.ts';
 import { parseNow } from '../app/parse-now.ts';
 import { SluiceError } from '../core/errors.ts';
@@ -56,7 +61,7 @@ export async function emulateRunCommand(
 ): Promise<number> {
   const options = batchOptions(flags);
   // Before anything is synthesised.
-  const uploads = await planEmulated(files);
+  const uploads = await ((await findsFiles(job)) ? planFolders : planEmulated)(files);
   const interrupted = nextInterrupt().then(() => 'interrupted' as const);
   const emulator = await startFromFlags(cli, { jobs: job, ...flags });
   try {
@@ -125,8 +130,8 @@ async function runFiles(
   };
   try {
     const sources: string[] = [];
-    for (const { file, objects } of uploads) {
-      sources.push(await uploadTo(emulator, { job: name, file, options, objects }));
+    for (const { file, objects, prefix } of uploads) {
+      sources.push(await uploadTo(emulator, { job: name, file, options, objects, prefix }));
       const what = objects === undefined ? '' : ` and the ${objects.length} files that it names`;
       cli.say(`Uploaded ${shortPath(file)}${what} to ${sources.at(-1)}`);
     }

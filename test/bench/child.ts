@@ -18,6 +18,7 @@ const TASKS: Readonly<Record<string, () => Promise<Task>>> = {
   'bare-http': async () => (await import('./tasks/http.ts')).bareHttpTask,
   'careful-http': async () => (await import('./tasks/http.ts')).carefulHttpTask,
   recipes: async () => (await import('./tasks/recipes.ts')).recipesTask,
+  'plain-walk': async () => (await import('./tasks/plain-walk.ts')).plainWalkTask,
   bullmq: async () => (await import('./tasks/bullmq.ts')).bullmqTask,
 };
 

@@ -22,6 +22,7 @@ import { openScratch } from './scratch.ts';
 import { sinksBench } from './sinks.ts';
 import { statusBench } from './status.ts';
 import { type Bench, newContext } from './support.ts';
+import { walkBench } from './walk.ts';
 
 const BENCHES: readonly Bench[] = [
   runnerBench,
@@ -41,6 +42,7 @@ const BENCHES: readonly Bench[] = [
   recipesBench,
   cloudBench,
   bundlesBench,
+  walkBench,
 ];
 
 /** Loops in this very process: for finding what a change costs, only run by name. */

@@ -16,6 +16,7 @@ import { type InputOpener, storedInputOpener } from '../stored-input.ts';
 import type { Cloud } from './cloud.ts';
 import { cloudSecrets } from './cloud-secrets.ts';
 import { uploadSource } from './upload-source.ts';
+import { walkPrefixes } from './walk-prefixes.ts';
 
 /** Clocks of functions differ by at most this (REQUIREMENTS and the simulator count with 2 s). */
 const SKEW_MS = 2_000;
@@ -126,7 +127,7 @@ function inputsOf(cloud: Cloud, job: Job): InputOpener {
       objects: cloud.objects,
       job,
       bind: (pin) => uploadSource(cloud.s3, pin),
-      walk: refuse,
+      walk: (roots, options, after) => walkPrefixes(cloud.s3, { roots, options, after }),
     });
   openers.set(job, opener);
   return opener;

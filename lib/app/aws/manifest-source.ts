@@ -8,6 +8,7 @@ import {
   type ManifestEntry,
   parseManifest,
 } from '../../io/manifest.ts';
+import { rootPin } from '../root-pin.ts';
 import { uploadSource } from './upload-source.ts';
 
 /** Where a manifest's objects may lie in the upload bucket: what the functions may read. */
@@ -39,6 +40,36 @@ export async function pinManifest(s3: S3Client, manifest: SourcePin): Promise<So
     pins.push(...(await Promise.all(group)));
   }
   return pins;
+}
+
+/**
+ * The prefixes that an uploaded manifest names, for a job that finds its files: they are pinned by name alone. Throws
+ * a SluiceError `BAD_INPUT` that names the line.
+ */
+export async function pinPrefixes(s3: S3Client, manifest: SourcePin): Promise<SourcePin[]> {
+  const [, bucket = '', key = ''] = /^s3:\/\/([^/]+)\/(.+)$/s.exec(manifest.name) ?? [];
+  const name = key.slice(key.lastIndexOf('/') + 1);
+  checkManifestSize(name, manifest.bytes);
+  const entries = parseManifest(name, await uploadSource(s3, manifest).read(0, manifest.bytes));
+  const prefixes = entries.map((entry) => {
+    const fact = (['size', 'etag', 'sha256'] as const).find((one) => entry[one] !== undefined);
+    if (fact === undefined) return keyOf(entry, { bucket, name });
+    throw new SluiceError(
+      'BAD_INPUT',
+      `${name} line ${entry.line}: ${fact} is of an object; a job that finds its files takes prefixes.`,
+      { hint: 'Leave it out.' },
+    );
+  });
+  for (const [at, prefix] of prefixes.entries()) {
+    const above = prefixes.findIndex((other, i) => i !== at && prefix.startsWith(other));
+    if (above < 0) continue;
+    throw new SluiceError(
+      'BAD_INPUT',
+      `${name} line ${entries[at]?.line}: ${prefix} lies below ${prefixes[above]}, which is named in line ${entries[above]?.line}.`,
+      { hint: 'Its files would be worked twice: leave one of them out.' },
+    );
+  }
+  return prefixes.map((prefix) => rootPin(`s3://${bucket}/${prefix}`));
 }
 
 function keyOf(

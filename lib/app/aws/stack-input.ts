@@ -4,6 +4,7 @@ import type { Reader } from '../../core/reader.ts';
 import type { Batch } from '../../engine/batch.ts';
 import type { StoredInput } from '../../engine/start-batch.ts';
 import { openInput } from '../../io/input.ts';
+import { openWalkInput } from '../../io/walk/walk-input.ts';
 import type { Input } from '../../ports/input.ts';
 import type { StackPlace } from './open-stack.ts';
 import { uploadSource } from './upload-source.ts';
@@ -20,6 +21,12 @@ export async function stackInput(
   if (bytes === undefined) return { why: 'its list of sources is missing' };
   const { sources, readerOptions } = JSON.parse(Buffer.from(bytes).toString()) as StoredInput;
   const { chunk, chunkBytes, maxRecordBytes } = batch.settings;
+  if (sources.some(({ root }) => root === true)) {
+    const walk = (): never => {
+      throw new SluiceError('STATE', 'Only the digest of this input can be read here.');
+    };
+    return { input: openWalkInput({ objects, batch: batch.id, items: chunk, walk }) };
+  }
   const input = openInput({
     reader: NO_READER,
     readerOptions,

@@ -8,6 +8,8 @@ export interface StackJob {
   workers: number;
   /** SHA-256 of the deployed job file. */
   digest: string;
+  /** It finds its files below prefixes. */
+  finds?: boolean;
   /** Of its quotas the one of which least is usable, where that is less than 95 %. */
   quota?: Settings['quota'];
 }

@@ -1,3 +1,4 @@
+import { isDiscovering } from '../../core/discovery.ts';
 import type { Job } from '../../core/job.ts';
 import { jobKey } from '../../core/keys.ts';
 import { settingsOf } from '../../core/options.ts';
@@ -11,7 +12,7 @@ import { batchId } from '../batch-id.ts';
 import type { Cloud } from './cloud.ts';
 import { cloudEngine, notDeployed } from './cloud-engine.ts';
 import type { Upload } from './inbox-event.ts';
-import { pinManifest } from './manifest-source.ts';
+import { pinManifest, pinPrefixes } from './manifest-source.ts';
 import { metadataOptions, type UploadPlan, uploadPlan } from './upload-options.ts';
 import { type PinnedUpload, pinUpload } from './upload-source.ts';
 
@@ -35,7 +36,9 @@ export async function startUpload(cloud: Cloud, upload: Upload): Promise<Started
   const there = await readBatch(cloud.store, id);
   if (there !== undefined && hasEnded(there.status)) return { did: 'known', batch: id };
   const plan = await planOf(cloud, upload.job, given);
-  const sources = there === undefined ? await sourcesOf(cloud, upload, pinned) : [pinned.pin];
+  const { job } = plan;
+  const sources =
+    there === undefined ? await sourcesOf(cloud, upload, { pinned, job }) : [pinned.pin];
   if (typeof sources === 'string') plan.problem ??= sources;
   const engine = await cloudEngine(cloud, upload.job);
   const deployed = cloud.jobs.get(upload.job);
@@ -76,15 +79,19 @@ export const idOf = (upload: Pick<Upload, 'job'>, { pin, metadata }: PinnedUploa
     again: undefined,
   });
 
+const NO_PREFIX =
+  'The job finds its files below prefixes; this upload names none. Upload a manifest with a prefix a line (x.manifest.txt: data/music/), or use sluice submit.';
+
 /** The upload itself; of a manifest the objects that it names, or why they cannot be read. */
 async function sourcesOf(
   cloud: Cloud,
   { key }: Upload,
-  { pin }: PinnedUpload,
+  { pinned: { pin }, job }: { pinned: PinnedUpload; job: Job | undefined },
 ): Promise<SourcePin[] | string> {
-  if (!isManifestName(key)) return [pin];
+  const finds = job !== undefined && isDiscovering(job.input);
+  if (!isManifestName(key)) return finds ? NO_PREFIX : [pin];
   try {
-    return await pinManifest(cloud.s3, pin);
+    return await (finds ? pinPrefixes : pinManifest)(cloud.s3, pin);
   } catch (error) {
     const { code } = error as { code?: string };
     if (code === 'STORE') throw error; // another delivery may mend it
@@ -101,11 +108,12 @@ async function planOf(
   cloud: Cloud,
   name: string,
   given: Record<string, string>,
-): Promise<UploadPlan & { problem?: string }> {
+): Promise<UploadPlan & { problem?: string; job?: Job }> {
   try {
     const deployed = cloud.jobs.get(name);
     if (deployed === undefined) throw notDeployed(cloud, name);
-    return await uploadPlan(await deployed.load(), given);
+    const job = await deployed.load();
+    return { ...(await uploadPlan(job, given)), job };
   } catch (error) {
     const problem = reasonOf(error);
     const settings = settingsOf({ limits: {} } as Job);

@@ -12,7 +12,7 @@ export const isS3Url = (text: string): boolean => text.startsWith('s3://');
 
 /**
  * All objects below a prefix as one batch: a manifest of them, in the order of their keys, with size and
- * ETag as they are now. One request lists 1,000. Throws `USAGE` (a bucket or prefix that the functions may
+ * ETag as they are now. One request lists 1,000. For a job that finds its files the manifest names the prefix. Throws `USAGE` (a bucket or prefix that the functions may
  * not read), `NOT_FOUND` (no object).
  */
 export async function planPrefix(
@@ -21,7 +21,10 @@ export async function planPrefix(
 ): Promise<PlannedUpload> {
   const [, bucket = '', prefix = ''] = URL.exec(url) ?? [];
   checkReadable(url, { bucket, prefix, uploads: outputs.uploads });
-  const lines: string[] = [];
+  const upload = { url, prefix, inbox: `s3://${outputs.uploads}/`, job };
+  // A job that finds its files lists them itself.
+  if (outputs.jobs[job]?.finds === true) return manifestOf([{ key: prefix }], upload);
+  const objects: object[] = [];
   for (let token: string | undefined, more = true; more; ) {
     const page = await asking(`cannot list ${url}`, () =>
       s3.send(
@@ -31,22 +34,29 @@ export async function planPrefix(
     for (const { Key: key = '', ETag: etag = '', Size: size } of page.Contents ?? []) {
       // A folder marker is no input.
       if (key.endsWith('/')) continue;
-      lines.push(`${JSON.stringify({ key, etag: etag.replaceAll('"', ''), size })}\n`);
+      objects.push({ key, etag: etag.replaceAll('"', ''), size });
     }
     token = page.NextContinuationToken;
     more = token !== undefined;
   }
-  if (lines.length === 0) {
+  if (objects.length === 0) {
     throw new SluiceError('NOT_FOUND', `There is no object below ${url}.`, {
       hint: `Look: aws s3 ls ${url}. Nothing was uploaded.`,
     });
   }
-  const body = Buffer.from(lines.join(''));
+  return manifestOf(objects, upload);
+}
+
+function manifestOf(
+  entries: readonly object[],
+  { url, prefix, inbox, job }: { url: string; prefix: string; inbox: string; job: string },
+): PlannedUpload {
+  const body = Buffer.from(entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
   const digest = createHash('sha256').update(body).digest('hex').slice(0, 12);
   const name = prefix.replace(/\/$/, '').replaceAll(/[^A-Za-z0-9.-]+/g, '-');
   const key = `inbox/${job}/${name}-${digest}.manifest.jsonl`;
-  const target = `s3://${outputs.uploads}/${key}`;
-  return { file: url, bytes: body.length, key, url: target, body, objects: lines.length };
+  const [bytes, objects] = [body.length, entries.length];
+  return { file: url, bytes, key, url: `${inbox}${key}`, body, objects };
 }
 
 function checkReadable(

@@ -15,6 +15,8 @@ export interface UploadRequest {
   options: Readonly<Record<string, string>>;
   /** Of a manifest: files that it names, by the keys they get; they are uploaded first. */
   objects?: readonly { file: string; key: string }[] | undefined;
+  /** What the manifest names in their place. */
+  prefix?: string | undefined;
 }
 
 /**
@@ -24,7 +26,7 @@ export interface UploadRequest {
  */
 export async function uploadTo(
   { endpoint, outputs }: Pick<Emulator, 'endpoint' | 'outputs'>,
-  { job, file, options, objects }: UploadRequest,
+  { job, file, options, objects, prefix }: UploadRequest,
 ): Promise<string> {
   const bucket = requireOutput(outputs, 'UploadBucket');
   const client = new S3Client({ ...clientOptions(endpoint, 'outside'), forcePathStyle: true });
@@ -40,7 +42,8 @@ export async function uploadTo(
   const key = `inbox/${job}/${basename(file)}`;
   try {
     for (const one of objects ?? []) await put(one.key, await bodyOf(one.file));
-    const named = objects?.map((one) => `${JSON.stringify({ key: one.key })}\n`);
+    const keys = prefix === undefined ? objects?.map((one) => one.key) : [prefix];
+    const named = keys?.map((one) => `${JSON.stringify({ key: one })}\n`);
     const body = named === undefined ? await bodyOf(file) : Buffer.from(named.join(''));
     await put(key, body, Object.fromEntries(metadata) as Record<string, string>);
   } finally {

@@ -28,7 +28,7 @@ export interface TreeOptions {
 /** Names that folders ahead of the walk may hold together: about 5 MB. */
 const HELD_NAMES = 50_000;
 /** Folders that one look for the next to read goes over. */
-const LOOK_AT = 200;
+const LOOK_AT = 32;
 
 /** A node of the tree, made when it is near the walk: a million of them would be 200 MB. */
 interface Node {

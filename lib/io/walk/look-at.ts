@@ -12,9 +12,9 @@ type Row = FoundFile | MissedFile;
  * that is quick.
  */
 const HERE_AT_ONCE = 20;
-const QUICK_MS = 5;
+const QUICK_MS = 10;
 /** Where it was slow, so many items go through the pool before a few files are asked for here again. */
-const SLOW_ITEMS = 32;
+const SLOW_ITEMS = 8;
 /** The thread pool has four threads; a few more wait in its queue. */
 const POOL_AT_ONCE = 16;
 
