@@ -35,8 +35,7 @@ export async function settleStages(
     let changed = false;
     for (const id of stagesOf(batch).reverse()) {
       const after = seen[0];
-      const bounded = after !== undefined && !hasGroups(batch.settings, after.id.stage);
-      const released = await settleStage(engine, { id, after: bounded ? after : undefined, seen });
+      const released = await settleStage(engine, { id, after, seen });
       if (released) changed = true;
       if (await planNext(engine, batch, { after, before: seen[0] })) changed = true;
     }
@@ -59,10 +58,7 @@ export function allComplete(seen: readonly Pick<SeenStage, 'stage' | 'sums'>[]):
   return last !== undefined && last.stage.sealed === last.sums.done;
 }
 
-/**
- * Releases what the window allows, and the stage behind it where that works along (`after`). Puts what it saw last in
- * front of `seen`.
- */
+/** Releases what the window and the stage behind it allow. Puts what it saw last in front of `seen`. */
 async function settleStage(
   engine: SettlePorts,
   { id, after, seen }: { id: StageId; after: SeenStage | undefined; seen: SeenStage[] },
@@ -79,7 +75,8 @@ async function settleStage(
 
 /**
  * Back-pressure: a bound on chunks that are planned and not committed, never on the parts they are cut from, of which any
- * number may hold too few items for one chunk. By what was seen in this pass: whoever commits since settles after it.
+ * number may hold too few items for one chunk. A groupBy holds nothing back, having no chunk until all is done. By what
+ * was seen in this pass: whoever commits since settles after it.
  */
 const isHeldBack = (engine: SettlePorts, { id, stage, sums }: SeenStage): boolean =>
   stage.planned - sums.done >= AHEAD_WINDOWS * windowOfStage(engine, id.stage);

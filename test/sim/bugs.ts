@@ -1,6 +1,7 @@
 import type { Edit } from './bundle.ts';
 import { FAULT_KINDS, type Tune } from './config.ts';
 import { GROUP_BUGS } from './group-bugs.ts';
+import { GROUP_BY_BUGS } from './group-by-bugs.ts';
 
 /** A bug that the simulator must find: one of PROTOCOL section 5, DESIGN section 8, or one that it did find. */
 export interface Bug {
@@ -102,6 +103,7 @@ const ZOMBIES: Tune = {
 /** Three stages, of which the second gives several items and none. */
 const STAGED: Tune = {
   stages: 3,
+  groupAt: undefined,
   items: 40,
   chunk: 3,
   cancelAt: undefined,
@@ -745,4 +747,5 @@ export const BUGS: readonly Bug[] = [
     ]),
   ),
   ...GROUP_BUGS,
+  ...GROUP_BY_BUGS,
 ];

@@ -3,6 +3,7 @@ import { reportKey } from '../../lib/core/keys.ts';
 import { endOf, hasEnded, isCancel } from '../../lib/core/transitions.ts';
 import { newBlockDigest } from '../../lib/engine/digest-blocks.ts';
 import type { SimPorts } from './engine-of.ts';
+import { checkGroupStage } from './group-stage.ts';
 import { chunkName, itemName } from './invariants.ts';
 import { crashedLine, givenBy, notRunLine, oracleLine, oracleLineOf } from './job.ts';
 import { retriedItems } from './retry.ts';
@@ -49,6 +50,10 @@ function checkRound(ports: SimPorts, round: number, ended: StoredRecord): void {
   checkStage(ports, { round, number: 0, cut, all: indexes });
   for (let number = 1; number < config.stages; number += 1) {
     const given = givenBy(invariants.rows(round, number - 1));
+    if (number === config.groupAt) {
+      checkGroupStage(ports, { round, number, cut, given });
+      continue;
+    }
     const all = given.map((_, index) => index);
     checkStage(ports, { round, number, cut, all, given });
   }
@@ -165,11 +170,10 @@ function checkReport({ world, truth, invariants }: SimPorts, round: number, stat
     all += invariants.rows(round, number);
   }
   for (const [before, number] of roundsAndStages(round, world.config.stages)) {
-    for (const line of invariants.rows(before, number).split('\n')) {
+    for (const [at, line] of invariants.rows(before, number).split('\n').entries()) {
       if (line === '') continue;
-      const row = JSON.parse(line) as { index: number; status: string };
-      if (before === 0 || row.status !== 'notRun')
-        statuses.set(`${number}/${row.index}`, row.status);
+      const { index = at, status } = JSON.parse(line) as { index?: number; status: string };
+      if (before === 0 || status !== 'notRun') statuses.set(`${number}/${index}`, status);
     }
   }
   const counts: Record<string, number> = { ok: 0, skipped: 0, failed: 0, stalled: 0, notRun: 0 };

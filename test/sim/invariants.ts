@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { RecordKey, StoredRecord } from '../../lib/core/change.ts';
-import { partKey } from '../../lib/core/keys.ts';
+import { partKey, shuffleKey } from '../../lib/core/keys.ts';
 import { windowOf } from '../../lib/core/options.ts';
 import type { OpenPoll } from '../../lib/core/poll.ts';
 import { hasEnded, isCancel } from '../../lib/core/transitions.ts';
@@ -108,6 +108,10 @@ export function newInvariants(world: World, truth: Truth): Invariants {
   const indexAt = (round: number, place: number): number =>
     round === 0 ? place : (retriedItems(truth, rows(0))[place] as number);
   const chunkOf = (round: number, index: number, stage: number): number => {
+    for (let chunk = 0; stage > 0 && stage === config.groupAt; chunk += 1) {
+      const record = truth.chunk(round, chunk, stage);
+      if (record === undefined || index < (record['end'] as number)) return chunk;
+    }
     for (let chunk = 0; stage > 0; chunk += 1) {
       const { first = 0, count = 0 } = (truth.chunk(round, chunk, stage) ?? {}) as Range;
       if (index < first + count || count === 0) return chunk;
@@ -183,7 +187,9 @@ export function newInvariants(world: World, truth: Truth): Invariants {
     constant(['source', 'start', 'end', 'first', 'count', 'to', 'last', 'epochs'], change);
     for (const name of ['epoch', 'cursor']) grows(name, change);
     const cursor = after['cursor'] as number;
-    must(cursor <= (after['count'] as number), () => `cursor ${cursor} beyond ${key.sort}`);
+    // How many groups a chunk has is not in its record.
+    const count = (after['count'] ?? Number.POSITIVE_INFINITY) as number;
+    must(cursor <= count, () => `cursor ${cursor} beyond ${key.sort}`);
     const claimed = before !== undefined && after['epoch'] !== before['epoch'];
     if (!claimed) return;
     if (process.zombie) world.hit('zombieClaims');
@@ -256,6 +262,11 @@ export function newInvariants(world: World, truth: Truth): Invariants {
       world.violate(`chunk ${chunk} committed without its part`);
       return;
     }
+    const beside = shuffleKey({ ...stageIn(round, number), chunk }, epoch);
+    must(
+      number + 1 !== config.groupAt || truth.objects.has(beside),
+      () => `chunk ${chunk} committed without what is grouped`,
+    );
     const sections = sectionsOf(key, bytes.subarray(bytes.length - FOOT_BYTES), bytes.length);
     const part = { bytes, sections };
     committed.set(
@@ -349,7 +360,7 @@ export function newInvariants(world: World, truth: Truth): Invariants {
         must(first === sha256, () => `finalised again, ${key} differs`);
         return;
       }
-      if (there === undefined || !/\/(parts|saved)\//.test(key)) return;
+      if (there === undefined || !/\/(parts|saved|shuffle)\//.test(key)) return;
       must(Buffer.compare(there, bytes) === 0, () => `${key} was overwritten`);
     },
     itemStarts(process, index, { round, stage = 0 }) {
