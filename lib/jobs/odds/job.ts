@@ -1,18 +1,10 @@
 import { csv, defineJob, ok, PermanentError, skip } from '../../index.ts';
+import { byOptions } from './by-options.ts';
 import { createConverter, matchKey } from './convert.ts';
 import { oddsOptions } from './options.ts';
 import type { OddsOptions } from './price.ts';
 
-/** A batch has one options object for all its rows: its converter is made once. */
-const converters = new WeakMap<OddsOptions, ReturnType<typeof createConverter>>();
-
-function converterFor(options: OddsOptions): ReturnType<typeof createConverter> {
-  const known = converters.get(options);
-  if (known !== undefined) return known;
-  const converter = createConverter(options);
-  converters.set(options, converter);
-  return converter;
-}
+const converterFor = byOptions((options: OddsOptions) => createConverter(options));
 
 /**
  * Decimal odds after commission, overround and fair probabilities of every 1X2 and over/under 2.5

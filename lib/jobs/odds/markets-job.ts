@@ -10,6 +10,7 @@ import {
   skip,
 } from '../../index.ts';
 import { BUILT_IN_CLUBS } from './built-in-clubs.ts';
+import { byOptions } from './by-options.ts';
 import { clubsOf } from './club-files.ts';
 import { type Club, parseClubList } from './club-list.ts';
 import { createClubs } from './clubs.ts';
@@ -76,11 +77,10 @@ interface Parts {
 }
 
 function jobOf({ name, options, clubsFor }: Parts): MarketsJob {
-  // A batch has one options object for all the rows of a chunk: what depends on it is made once.
-  const reader = once((given: MarketsOptions) =>
+  const reader = byOptions((given: MarketsOptions) =>
     createListingReader(createClubs(BUILT_IN_CLUBS, clubsFor(given))),
   );
-  const pricer = once(createMergedPricer);
+  const pricer = byOptions((given: MarketsOptions) => createMergedPricer(given));
   return defineJob(
     { name, input: knownLayouts(), options, cpu: true },
     each({
@@ -101,17 +101,6 @@ function jobOf({ name, options, clubsFor }: Parts): MarketsJob {
         resultOf<PricedMatch>(pricer(ctx.options as MarketsOptions)(match)),
     }),
   ) as MarketsJob;
-}
-
-function once<K extends object, V>(make: (key: K) => V): (key: K) => V {
-  const made = new WeakMap<K, V>();
-  return (key) => {
-    const known = made.get(key);
-    if (known !== undefined) return known;
-    const value = make(key);
-    made.set(key, value);
-    return value;
-  };
 }
 
 function resultOf<V>(done: { value: V } | { skip: string } | Fault): Result<V> {

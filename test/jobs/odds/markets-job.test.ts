@@ -11,7 +11,7 @@ const REAL = {
   'F1.csv': `${SEASONS}/france/F1 (15).csv`,
 };
 const NOW = '2026-01-01T00:00:00Z';
-const MATCHES = 1500;
+const MATCHES = 600;
 
 async function twoFiles(): Promise<{ world: World; written: Sources }> {
   const texts = ['', ''] as [string, string];
@@ -84,7 +84,7 @@ describe('the odds-markets job', () => {
     );
     expect(one.markets.some(({ book, from }) => book === 'Avg' && from?.join() === '1')).toBe(true);
     expect(worlds[1]?.report().stages?.map(({ name }) => name)).toEqual(['read', 'match', 'price']);
-  });
+  }, 120_000);
 
   it('refuses a file of no known source by its name, before anything starts', async () => {
     const { world } = await twoFiles();
