@@ -109,6 +109,26 @@ it('scans a library into artists, albums and tracks; a second scan reads only wh
   expect(count('SELECT count(*) FROM tracks')).toBe(written.files - written.broken);
 });
 
+it('ends with artists, albums, tracks, duplicates and errors', async () => {
+  const args = [
+    'run',
+    'music',
+    music(),
+    '--home',
+    join(folder, 'home'),
+    '--again',
+    '--progress',
+    'none',
+  ];
+  const { stdout } = await warmCli(args, { cwd: folder });
+  const said = (name: string) => Number(new RegExp(`^${name} +(\\d+)$`, 'm').exec(stdout)?.[1]);
+  expect(said('artists')).toBe(count('SELECT count(*) FROM artists'));
+  expect(said('albums')).toBe(count('SELECT count(*) FROM albums'));
+  expect(said('tracks')).toBe(written.tracks);
+  expect(said('duplicates')).toBe(written.copies + written.recordings);
+  expect(said('errors')).toBe(written.broken);
+});
+
 it('says what is wrong with a file, and goes on', async () => {
   const path = join(folder, 'one.mp3');
   const tags = { title: 'a', artist: 'b', album: 'c', track: 1, year: 2000, genre: 'Rock' };
