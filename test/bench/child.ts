@@ -17,6 +17,9 @@ const TASKS: Readonly<Record<string, () => Promise<Task>>> = {
   sample: async () => (await import('./tasks/sample.ts')).sampleTask,
   'bare-http': async () => (await import('./tasks/http.ts')).bareHttpTask,
   recipes: async () => (await import('./tasks/recipes.ts')).recipesTask,
+  music: async () => (await import('./tasks/music.ts')).musicScanTask,
+  'music-loop': async () => (await import('./tasks/music.ts')).musicLoopTask,
+  'music-naive': async () => (await import('./tasks/music.ts')).musicNaiveTask,
   bullmq: async () => (await import('./tasks/bullmq.ts')).bullmqTask,
 };
 

@@ -7,6 +7,7 @@ import { commitsBench } from './commits.ts';
 import { csvBench } from './csv.ts';
 import { httpBench } from './http.ts';
 import { memoryBench } from './memory.ts';
+import { musicBench } from './music.ts';
 import { noopBench } from './noop.ts';
 import { oddsBench } from './odds.ts';
 import { benchOddsProcess } from './odds-process.ts';
@@ -35,6 +36,7 @@ const BENCHES: readonly Bench[] = [
   autoBench,
   sampleBench,
   recipesBench,
+  musicBench,
   cloudBench,
   bundlesBench,
 ];
