@@ -147,6 +147,7 @@ it('says what is wrong with a file, and goes on', async () => {
   expect(await refused({ path, mtime: good.mtime - 5 })).toBe('permanent CHANGED');
   expect(await refused({ path, size: good.size, mtime: good.mtime })).toEqual(good);
   expect(await refused({ path: join(folder, 'none.mp3') })).toBe('permanent GONE');
+  expect(await refused({ path: 's3://bucket/a.mp3' })).toBe('permanent NOT_HERE');
   expect(await refused({ path: folder })).toBe('permanent UNREADABLE');
   if (process.getuid?.() !== 0) {
     chmodSync(path, 0);
