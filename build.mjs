@@ -18,6 +18,7 @@ const library = {
   'cdk/app': 'cdk/app.ts',
   'app/job-bundle': 'lib/app/job-bundle.ts',
   'jobs/odds': 'lib/jobs/odds/job.ts',
+  'jobs/odds-markets': 'lib/jobs/odds/markets-job.ts',
   'jobs/assessment': 'lib/jobs/assessment/job.ts',
   'jobs/companies': 'lib/jobs/companies/job.ts',
   'jobs/recipes': 'lib/jobs/recipes/job.ts',

@@ -23,7 +23,6 @@ export type { Outcome, Result } from './core/outcome.ts';
 export { ok, skip } from './core/outcome.ts';
 export type { PollAnswer, PollOptions } from './core/poll.ts';
 export type { QuotaDefinition } from './core/quota.ts';
-export { retryAfterMs } from './core/retry-after.ts';
 export type { Stage, StageLimits } from './core/stage.ts';
 export { each } from './core/stage.ts';
 export type { GroupContext, GroupResult, GroupStep } from './core/step.ts';

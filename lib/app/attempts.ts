@@ -196,6 +196,7 @@ async function inlineEnv({
     settings: batch.settings,
     options: batch.options,
     secrets: localSecrets(job, process.env),
+    filter: batch.filter,
     now: batch.now,
     worker: `${home.host.id}#main`,
     process: home.host.id,

@@ -1,3 +1,4 @@
+import { newRefusals } from '../core/http-refusals.ts';
 import type { HttpClient, HttpHost } from '../engine/http-env.ts';
 import type { HttpWire } from '../ports/http.ts';
 
@@ -26,6 +27,7 @@ export function newHttpHost(load: () => Promise<HttpModule>): HttpHost {
       return client;
     },
     breakers: new Map(),
+    refusals: newRefusals(),
     permits: new Map(),
     async close() {
       const open = client;

@@ -6,6 +6,7 @@ import { SluiceError } from '../core/errors.ts';
 /** Jobs that come with Sluice, by name. */
 const BUILT_IN: Readonly<Record<string, string>> = {
   odds: 'jobs/odds.js',
+  'odds-markets': 'jobs/odds-markets.js',
   assessment: 'jobs/assessment.js',
   companies: 'jobs/companies.js',
   recipes: 'jobs/recipes.js',
@@ -61,6 +62,7 @@ export async function bundleJobBytes(reference: string): Promise<Uint8Array> {
       alias: {
         'sluice/jobs/assessment': join(distFolder(), 'jobs/assessment.js'),
         'sluice/jobs/companies': join(distFolder(), 'jobs/companies.js'),
+        'sluice/jobs/odds-markets': join(distFolder(), 'jobs/odds-markets.js'),
         'sluice/jobs/recipes': join(distFolder(), 'jobs/recipes.js'),
         'sluice/jobs/music': join(distFolder(), 'jobs/music.js'),
         'sluice/sinks': join(distFolder(), 'sinks.js'),

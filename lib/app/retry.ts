@@ -110,6 +110,7 @@ export function refuseEmpty(
     left.stalled > 0 && `${left.stalled} stalled`,
     left.code > 0 && `${left.code} failed with another code`,
     left.key > 0 && `${left.key} failed with another key`,
+    left.stage > 0 && `${left.stage} failed in another stage`,
     report.notRun > 0 && `${report.notRun} were not run`,
     (report.resolved ?? 0) > 0 && `${report.resolved} were resolved by earlier rounds`,
   ].filter((why) => why !== false);
@@ -130,13 +131,15 @@ export const otherCode = ({ id, job, digest }: Batch, now: string, place = ''): 
   );
 
 /** The records are read from the input again: a file that changed is told of before the round begins. */
-async function checkSources(home: Home, { id }: Batch, { list }: RetryPlan): Promise<void> {
+async function checkSources(home: Home, { id }: Batch, { list, choice }: RetryPlan): Promise<void> {
   const bytes = await home.objects.get(inputKey(id));
   if (bytes === undefined)
     throw new SluiceError('DAMAGED', `The input list of batch ${id} is missing.`);
   const { sources } = JSON.parse(Buffer.from(bytes).toString()) as StoredInput;
   const used = new Set<number>();
-  for (const line of list.toString().split('\n')) {
+  // What a later stage retries is read from parts.
+  const ofInput = list.subarray(0, choice.stages?.[0]?.bytes);
+  for (const line of ofInput.toString().split('\n')) {
     if (line !== '') used.add((JSON.parse(line) as RetryLine).source);
   }
   for (const number of used) {

@@ -152,6 +152,7 @@ async function open({ lane, spec, batch, verdicts }: ThreadOpening): Promise<Ope
     objects: { ...objects, put: keepIn(puts) },
     input: await inputOf(batch),
     job: loaded,
+    filter: batch.filter,
     settings: batch.settings,
     options: batch.options,
     secrets: localSecrets(loaded, process.env),

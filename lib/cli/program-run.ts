@@ -97,6 +97,7 @@ function addRetry(program: Command, act: Act): void {
     .description('run failed items of a batch that has ended once more, as its next round')
     .option('--code <code>', 'only failures of this code (repeatable)', collect, [])
     .option('--key <key>', 'only the item of this key (repeatable)', collect, [])
+    .option('--stage <name>', 'only items of this stage, of a job of several')
     .option('--first <n>', 'at most so many, in input order')
     .option('--stalled', 'stalled items too: the remote may still work on them')
     .option('--dry-run', 'only say how many would run, and why the others would not');

@@ -24,6 +24,7 @@ export type RetryFlags = Pick<
   key: string[];
   first?: string;
   stalled?: boolean;
+  stage?: string;
   dryRun?: boolean;
   wait?: boolean;
 };
@@ -97,7 +98,7 @@ async function retryStack(
   return EXIT.ok;
 }
 
-function filterOf({ code, key, first, stalled }: RetryFlags): RetryFilter {
+function filterOf({ code, key, first, stalled, stage }: RetryFlags): RetryFilter {
   if (code.length > MAX_CODES) {
     throw new SluiceError('USAGE', `--code can be given ${MAX_CODES} times; got ${code.length}.`, {
       hint: 'Leave it out to take all that failed.',
@@ -110,6 +111,7 @@ function filterOf({ code, key, first, stalled }: RetryFlags): RetryFilter {
       ? {}
       : { first: wholeNumber('--first', first, { min: 1, unit: 'items' }) }),
     ...(stalled === true ? { stalled } : {}),
+    ...(stage === undefined ? {} : { stage }),
   };
 }
 
@@ -121,6 +123,7 @@ function dryFacts(batch: string, { round, eligible, choice, left, codes, report 
     notTaken: {
       otherCode: left.code,
       otherKey: left.key,
+      otherStage: left.stage,
       stalled: left.stalled,
       beyondFirst: left.first,
     },
@@ -138,13 +141,17 @@ interface DryRun {
 }
 
 /** The command that begins what a dry run showed. */
-const startOf = (id: string, { codes = [], keys = [], first, stalled }: RetryFilter): string =>
+const startOf = (
+  id: string,
+  { codes = [], keys = [], first, stalled, stage }: RetryFilter,
+): string =>
   [
     `retry ${word(id)}`,
     ...codes.map((code) => `--code ${word(code)}`),
     ...keys.map((key) => `--key ${word(key)}`),
     ...(first === undefined ? [] : [`--first ${first}`]),
     ...(stalled === true ? ['--stalled'] : []),
+    ...(stage === undefined ? [] : [`--stage ${word(stage)}`]),
   ].join(' ');
 
 function dryText(cli: Cli, { id, plan, filter }: DryRun): string {
@@ -153,6 +160,7 @@ function dryText(cli: Cli, { id, plan, filter }: DryRun): string {
   const reasons: [number, string][] = [
     [left.code, 'failed with another code'],
     [left.key, 'failed with another key'],
+    [left.stage, 'failed in another stage'],
     [left.stalled, 'stalled: the remote may still work on them (--stalled takes them)'],
     [left.first, 'beyond --first'],
     [notRun, 'were not run: a retry is for what failed'],

@@ -107,6 +107,8 @@ async function resumeStack(
   if (hasEnded(batch.status)) return showEnd(cli, place, { batch, driven: 'ended' });
   const watch = cli.command(`watch ${id}`);
   const status = standing(batch, true);
+  const share = shareWords(batch.settings);
+  if (share !== undefined) cli.say(share);
   if (cli.json) await cli.out(`${JSON.stringify({ batch: id, status, watch })}\n`);
   else await cli.out(`Batch ${id} goes on where it was.\n`);
   cli.say(`Follow it with: ${watch}`);

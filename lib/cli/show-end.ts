@@ -95,8 +95,7 @@ function nextSteps(cli: Cli, place: AnyPlace, { batch, report }: ShownReport): s
     const again = `retry ${batch.id}${report.failed > 0 ? '' : ' --stalled'}`;
     lines.push(
       `look      ${cli.command(`items ${batch.id} --status ${status}`)}`,
-      // Stages cannot be retried.
-      ...(report.stages === undefined ? [`again     ${cli.command(again)}`] : []),
+      `again     ${cli.command(again)}`,
     );
   } else {
     lines.push(`check     ${cli.command(`verify ${batch.id}`)}`);

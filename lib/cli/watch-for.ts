@@ -8,6 +8,7 @@ import { hasEnded } from '../core/transitions.ts';
 import { type BatchState, batchState } from '../engine/status.ts';
 import { EXIT } from './exit-codes.ts';
 import { atLeast } from './flags.ts';
+import { listenForInterrupts } from './interrupts.ts';
 import type { Cli } from './terminal.ts';
 import { inHome } from './with-home.ts';
 import { refuseStack } from './with-place.ts';
@@ -38,7 +39,10 @@ interface Sample extends SteadySample {
   postgresBytes: number | null;
 }
 
-/** Samples a batch for a while, a line a sample; exit 1 when its rate drifts or its memory grows. */
+/**
+ * Samples a batch for a while, a line a sample; exit 1 when its rate drifts or its memory grows. Ctrl-C ends it with
+ * the verdict of what was seen so far, and with 130: the time that was asked for is not over.
+ */
 export async function watchForCommand(
   cli: Cli,
   id: string | undefined,
@@ -57,8 +61,14 @@ export async function watchForCommand(
     const place = placeOfHome(home);
     const batch = id ?? (await newestRunning(place));
     await requireBatch(place, batch);
-    const samples = await take(cli, place, { ...flags, batch, everyMs, forMs });
-    return tell(cli, batch, samples);
+    const interrupts = listenForInterrupts(cli, 'Stopping: the samples up to here are judged.');
+    const { signal } = interrupts;
+    try {
+      const samples = await take(cli, place, { ...flags, batch, everyMs, forMs, signal });
+      return await tell(cli, { batch, samples, interrupted: signal.aborted });
+    } finally {
+      interrupts.end();
+    }
   });
 }
 
@@ -74,15 +84,17 @@ interface Sampling extends WatchFlags {
   batch: string;
   everyMs: number;
   forMs: number;
+  signal: AbortSignal;
 }
 
 async function take(cli: Cli, place: HomePlace, sampling: Sampling): Promise<Sample[]> {
-  const { batch, everyMs, forMs } = sampling;
+  const { batch, everyMs, forMs, signal } = sampling;
   const samples: Sample[] = [];
   const from = place.clock.monotonic();
   for (let number = 0; number * everyMs <= forMs; number += 1) {
     // By the start, not by the sample before: 360 small delays would be a minute.
-    await place.clock.sleep(Math.max(0, from + number * everyMs - place.clock.monotonic()));
+    await place.clock.sleep(Math.max(0, from + number * everyMs - place.clock.monotonic()), signal);
+    if (signal.aborted) break;
     const state = await batchState(place.store, batch);
     if (state === undefined || hasEnded(state.batch.status)) {
       cli.say(`Batch ${batch} has ended; the samples up to here are judged.`);
@@ -141,15 +153,23 @@ function lineOf(sample: Sample): string {
   ].join('  ');
 }
 
-async function tell(cli: Cli, batch: string, samples: Sample[]): Promise<number> {
+interface Seen {
+  batch: string;
+  samples: Sample[];
+  interrupted: boolean;
+}
+
+async function tell(cli: Cli, { batch, samples, interrupted }: Seen): Promise<number> {
   const verdict = judgeSteady(samples);
   const steady = verdict.faults.length === 0;
   if (cli.json) {
-    await cli.out(`${JSON.stringify({ batch, samples: samples.length, steady, ...verdict })}\n`);
+    const facts = { batch, samples: samples.length, interrupted, steady, ...verdict };
+    await cli.out(`${JSON.stringify(facts)}\n`);
   } else {
     await cli.out(`${steady ? 'steady' : 'not steady'}: ${wordsOf(verdict)}\n`);
   }
   for (const fault of verdict.faults) cli.say(`Batch ${batch}: ${fault}`);
+  if (interrupted) return EXIT.interrupted;
   return steady ? EXIT.ok : EXIT.error;
 }
 

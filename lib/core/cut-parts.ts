@@ -1,7 +1,7 @@
 import type { Cut } from './records.ts';
 
 /** Parts that a chunk may go over: each is a few requests to whoever works it. */
-const MAX_PARTS = 256;
+export const MAX_PARTS = 256;
 
 /** A committed part of the stage before: its chunk, its epoch, and how many items it gives. */
 export interface GivingPart {
@@ -18,11 +18,25 @@ export interface PartCursor {
 }
 
 export function parsePartCursor(cursor: string): PartCursor {
+  const { end, items: listed } = parseListCursor(cursor) ?? {};
+  if (end !== undefined) return { part: 0, row: 0, items: listed as number };
   const [part = 0, row = 0, items = 0] = cursor === '' ? [] : cursor.split(':').map(Number);
   return { part, row, items };
 }
 
 export const partCursor = ({ part, row, items }: PartCursor): string => `${part}:${row}:${items}`;
+
+const LIST = 'list:';
+
+/** Plan cursor in the list of a later round, `list:<byte>:<items so far>`; undefined behind it, and in no list. */
+export function parseListCursor(cursor: string): { end: number; items: number } | undefined {
+  if (!cursor.startsWith(LIST)) return undefined;
+  const [end = 0, items = 0] = cursor.slice(LIST.length).split(':').map(Number);
+  return { end, items };
+}
+
+export const listCursor = ({ end, items }: { end: number; items: number }): string =>
+  `${LIST}${end}:${items}`;
 
 /** A chunk that is being cut. */
 interface Open {

@@ -1,3 +1,4 @@
+import { retryAfterMs } from './retry-after.ts';
 /**
  * Errors are recognised by `kind`, never by `instanceof`: a bundled job file carries its own copy of
  * every class, so the two sides of the bundle never share one.
@@ -45,6 +46,8 @@ export interface RetryableErrorOptions extends ItemErrorOptions {
  * `retryAfterMs` is longer than what is left of its itemTimeout.
  */
 export class RetryableError extends KindError {
+  /** What a server's answer asks for, milliseconds: see `retryAfterMs`. For clients of a job's own; `ctx.http` reads it itself. */
+  static readonly waitMs = retryAfterMs;
   readonly retryAfterMs: number | undefined;
   constructor(message: string, options: RetryableErrorOptions = {}) {
     super('retryable', message, { code: 'RETRYABLE', ...options });

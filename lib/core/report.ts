@@ -44,7 +44,7 @@ export interface Report {
   /** Every round so far, from 0 on; absent in round 0. */
   rounds?: RoundSummary[];
   chunks: number;
-  /** Of a job of several stages: each one's own figures; those beside it are the sums over all stages. */
+  /** Of a job of several stages: each one's own figures in this round; in round 0 those beside it are their sums. */
   stages?: StageReport[];
   /** Items tried more than once. */
   retried: number;
@@ -91,7 +91,7 @@ export interface RoundSummary {
   status: End;
   reason?: string;
   /** What a later round was asked to run again. */
-  choice?: Pick<RoundChoice, 'codes' | 'keys' | 'first'> & { stalled: boolean };
+  choice?: Pick<RoundChoice, 'codes' | 'keys' | 'first' | 'stage'> & { stalled: boolean };
   startedAt: string;
   finishedAt: string;
   /** Items of the round, and how they ended in it. */
@@ -101,6 +101,11 @@ export interface RoundSummary {
   failed: number;
   stalled: number;
   notRun: number;
+  /** Of a job of several stages: the same of each. */
+  stages?: Pick<
+    StageReport,
+    'name' | 'total' | 'ok' | 'skipped' | 'failed' | 'stalled' | 'notRun'
+  >[];
   /** Of the input (in a later round: of its list), the job file, its outcomes, and its manifest.jsonl. */
   digests: { input: string; job: string; outcomes: string; manifest: string };
 }

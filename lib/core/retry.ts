@@ -12,6 +12,8 @@ export interface RetryFilter {
   first?: number;
   /** Stalled items too: the remote may still work on them. */
   stalled?: boolean;
+  /** Only items of the stage with this name. */
+  stage?: string;
 }
 
 /** What a round runs again, as its batch record keeps it: below 4 KB whatever was asked for. */
@@ -20,6 +22,7 @@ export interface RoundChoice {
   /** How many keys were named. */
   keys?: number;
   first?: number;
+  stage?: string;
   /** Items of the round by what they were before it. */
   failed: number;
   stalled: number;
@@ -28,12 +31,27 @@ export interface RoundChoice {
   /** SHA-256 and length of the round's list. */
   sha256: string;
   bytes: number;
+  /** Of a job of several stages: what each has of the list. */
+  stages?: readonly ListedStage[];
   /** The round's own threshold: the one of round 0 would stop a retry of nothing but failures. */
   tolerate?: Tolerance;
 }
 
-/** A line of a round's list: a chunk of round 0, and the places in it of the items that run again. */
+/** What a round's list holds of one stage, behind that of the stages before it. */
+export interface ListedStage {
+  bytes: number;
+  items: number;
+  /** Number of the first item that the stage before gives in this round: behind all that the stage had so far. */
+  next: number;
+}
+
+/**
+ * A line of a round's list: the chunk that its items were first in, and the places in it of those that run again. For the
+ * first stage that is a chunk of round 0; for a later one `first` is the number in the stage of its first item.
+ */
 export interface RetryLine extends ChunkRange {
+  /** Of a later stage: the round of that chunk; absent = 0. */
+  round?: number;
   /** Places from `first` on, ascending. */
   items: readonly number[];
   /** Those of them that had stalled; the others had failed. */

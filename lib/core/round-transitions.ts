@@ -25,7 +25,7 @@ export const startRound = (round: number, facts: StoredRecord): Change => ({
   ],
   set: { ...facts, round, status: 'running', stop: 'none' },
   add: { ver: 1 },
-  remove: ['end', 'reason', 'resolvedAt', 'expires'],
+  remove: ['end', 'reason', 'resolvedAt', 'open', 'expires'],
 });
 
 /** Purge: takes a batch without open failures out of the list, unless a retry began since. Times as their records hold them. */

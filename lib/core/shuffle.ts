@@ -19,8 +19,13 @@ export interface BlockFacts {
   chars: number;
 }
 
-/** What a worker of a groupBy stage holds at once: 8 MiB are two to three times as many on the heap. */
-const CHUNK_CHARS = 8 * 1024 * 1024;
+/** What a worker of a groupBy stage holds at once: the text of its rows, and what each row costs beside it. */
+const CHUNK_BYTES = 6 * 1024 * 1024;
+/** A row that is a group of its own takes about so much more: the group, its key, its place. */
+export const ROW_BYTES = 150;
+
+const heldBytes = ({ rows, chars }: Pick<BlockFacts, 'rows' | 'chars'>): number =>
+  chars + ROW_BYTES * rows;
 /** Pairs of a part and a chunk, each one or two requests of whoever works the chunk: 0.02 dollars on S3. */
 const MAX_READS = 20_000;
 /** Borders lie between so many prefixes: fine enough for 4,000 chunks of 16 each. */
@@ -41,7 +46,7 @@ export function groupChunks(
 ): number {
   const byRequests = Math.floor(MAX_READS / Math.max(parts, 1));
   const byRows = Math.min(Math.ceil(rows / chunk), byRequests);
-  return Math.max(1, Math.ceil(chars / CHUNK_CHARS), byRows);
+  return Math.max(1, Math.ceil(heldBytes({ rows, chars }) / CHUNK_BYTES), byRows);
 }
 
 /**
@@ -62,7 +67,8 @@ export function cutGroups(blocks: Iterable<BlockFacts>, options: GroupCutOptions
   const ends: number[] = [];
   let open = { rows: 0, chars: 0 };
   for (const [at, { rows, chars }] of spread.buckets()) {
-    const full = open.chars + chars > CHUNK_CHARS || rows >= wanted;
+    const held = heldBytes(open) + heldBytes({ rows, chars });
+    const full = held > CHUNK_BYTES || rows >= wanted;
     if (open.rows > LEAST_ROWS && full) {
       ends.push(at);
       open = { rows: 0, chars: 0 };

@@ -217,10 +217,10 @@ export const beginEnd = (round: number, ver: number, end: End): Change => ({
   set: { status: 'ending', end },
 });
 
-/** `resolvedAt`: a later round left no failure; milliseconds since 1970. */
-export const endBatch = (round: number, end: End, resolvedAt?: number): Change => ({
+/** `facts`: `resolvedAt` where a later round left no failure, `open` where its tallies cannot tell what it left. */
+export const endBatch = (round: number, end: End, facts: StoredRecord = {}): Change => ({
   when: [...statusIs('ending', round)],
-  set: { status: end, ...(resolvedAt === undefined ? {} : { resolvedAt }) },
+  set: { status: end, ...facts },
 });
 
 export const endLive = (round: number, end: End, resolvedAt?: number): Change => ({

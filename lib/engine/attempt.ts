@@ -32,10 +32,10 @@ export async function openAttempt(
   const kept = { saved, feeds: next !== undefined };
   const rows = withoutSecrets(newAttemptRows(env, spec, kept), env.secrets);
   const source = newRecordSource(items, spec.range, rows.cursor);
-  const { count } = spec.range;
+  const [{ count }, from] = [spec.range, source.position];
   const hold = newHold();
   const gate = newQuotaGate(env, hold);
-  const http = newHttpEnv(env, gate?.env);
+  const http = newHttpEnv(env, spec.id, gate?.env);
   const clean = secretCleaner(env.secrets);
   const steps = stepsOf(env.job);
   const flows = steps.length > 1 || steps.some(isGroup);
@@ -56,7 +56,8 @@ export async function openAttempt(
     async work(until) {
       let state: ControlState = 'go';
       const latched = (): ControlState => {
-        if (state === 'go') state = saving.failed() ? 'lost' : control.state();
+        const began = source.position > from;
+        if (state === 'go') state = saving.failed() ? 'lost' : stateFor(env, control, began);
         return state;
       };
       const reason = await run.work(Math.min(until, count), latched);
@@ -91,6 +92,12 @@ export async function openAttempt(
     },
   };
   return attempt;
+}
+
+/** To read a chunk of groups may take a whole budget: one is worked all the same, or no attempt would ever get on. */
+function stateFor({ grouped }: AttemptEnv, control: Control, began: boolean): ControlState {
+  const state = control.state();
+  return state === 'drain' && grouped === true && !began ? 'go' : state;
 }
 
 /** Stores a part or a save. What a groupBy reads goes before the part, so that a mark means that both are there. */

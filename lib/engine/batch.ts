@@ -23,6 +23,8 @@ export interface Batch {
   digest: string;
   stop: Stop | 'none';
   reason: string | undefined;
+  /** Failed and stalled items, where tallies cannot tell: after a later round of several stages that was cut short. */
+  open: { failed: number; stalled: number } | undefined;
   ver: number;
   /** Milliseconds since 1970. */
   startedAt: number;
@@ -67,6 +69,10 @@ export function toBatch(record: StoredRecord): Batch {
     digest: record['digest'] as string,
     stop: record['stop'] as Stop | 'none',
     reason: record['reason'] as string | undefined,
+    open:
+      record['open'] === undefined
+        ? undefined
+        : (JSON.parse(record['open'] as string) as Batch['open']),
     ver: record['ver'] as number,
     startedAt: record['startedAt'] as number,
     now: record['now'] as number,

@@ -24,6 +24,7 @@ import {
 } from '../core/transitions.ts';
 import { runBounded } from '../pool/run-bounded.ts';
 import { type Batch, readBatch, stagesOf } from './batch.ts';
+import { wasCutShort } from './came-through.ts';
 import { committedParts, sha256 } from './committed-parts.ts';
 import type { Engine } from './engine.ts';
 import {
@@ -50,9 +51,9 @@ export async function finalise(
   if (batch?.round !== round || batch.end === undefined || hasEnded(batch.status)) return undefined;
   const state = await reportState(engine, batch, batch.end);
   if (state === undefined) return undefined;
-  const resolvedAt = await writeReport(engine, state);
-  await engine.store.change(batchKey(name), endBatch(round, batch.end, resolvedAt));
-  await engine.store.change(liveKey(name), endLive(round, batch.end, resolvedAt));
+  const left = await writeReport(engine, state);
+  await engine.store.change(batchKey(name), endBatch(round, batch.end, left));
+  await engine.store.change(liveKey(name), endLive(round, batch.end, left.resolvedAt));
   await removeLeftovers(engine, state);
   if (engine.keepMs !== undefined) await expireRecords(engine, state, engine.keepMs);
   return batch.end;
@@ -95,8 +96,11 @@ export async function reportState(
   return { batch, end, stages, earlier };
 }
 
-/** Returns when a later round had resolved the last failure, milliseconds since 1970; undefined while one is left. */
-async function writeReport(engine: Engine, state: ReportState): Promise<number | undefined> {
+/** Returns when a later round had resolved the last failure, or what is open where tallies cannot tell it. */
+async function writeReport(
+  engine: Engine,
+  state: ReportState,
+): Promise<{ resolvedAt?: number; open?: string }> {
   const { id: name } = state.batch;
   const key = (file: Parameters<typeof reportKey>[2]): string =>
     reportKey(name, state.batch.round, file);
@@ -113,7 +117,10 @@ async function writeReport(engine: Engine, state: ReportState): Promise<number |
   await engine.objects.put(key('report.json'), reportJson(report, sha256(page)));
   const { resolved = 0, failed, stalled } = report;
   const all = resolved > 0 && failed + stalled === 0;
-  return all ? Math.max(totals.lastAt, state.batch.roundAt) : undefined;
+  return {
+    ...(all ? { resolvedAt: Math.max(totals.lastAt, state.batch.roundAt) } : {}),
+    ...(wasCutShort(state.batch) ? { open: JSON.stringify({ failed, stalled }) } : {}),
+  };
 }
 
 /** Records changed at once when a batch's records are marked to expire. */

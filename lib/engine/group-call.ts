@@ -99,6 +99,7 @@ const asOneItem = (
   rows: readonly GroupRow[],
   { context, startedAt }: { context: GroupContext; startedAt: number },
 ): HttpItem => ({
+  index: (rows[0] as GroupRow).context.index,
   lent: undefined,
   startedAt,
   calls: 0,

@@ -1,5 +1,6 @@
 import { type ChunkId, shuffleKey, shuffleListKey } from '../core/keys.ts';
 import type { ChunkRange, RecordBlock } from '../core/records.ts';
+import { ROW_BYTES } from '../core/shuffle.ts';
 import { mapOrdered } from '../pool/map-ordered.ts';
 import type { Input } from '../ports/input.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
@@ -14,12 +15,12 @@ export interface GroupInput extends Pick<Input, 'records'> {
   count: number;
 }
 
-/** Shuffle objects read at once: on S3 hundreds of requests a second, here as many as the disk can use. */
-const READS_AT_ONCE = 16;
+/** Shuffle objects read at once: a request to S3 takes some 20 ms, so 10,000 parts 6 s. Here the disk decides. */
+const READS_AT_ONCE = 64;
 /** A small object comes whole with its index; of a large one at least the index does. */
 const TAIL_BYTES = 64 * 1024;
-/** Text of a chunk that is held. What is larger is one heavy key, or a few: those are read again as they are worked. */
-const HOLD_CHARS = 24 * 1024 * 1024;
+/** Three times what a chunk is cut for. What is larger is one heavy key, or a few: those are read again as they are worked. */
+const HOLD_BYTES = 18 * 1024 * 1024;
 /** Groups that the record source has at hand. */
 const BLOCK_GROUPS = 256;
 
@@ -101,7 +102,7 @@ interface Place {
 /** Groups by key, with their rows, until those are too many. */
 function newGathered() {
   const groups = new Map<string, HeldGroup>();
-  let chars = 0;
+  let bytes = 0;
   let holds = true;
   const letGo = (): void => {
     holds = false;
@@ -115,9 +116,9 @@ function newGathered() {
       const group = groups.get(key) ?? { hash, key, size: 0, runs: [] };
       groups.set(key, group);
       group.size += rows;
-      chars += text.length;
+      bytes += text.length + ROW_BYTES;
       group.runs.push({ object, start, end, text: holds ? text : undefined });
-      if (holds && chars > HOLD_CHARS) letGo();
+      if (holds && bytes > HOLD_BYTES) letGo();
     },
     sorted: (): HeldGroup[] => [...groups.values()].sort(compareKeys),
   };

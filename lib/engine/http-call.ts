@@ -7,7 +7,7 @@ import { addressOf, checkedUrl, type HopAddress, parsedUrl } from './http-addres
 import { type HttpEnv, type HttpItem, lowerNames } from './http-env.ts';
 import { askedBy, faultError, placeOf, said } from './http-errors.ts';
 import { putBack, sendOnce, type Try } from './http-try.ts';
-import { itemQuota } from './item-quota.ts';
+import { itemQuota, unknownQuota } from './item-quota.ts';
 
 export interface Called {
   answer: WireAnswer;
@@ -17,6 +17,8 @@ export interface Called {
   askedMs: number | undefined;
   /** The item's own tries must not come on top of those that were made. */
   spent: boolean;
+  /** Where the remote refused every try, the item may run again later. */
+  later: boolean;
 }
 
 /** A request as it is now: a redirect changes it. */
@@ -39,6 +41,7 @@ interface Call {
   tries: number;
   deadline: number;
   isSpent: boolean;
+  isLater: boolean;
   hop: Hop;
 }
 
@@ -48,7 +51,7 @@ interface Call {
  */
 export async function callRemote(env: HttpEnv, item: HttpItem, asking: Asking): Promise<Called> {
   const call = newCall(env, item, asking);
-  const { isSpent } = call;
+  const { isSpent, isLater } = call;
   for (let redirects = 0, attempt = 1; ; ) {
     const one = tryOf(env, item, call);
     one.retry = attempt > 1;
@@ -67,11 +70,11 @@ export async function callRemote(env: HttpEnv, item: HttpItem, asking: Asking): 
       // It was thrown otherwise.
       answer = answer as WireAnswer;
       const askedMs = askedBy(answer, Number.NaN);
-      return { answer, url: call.hop.url, askedMs, spent: isSpent };
+      return { answer, url: call.hop.url, askedMs, spent: isSpent, later: isLater };
     }
     const next = redirectOf(call.hop, answer);
     if (next === undefined || call.bounds.redirects === 0) {
-      return { answer, url: call.hop.url, askedMs: undefined, spent: isSpent };
+      return { answer, url: call.hop.url, askedMs: undefined, spent: isSpent, later: false };
     }
     redirects += 1;
     attempt = 1;
@@ -88,6 +91,9 @@ function followed({ hop, bounds }: Call, next: Hop, redirects: number): Hop {
 function newCall(env: HttpEnv, item: HttpItem, asking: Asking): Call {
   const { plan } = env;
   const { options } = asking;
+  if (env.quotas === undefined && typeof options.quota === 'string') {
+    throw unknownQuota(options.quota, []);
+  }
   const bounds = isBounded(options) ? boundsOf(options, plan, '') : plan;
   const hop = firstHop(env, asking);
   const itemEnd = item.startedAt + env.itemTimeoutMs;
@@ -102,6 +108,7 @@ function newCall(env: HttpEnv, item: HttpItem, asking: Asking): Call {
         ? itemEnd
         : Math.min(env.clock.monotonic() + bounds.totalMs, itemEnd),
     isSpent: tries > 1 || !repeats,
+    isLater: tries > 1 && bounds.totalMs === undefined && plan.whenDown === 'wait',
     hop,
   };
 }

@@ -5,6 +5,7 @@ import type { WireAnswer } from '../ports/http.ts';
 import { type Called, callRemote } from './http-call.ts';
 import type { HttpEnv, HttpItem } from './http-env.ts';
 import { placeOf, said, statusError } from './http-errors.ts';
+import { refusedItem } from './http-refusals.ts';
 
 const NO_OPTIONS: RequestOptions = {};
 
@@ -12,14 +13,15 @@ const NO_OPTIONS: RequestOptions = {};
 export function httpClient(env: HttpEnv, item: HttpItem): Http {
   const call = (url: string | URL, options: RequestOptionsWithBody, json: boolean) =>
     callRemote(env, item, { url, options, json });
+  const good = (called: Called): boolean => isGood(called, env, item);
   return {
     async getJson<T>(url: string | URL, options: RequestOptions = NO_OPTIONS) {
       const called = await call(url, options, true);
-      return isGood(called) ? (jsonOf(called) as T) : undefined;
+      return good(called) ? (jsonOf(called) as T) : undefined;
     },
     async getText(url, options = NO_OPTIONS) {
       const called = await call(url, options, false);
-      return isGood(called) ? textOf(called.answer) : undefined;
+      return good(called) ? textOf(called.answer) : undefined;
     },
     async postJson<T>(url: string | URL, body: unknown, options: RequestOptions = NO_OPTIONS) {
       const sent = {
@@ -29,7 +31,7 @@ export function httpClient(env: HttpEnv, item: HttpItem): Http {
         body: JSON.stringify(body) ?? 'null',
       };
       const called = await call(url, sent, true);
-      if (!isGood(called)) return undefined;
+      if (!good(called)) return undefined;
       return called.answer.bytes.length === 0 ? (null as T) : (jsonOf(called) as T);
     },
     async request(url, options = NO_OPTIONS) {
@@ -39,13 +41,18 @@ export function httpClient(env: HttpEnv, item: HttpItem): Http {
 }
 
 /** False for 404; every other status that is no success is thrown. */
-function isGood(called: Called): boolean {
+function isGood(called: Called, env: HttpEnv, item: HttpItem): boolean {
   const { answer, url } = called;
   const { status } = answer;
   if (status >= 200 && status < 300) return true;
   if (status === 404) return false;
   if (status === 409) throw duplicateError(`${placeOf(url)} answered 409.`);
-  const error = statusError(answer, url, called.askedMs);
+  const { askedMs } = called;
+  if (status === 429 && called.later) {
+    const error = refusedItem(env, item, { host: url.host, askedMs });
+    if (error !== undefined) throw error;
+  }
+  const error = statusError(answer, url, askedMs);
   throw called.spent && isPassing(status) ? spent(error) : error;
 }
 

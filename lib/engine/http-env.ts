@@ -2,9 +2,11 @@ import type { Breaker } from '../core/breaker.ts';
 import type { HeaderValues, Http } from '../core/http.ts';
 import { type HttpMeter, newHttpMeter } from '../core/http-meter.ts';
 import { type HttpPlan, httpPlan } from '../core/http-plan.ts';
+import type { Refusals } from '../core/http-refusals.ts';
 import type { ItemLogger } from '../core/job.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Aborting, HttpWire } from '../ports/http.ts';
+import type { AttemptSpec } from './engine.ts';
 import type { QuotaEnv, QuotaItem } from './item-quota.ts';
 import type { AttemptEnv } from './item-run.ts';
 
@@ -18,6 +20,8 @@ export interface HttpHost {
   breakers: Map<string, Breaker>;
   /** Bounds of open requests by origin, where a job has one. */
   permits: Map<string, { acquire(): Promise<() => void> }>;
+  /** Items that hosts refused although all their tries were made. */
+  refusals: Refusals;
   close(): Promise<void>;
 }
 
@@ -28,6 +32,8 @@ export interface HttpClient {
 
 /** What calls of an item need of the attempt. */
 export interface HttpEnv {
+  /** Of the batch, its round and stage. */
+  name: string;
   plan: HttpPlan;
   host: HttpHost;
   meter: HttpMeter;
@@ -36,7 +42,7 @@ export interface HttpEnv {
   itemTimeoutMs: number;
   tries: number;
   backoff: { baseMs: number; maxMs: number };
-  /** Absent where the job declares no quota. */
+  /** Absent where the job declares no quota, be it with these options alone. */
   quotas: QuotaEnv | undefined;
   /**
    * What is sent with every request, names in lower case.
@@ -51,18 +57,25 @@ export interface HttpEnv {
 
 /** An item, as its calls see it. */
 export interface HttpItem extends QuotaItem {
+  /** Of a group: its first row's. */
+  readonly index: number;
   /** Ends its calls, as `signal` does. */
   readonly aborting: Aborting;
   readonly log: ItemLogger;
 }
 
 /** Undefined for a job without `http`, which then costs nothing. */
-export function newHttpEnv(env: AttemptEnv, quotas: QuotaEnv | undefined): HttpEnv | undefined {
+export function newHttpEnv(
+  env: AttemptEnv,
+  { batch, round, stage }: AttemptSpec['id'],
+  quotas: QuotaEnv | undefined,
+): HttpEnv | undefined {
   const plan = httpPlan(env.job, env.options);
   if (plan === undefined || env.http === undefined) return undefined;
   const { settings, clock } = env;
   const headers = headersOf(plan, env.secrets);
   return {
+    name: `${batch}/${round}/${stage}`,
     plan,
     host: env.http,
     meter: newHttpMeter(),
@@ -71,7 +84,7 @@ export function newHttpEnv(env: AttemptEnv, quotas: QuotaEnv | undefined): HttpE
     itemTimeoutMs: settings.itemTimeoutMs,
     tries: plan.tries ?? settings.tries,
     backoff: { baseMs: settings.retryBaseMs, maxMs: settings.retryMaxMs },
-    quotas,
+    quotas: quotas?.quotas.length === 0 ? undefined : quotas,
     headers,
     waiting: () => env.waiting?.(),
   };

@@ -131,6 +131,7 @@ async function sendNow(env: HttpEnv, item: HttpItem, sending: Sending): Promise<
     const answer = await wire.send(one.wire);
     item.putBackUntil = undefined;
     result = answer.status >= 500 ? 'bad' : 'good';
+    if (result === 'good' && answer.status !== 429) env.host.refusals.answered(one.host);
     met(answer.status === 429);
     if (result === 'bad') askedMs = askedBy(answer, clock.now());
     return answer;

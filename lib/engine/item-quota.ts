@@ -62,16 +62,23 @@ interface Need {
 
 function plansOf(quotas: readonly JobQuota[], name: string | undefined): QuotaPlan[] {
   const plans = quotas.map(({ plan }) => plan);
-  const found = plans.filter((plan) => name === undefined || plan.name === name);
+  // All that there are: a function of the options may give none.
+  if (name === undefined) return plans;
+  const found = plans.filter((plan) => plan.name === name);
   if (found.length > 0) return found;
+  throw unknownQuota(name, plans);
+}
+
+export function unknownQuota(name: string, plans: readonly QuotaPlan[]): Error {
   const known = plans.map((plan) => plan.name).join(', ') || 'none';
-  throw new Error(
+  return new Error(
     `The job declares no quota '${name}': add it to its quotas (declared: ${known}).`,
   );
 }
 
 /** Resolves at the very moment at which a call may be made: a slot of each quota is good then. */
 async function slotsFor(env: QuotaEnv, item: QuotaItem, needs: readonly Need[]): Promise<void> {
+  if (needs.length === 0) return;
   const mine = new Array<number | undefined>(needs.length).fill(undefined);
   for (;;) {
     for (const [at, need] of needs.entries()) {

@@ -1,6 +1,7 @@
 import { type ItemError, toItemError } from '../core/errors.ts';
 import { type Job, stepsOf } from '../core/job.ts';
 import type { Settings } from '../core/options.ts';
+import type { RoundChoice } from '../core/retry.ts';
 import type { EachStep, SqliteFile } from '../core/step.ts';
 import { type Pull, runBounded } from '../pool/run-bounded.ts';
 import type { Shared } from '../pool/shared.ts';
@@ -27,6 +28,8 @@ export interface AttemptEnv {
   usage(): { cpuMs: number; rssBytes: number };
   objects: ObjectStore;
   input: Input;
+  /** Of a later round: what it runs again, which tells where a later stage finds its list. */
+  filter?: RoundChoice | undefined;
   job: Job;
   settings: Settings;
   options: Record<string, unknown>;

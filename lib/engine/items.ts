@@ -4,7 +4,9 @@ import { markName } from '../core/transitions.ts';
 import type { CheckpointStore } from '../ports/checkpoint-store.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { type Batch, requireStage, stagesOf } from './batch.ts';
+import { cameThrough, wasCutShort } from './came-through.ts';
 import { type JoinedRow, joinedRows, loadParts, type PartName } from './committed-parts.ts';
+import { batchInRound } from './rounds.ts';
 
 export interface ItemFilter {
   status?: Status;
@@ -22,7 +24,7 @@ interface Stores {
 }
 
 /**
- * The items that are recorded so far and fit the filter, in input order, each as the highest round left it; of round 0
+ * The items that are recorded so far and fit the filter, stage by stage in order, each as the highest round left it; of round 0
  * opens only parts that can have them.
  */
 export async function* items(
@@ -32,7 +34,7 @@ export async function* items(
 ): AsyncGenerator<JoinedRow> {
   let rows = rowsOfRound0(stores, batch, filter);
   for (let round = 1; round <= batch.round; round += 1) {
-    rows = overlaid(rows, rowsThatRan(stores, { ...batch, round }));
+    rows = overlaid(rows, rowsThatRan(stores, batch, round));
   }
   for await (const row of rows) if (fits(row, filter)) yield row;
 }
@@ -52,31 +54,39 @@ async function* rowsOfRound0(
   }
 }
 
-/** All rows of a later round: each of its items has failed before, so one that was not run says nothing. */
-async function* rowsThatRan({ store, objects }: Stores, round: RoundOf): AsyncGenerator<JoinedRow> {
-  for await (const loaded of loadParts(objects, marked(store, round))) {
+/** The rows of a later round that count: what was not run has failed before, and is as it was. */
+async function* rowsThatRan(
+  stores: Stores,
+  batch: Batch,
+  round: number,
+): AsyncGenerator<JoinedRow> {
+  const own = round === batch.round ? batch : await batchInRound(stores.store, batch, round);
+  const counts =
+    own.end !== undefined && wasCutShort(own) ? await cameThrough(stores, own) : () => true;
+  for await (const loaded of loadParts(stores.objects, marked(stores.store, own))) {
     for await (const row of joinedRows(loaded)) {
-      if (row.outcome.status === 'notRun') continue;
-      yield { ...row, facts: { ...row.facts, round: round.round } };
+      const left = !counts(loaded.stage, row.outcome);
+      if (left || row.outcome.status === 'notRun') continue;
+      yield { ...row, facts: { ...row.facts, round } };
     }
   }
 }
 
-/** Both come in input order; where both have an item, the later round's row is the one. */
+/** Both come stage by stage in the order of their numbers; where both have an item, the later round's row is the one. */
 async function* overlaid(
   rows: AsyncGenerator<JoinedRow>,
   later: AsyncGenerator<JoinedRow>,
 ): AsyncGenerator<JoinedRow> {
   let next = await later.next();
   for await (const row of rows) {
-    const { index } = row.outcome;
-    for (; !next.done && next.value.outcome.index < index; next = await later.next()) {
-      yield next.value;
-    }
-    if (next.done || next.value.outcome.index > index) yield row;
+    for (; !next.done && order(next.value, row) < 0; next = await later.next()) yield next.value;
+    if (next.done || order(next.value, row) > 0) yield row;
   }
   for (; !next.done; next = await later.next()) yield next.value;
 }
+
+const order = (a: JoinedRow, b: JoinedRow): number =>
+  (a.facts.stage ?? 0) - (b.facts.stage ?? 0) || a.outcome.index - b.outcome.index;
 
 const mayHave = (codes: object, code: string): boolean =>
   Object.hasOwn(codes, code) || Object.hasOwn(codes, 'OTHER');

@@ -1,12 +1,14 @@
 import { type ItemError, SluiceError } from '../core/errors.ts';
 import type { Counts } from '../core/outcome.ts';
 import type { Remotes } from '../core/poll.ts';
-import type { Detail, Report } from '../core/report.ts';
+import { DETAILS_LIMIT, type Detail, type Report } from '../core/report.ts';
 import type { JoinedRow } from './committed-parts.ts';
 import { addExample, addFailures, type FailureGroups } from './failure-groups.ts';
 
 /** A line of failures.jsonl, as far as the next round needs it. */
 export interface FailureLine {
+  /** Absent for the first. */
+  stage?: number;
   index: number;
   key: string | null;
   status: 'failed' | 'stalled';
@@ -24,7 +26,7 @@ export interface BatchAfter {
 }
 
 export interface RoundMerge {
-  /** A row of the round, in input order. */
+  /** A row of the round, stage by stage in the order of their numbers. */
   add(row: JoinedRow): Promise<void>;
   /** After the last row: what the round did not touch is still failed. */
   end(): Promise<void>;
@@ -33,6 +35,10 @@ export interface RoundMerge {
 
 export interface RoundMergeOptions {
   round: number;
+  /** Numbers of a stage's items from here on are new ones, which the stage before gave in this round. */
+  nextOf(stage: number): number;
+  /** Whether a row counts. */
+  counts(row: JoinedRow): boolean;
   /** The report of the round before, and its failures. */
   earlier: Report;
   failures: AsyncIterable<string>;
@@ -43,16 +49,15 @@ export interface RoundMergeOptions {
 const PIECE_CHARS = 64 * 1024;
 
 /**
- * Lays the rows of a later round over the failures that it found. Both come in input order, so one pass is enough,
- * and it reads as much as is still failed, whatever the size of the batch. What was not run changes nothing.
+ * Lays the rows of a later round over the failures that it found. Both come in the order of stages and numbers, so one pass
+ * is enough, and it reads as much as is still failed, whatever the size of the batch. What was not run changes nothing.
  */
 export function newRoundMerge(options: RoundMergeOptions): RoundMerge {
   const { earlier, round } = options;
   const { ok, skipped, failed, stalled, notRun } = earlier;
   const counts: Counts = { ok, skipped, failed, stalled, notRun };
   const groups: FailureGroups = new Map();
-  const details = earlier.details && [...earlier.details];
-  const placeOf = new Map(details?.map(({ index }, at) => [index, at]));
+  const details = newDetails(earlier.details);
   const before = newPeeked(options.failures);
   let resolved = earlier.resolved ?? 0;
   let held = '';
@@ -66,42 +71,69 @@ export function newRoundMerge(options: RoundMergeOptions): RoundMerge {
     held = '';
     await options.push(text);
   };
-  const pass = async (until: number): Promise<void> => {
+  const pass = async (until: Place | undefined): Promise<void> => {
     for (;;) {
       const next = await before.peek();
-      if (next === undefined || next.failure.index >= until) return;
+      if (next === undefined || (until !== undefined && !isBefore(next.failure, until))) return;
       before.drop();
       await emit(next.line, next.failure);
     }
   };
+  const record = async ({ outcome, facts, kept }: JoinedRow): Promise<void> => {
+    const { index, key, status } = outcome;
+    counts[status] += 1;
+    details.set({ ...outcome, ...facts, round });
+    if (!('error' in outcome)) return;
+    const line = { sluice: 'failure/1', index, key, status, error: outcome.error, round };
+    await emit(JSON.stringify({ ...line, ...facts, ...kept }), { ...outcome, ...facts });
+  };
   return {
-    async add({ outcome, facts, kept }) {
-      const { index, key, status } = outcome;
-      await pass(index);
+    async add(row) {
+      const { outcome, facts } = row;
+      const { index, status } = outcome;
+      const { stage = 0 } = facts;
+      const left = !options.counts(row) || status === 'notRun';
+      await pass({ stage, index });
+      if (index >= options.nextOf(stage)) return left ? undefined : record(row);
       const was = await before.peek();
-      if (was?.failure.index !== index) {
-        throw new SluiceError('DAMAGED', `Item ${index} of round ${round} had not failed before.`);
+      if (was === undefined || isBefore({ stage, index }, was.failure)) {
+        const item = stage === 0 ? `Item ${index}` : `Item ${index} of stage ${stage}`;
+        throw new SluiceError('DAMAGED', `${item} of round ${round} had not failed before.`);
       }
       before.drop();
-      if (status === 'notRun') return emit(was.line, was.failure);
+      if (left) return emit(was.line, was.failure);
       counts[was.failure.status] -= 1;
-      counts[status] += 1;
-      if (details !== undefined) {
-        details[placeOf.get(index) as number] = { ...outcome, ...facts, round };
-      }
-      if (!('error' in outcome)) {
-        resolved += 1;
-        return;
-      }
-      const line = { sluice: 'failure/1', index, key, status, error: outcome.error, round };
-      await emit(JSON.stringify({ ...line, ...facts, ...kept }), outcome);
+      if (!('error' in outcome)) resolved += 1;
+      return record(row);
     },
     async end() {
-      await pass(Number.POSITIVE_INFINITY);
+      await pass(undefined);
       if (held !== '') await options.push(held);
       held = '';
     },
-    after: () => ({ counts, resolved, groups, details }),
+    after: () => ({ counts, resolved, groups, details: details.all() }),
+  };
+}
+
+type Place = Pick<FailureLine, 'stage' | 'index'>;
+
+const isBefore = (a: Place, b: Place): boolean => {
+  const [one, other] = [a.stage ?? 0, b.stage ?? 0];
+  return one === other ? a.index < b.index : one < other;
+};
+
+/** Details of the batch, each item's of its newest row, new items in their place; none once they are too many. */
+function newDetails(earlier: readonly Detail[] | undefined) {
+  const nameOf = ({ stage = 0, index }: Place): string => `${stage}/${index}`;
+  const found = earlier && new Map(earlier.map((detail) => [nameOf(detail), detail]));
+  return {
+    set(detail: Detail): void {
+      if (found !== undefined && found.size <= DETAILS_LIMIT) found.set(nameOf(detail), detail);
+    },
+    all(): Detail[] | undefined {
+      if (found === undefined || found.size > DETAILS_LIMIT) return undefined;
+      return [...found.values()].sort((a, b) => (isBefore(a, b) ? -1 : 1));
+    },
   };
 }
 

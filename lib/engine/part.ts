@@ -62,8 +62,8 @@ const LEVEL = 1;
 /** Bytes that come back at a time: in Node's 16 KiB a section of 350 KB is put together from 22 pieces. */
 const PIECE_BYTES = 64 * 1024;
 
-export const compress = (text: string): Buffer =>
-  text === ''
+export const compress = (text: Uint8Array): Buffer =>
+  text.length === 0
     ? EMPTY
     : gzipSync(text, {
         level: LEVEL,
@@ -84,7 +84,9 @@ export function assemblePart(
   facts: Omit<Trailer, 'v' | 'sha256'>,
 ): Buffer[] {
   const sha256 = sections.map(digest) as Trailer['sha256'];
-  const trailer = compress(`${JSON.stringify({ v: 1, ...facts, sha256 } satisfies Trailer)}\n`);
+  const trailer = compress(
+    Buffer.from(`${JSON.stringify({ v: 1, ...facts, sha256 } satisfies Trailer)}\n`),
+  );
   const lengths = [...sections.map(lengthOf), trailer.length];
   // Whoever does not know of polls must not go on without them: they would be submitted again.
   const version = facts.ahead === undefined && facts.polls === undefined ? 1 : 2;

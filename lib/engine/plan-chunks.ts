@@ -5,13 +5,11 @@ import { advancePlan, noteSeen, seal } from '../core/transitions.ts';
 import type { Input } from '../ports/input.ts';
 import { type Batch, requireStage, type Stage } from './batch.ts';
 import type { Engine } from './engine.ts';
-import { putChunks } from './put-chunks.ts';
+import { GROUP, putChunks } from './put-chunks.ts';
 import { sendStep } from './send.ts';
 import { settle } from './settle.ts';
 import { stopBatch } from './stop-batch.ts';
 
-/** Chunk records put in parallel before one change of the plan cursor: 0.04 cursor writes a chunk. */
-const GROUP = 25;
 /** A planner in a function stops with this much left, and only after it planned something. */
 const MIN_REMAINING_MS = 15_000;
 

@@ -5,15 +5,13 @@ import { mapOrdered } from '../pool/map-ordered.ts';
 import { requireStage } from './batch.ts';
 import { committedParts } from './committed-parts.ts';
 import type { Engine } from './engine.ts';
-import { putChunks } from './put-chunks.ts';
+import { GROUP, putChunks } from './put-chunks.ts';
 import { openShuffle } from './read-shuffle.ts';
 import { listBytes } from './shuffle-list.ts';
 import { lookAtStage } from './sums.ts';
 
 type PlanPorts = Pick<Engine, 'store' | 'objects'>;
 
-/** Chunk records put in parallel before one change of the plan cursor. */
-const GROUP = 25;
 const READS_AT_ONCE = 16;
 /** Holds the index of a shuffle object many times over. */
 const TAIL_BYTES = 16 * 1024;

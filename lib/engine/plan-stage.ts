@@ -12,14 +12,25 @@ import type { ObjectStore } from '../ports/object-store.ts';
 import { requireStage } from './batch.ts';
 import type { Engine } from './engine.ts';
 import { giverOf } from './given.ts';
-import { putChunks } from './put-chunks.ts';
+import { listLeft, planListed } from './plan-listed.ts';
+import { GROUP, putChunks } from './put-chunks.ts';
+import type { RoundList } from './round-list.ts';
 
 type PlanPorts = Pick<Engine, 'store' | 'objects'>;
 
-/** Chunk records put in parallel before one change of the plan cursor. */
-const GROUP = 25;
 /** Parts that give nothing are stepped over for good, so many at a time: else each look would count them again. */
 const EMPTY_PARTS = 100;
+
+export interface StagePlan {
+  /** Items of a chunk. */
+  chunk: number;
+  /** When the batch began, milliseconds since 1970. */
+  since: number;
+  /** In a later round: the stage's items that are retried come first. */
+  list: RoundList | undefined;
+  /** Chunks of the list are planned while fewer than so many are: all at once may be more than one function can. */
+  upTo: number;
+}
 
 /**
  * PROTOCOL plan of an `each` stage behind another stage: chunks are cut from the committed parts, in index order,
@@ -29,13 +40,19 @@ const EMPTY_PARTS = 100;
 export async function planStage(
   ports: PlanPorts,
   id: StageId,
-  { chunk: limit, since }: { chunk: number; since: number },
+  { chunk: limit, since, list, upTo }: StagePlan,
 ): Promise<boolean> {
   const before = { ...id, stage: id.stage - 1 };
   for (let changed = false; ; changed = true) {
     // This stage first, then the one before, then its marks: what is read last is never older than our own write.
     const stage = await requireStage(ports.store, id);
     if (stage.sealed !== undefined || stage.halt !== undefined) return changed;
+    const listed = list && listLeft(list, stage.cur);
+    if (list !== undefined && listed !== undefined) {
+      if (stage.planned >= upTo) return changed;
+      await planListed(ports, id, { stage, list, from: listed, limit });
+      continue;
+    }
     const { sealed } = await requireStage(ports.store, before);
     const from = parsePartCursor(stage.cur);
     const seen: { at: PartCursor; cuts: Cut[]; tail: Cut | undefined } = {

@@ -4,6 +4,9 @@ import type { GroupCut } from '../core/shuffle.ts';
 import { newChunk, putIfAbsent } from '../core/transitions.ts';
 import type { Engine } from './engine.ts';
 
+/** Chunk records put in parallel before one change of the plan cursor: 0.04 cursor writes a chunk. */
+export const GROUP = 25;
+
 /**
  * Puts the chunk records; a record that is there already is never overwritten, and its end counts. Returns that of the last.
  * @param anyBorder of an input that is discovered: another planner may have found something else

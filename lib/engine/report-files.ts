@@ -9,11 +9,17 @@ import { renderReportHtml } from '../core/report-html/page.ts';
 import type { End } from '../core/transitions.ts';
 import { newChannel } from '../pool/channel.ts';
 import type { Batch, Stage } from './batch.ts';
+import { cameThrough, type RowCounts, wasCutShort } from './came-through.ts';
 import { committedParts, loadParts } from './committed-parts.ts';
 import type { Engine } from './engine.ts';
 import { listFailures } from './failure-groups.ts';
 import { newGathering, type Totals } from './gather.ts';
-import { type BatchAfter, newRoundMerge, type RoundMerge } from './merge-round.ts';
+import {
+  type BatchAfter,
+  newRoundMerge,
+  type RoundMerge,
+  type RoundMergeOptions,
+} from './merge-round.ts';
 import { rawSection } from './read-part.ts';
 import { withRounds } from './round-report.ts';
 import { stageReports } from './stage-report.ts';
@@ -83,13 +89,18 @@ const WAITING_PARTS = 4;
 export function passOverParts(stores: Stores, state: ReportState): PartsPass {
   const total = itemsOf(countsOf(state));
   const failures = newChannel<string>(WAITING_PARTS);
-  const merge = mergeOf(stores, state, failures.push);
+  let counts: RowCounts = () => true;
+  const merge = mergeOf(stores, state, {
+    push: failures.push,
+    counts: ({ outcome, facts }) => counts(facts.stage ?? 0, outcome),
+  });
   const gathering = newGathering(total, merge?.add);
   const log = newChannel<Buffer>(WAITING_PARTS);
   let [complete, broken]: [boolean, unknown] = [false, undefined];
   const lines = async function* () {
     try {
       await log.push(gzipSync(''));
+      if (wasCutShort(state.batch)) counts = await cameThrough(stores, state.batch);
       for (const { id, chunks } of state.stages) {
         const names = committedParts(stores.store, id, chunks);
         for await (const loaded of loadParts(stores.objects, names)) {
@@ -126,11 +137,13 @@ export function passOverParts(stores: Stores, state: ReportState): PartsPass {
 function mergeOf(
   { objects }: Stores,
   { batch, earlier }: ReportState,
-  push: (text: string) => Promise<void>,
+  rows: Pick<RoundMergeOptions, 'push' | 'counts'>,
 ): RoundMerge | undefined {
   if (earlier === undefined) return undefined;
   const failures = storedLines(objects, reportKey(batch.id, batch.round - 1, 'failures.jsonl'));
-  return newRoundMerge({ round: batch.round, earlier, failures, push });
+  const nextOf = (stage: number): number =>
+    batch.filter?.stages?.[stage]?.next ?? Number.POSITIVE_INFINITY;
+  return newRoundMerge({ round: batch.round, earlier, failures, nextOf, ...rows });
 }
 
 /** The report of a round by itself; `withRounds` makes it one of the batch. */

@@ -1,6 +1,7 @@
 import { SluiceError } from '../core/errors.ts';
 import { reportKey } from '../core/keys.ts';
-import type { Report, RoundSummary } from '../core/report.ts';
+import { itemsOf } from '../core/outcome.ts';
+import type { Report, RoundSummary, StageReport } from '../core/report.ts';
 import type { RoundChoice } from '../core/retry.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { listFailures } from './failure-groups.ts';
@@ -38,7 +39,7 @@ export function withRounds(
   const { counts } = after;
   return {
     ...figures,
-    total: earlier.total,
+    total: itemsOf(counts),
     ...counts,
     resolved,
     rounds: [...(earlier.rounds ?? [summaryOf(earlier, undefined)]), summaryOf(own, batch.filter)],
@@ -50,7 +51,7 @@ export function withRounds(
 
 function summaryOf(own: Report, choice: RoundChoice | undefined): RoundSummary {
   const { round, status, reason, startedAt, finishedAt, total, digests } = own;
-  const { ok, skipped, failed, stalled, notRun } = own;
+  const { ok, skipped, failed, stalled, notRun, stages } = own;
   const { input, job, outcomes, manifest } = digests;
   return {
     round,
@@ -61,18 +62,33 @@ function summaryOf(own: Report, choice: RoundChoice | undefined): RoundSummary {
     finishedAt,
     total,
     ...{ ok, skipped, failed, stalled, notRun },
+    ...(stages === undefined ? {} : { stages: stages.map(countsOfStage) }),
     digests: { input, job, outcomes, manifest },
   };
 }
+
+const countsOfStage = ({
+  name,
+  total,
+  ok,
+  skipped,
+  failed,
+  stalled,
+  notRun,
+}: StageReport): NonNullable<RoundSummary['stages']>[number] => ({
+  ...{ name, total, ok, skipped, failed, stalled, notRun },
+});
 
 const asked = ({
   codes,
   keys,
   first,
+  stage,
   stalled,
 }: RoundChoice): NonNullable<RoundSummary['choice']> => ({
   ...(codes === undefined ? {} : { codes }),
   ...(keys === undefined ? {} : { keys }),
   ...(first === undefined ? {} : { first }),
+  ...(stage === undefined ? {} : { stage }),
   stalled: stalled > 0,
 });

@@ -33,7 +33,7 @@ export async function batchInRound(
     throw new SluiceError('DAMAGED', `Batch ${batch.id} has no record of its round ${round}.`);
   }
   const kept: Record<string, Value> = { ...record };
-  for (const name of OF_A_ROUND) delete kept[name];
+  for (const name of [...OF_A_ROUND, 'open']) delete kept[name];
   const { round: _round, v: _v, status, ...facts } = ended;
   return toBatch({ ...kept, ...facts, round, status: status as Value, end: status as Value });
 }

@@ -83,10 +83,10 @@ export interface RowsOptions {
 const MAX_CODES = 50;
 
 /**
- * Text that is held before it is compressed. Rows that live as long as their chunk are copied by every
- * collection of the young heap: with 1.3 KB a row that was a quarter of the CPU (measured).
+ * Text that is held before it is compressed; a row becomes bytes as soon as those before it have. Rows that live as
+ * long as their chunk are copied by every collection of the young heap: with 1.3 KB a row a quarter of the CPU (measured).
  */
-const FLUSH_CHARS = 128 * 1024;
+const FLUSH_BYTES = 128 * 1024;
 
 type Facts = Omit<Trailer, 'v' | 'sha256' | 'durations' | 'ahead' | 'polls'>;
 
@@ -96,60 +96,55 @@ export function newRows(options: RowsOptions): Rows {
   const durations = saved ? fromSparse(saved.trailer.durations) : newHistogram();
   const sections = newSections(saved?.part, facts.gives);
   const share: WorkerShare = facts.workers[worker] ?? { items: 0, failed: 0, busyMs: 0 };
-  let open: (Row | undefined)[] = [];
-  let contiguous = 0;
-  let chars = 0;
+  /** Rows behind a gap. */
+  const open = new Map<number, Row>();
   let headed = false;
   const sums = { facts, durations, share, startedAt };
   for (const [position, row] of saved?.trailer.ahead ?? []) {
-    open[position - facts.items] = movedBy(row, -startedAt);
+    open.set(position, movedBy(row, -startedAt));
   }
 
-  const flush = (): void => {
-    if (contiguous === 0 && headed) return;
-    // Strings that are added up are written to bytes once; map and join cost a third more (measured).
-    let [outcomes, attempts, log] = sections.texts();
-    let given = 0;
-    if (!headed) attempts += `{"worker":${JSON.stringify(worker)},"at":${startedAt}}\n`;
+  const [outcomes, attempts, log] = sections.texts;
+  const head = (): void => {
+    if (!headed) attempts.add(`{"worker":${JSON.stringify(worker)},"at":${startedAt}}\n`);
     headed = true;
-    for (let at = 0; at < contiguous; at += 1) {
-      const row = open[at] as Row;
-      outcomes += row.outcome;
-      given += row.gives;
-      attempts += attemptLine(row);
-      if (row.log !== undefined) log += row.log;
-      count(row, sums);
-    }
-    sections.hold([outcomes, attempts, log], given);
-    open = open.slice(contiguous);
-    contiguous = 0;
-    chars = 0;
+  };
+  const add = (row: Row): void => {
+    head();
+    outcomes.add(row.outcome);
+    attempts.add(attemptLine(row));
+    if (row.log !== undefined) log.add(row.log);
+    sections.give(row.gives);
+    count(row, sums);
     // Each gzip call sets up 256 KB of its own: small sections wait until they are worth one.
-    sections.zip(FLUSH_CHARS);
-    if (share.items > 0) facts.workers[worker] = share;
+    if (outcomes.length >= FLUSH_BYTES) sections.zip(FLUSH_BYTES);
   };
 
   return {
     get cursor() {
-      return facts.items + contiguous;
+      return facts.items;
     },
-    has: (position) => position < facts.items || open[position - facts.items] !== undefined,
+    has: (position) => position < facts.items || open.has(position),
     put(position, row) {
-      open[position - facts.items] = row;
-      for (let next = open[contiguous]; next !== undefined; next = open[contiguous]) {
-        contiguous += 1;
-        chars += next.outcome.length;
+      if (position > facts.items) {
+        open.set(position, row);
+        return;
       }
-      if (chars >= FLUSH_CHARS) flush();
+      add(row);
+      for (let next = open.get(facts.items); next !== undefined; next = open.get(facts.items)) {
+        open.delete(facts.items);
+        add(next);
+      }
     },
     toPart({ http, ...usage }, polls = []) {
-      flush();
+      head();
+      if (share.items > 0) facts.workers[worker] = share;
       const uses = mergeUses(saved?.trailer.http, http);
       if (uses !== undefined) facts.http = uses;
       sections.zip(1);
       facts.processes[process] = usage;
       const sparse = toSparse(durations);
-      const kept = keptOf(open, { from: facts.items, startedAt, polls });
+      const kept = keptOf(open, { startedAt, polls });
       const body = assemblePart(sections.members, { ...facts, durations: sparse, ...kept });
       const codes = structuredClone(facts.codes);
       const [outcomes] = sections.members;
@@ -160,12 +155,12 @@ export function newRows(options: RowsOptions): Rows {
 
 /** What a save keeps beside the prefix: rows behind a gap by their place in the chunk, and open polls. */
 function keptOf(
-  open: readonly (Row | undefined)[],
-  { from, startedAt, polls }: { from: number; startedAt: number; polls: readonly OpenPoll[] },
+  open: ReadonlyMap<number, Row>,
+  { startedAt, polls }: { startedAt: number; polls: readonly OpenPoll[] },
 ): Pick<Trailer, 'ahead' | 'polls'> {
-  const ahead = open.flatMap((row, at): [number, Row][] =>
-    row === undefined ? [] : [[from + at, movedBy(row, startedAt)]],
-  );
+  const ahead = [...open]
+    .sort(([a], [b]) => a - b)
+    .map(([position, row]): [number, Row] => [position, movedBy(row, startedAt)]);
   return { ...(ahead[0] && { ahead }), ...(polls[0] && { polls: [...polls] }) };
 }
 

@@ -1,29 +1,28 @@
 import { compress, type Trailer } from './part.ts';
 import { type PartBytes, rawSection } from './read-part.ts';
+import { newTextBytes } from './text-bytes.ts';
 
 const SECTION_NUMBERS = [0, 1, 2] as const;
 
 /** The sections of a part: what is compressed, and text that waits. `gives` is told of each member of the outcomes. */
 export function newSections(saved: PartBytes | undefined, gives: Trailer['gives']) {
   const members: [Buffer[], Buffer[], Buffer[]] = saved ? savedSections(saved) : [[], [], []];
-  let texts: [string, string, string] = ['', '', ''];
+  const texts = [newTextBytes(), newTextBytes(), newTextBytes()] as const;
   let given = 0;
   const zipOne = (section: 0 | 1 | 2): void => {
-    const member = compress(texts[section]);
+    const member = compress(texts[section].take());
     members[section].push(member);
-    texts[section] = '';
     if (section > 0) return;
     gives?.push([member.length, given]);
     given = 0;
   };
   return {
     members,
-    texts: () => texts,
-    hold(all: [string, string, string], items: number): void {
-      texts = all;
+    texts,
+    give(items: number): void {
       given += items;
     },
-    /** Compresses what has so many characters; with 1 all, and of each section one member at least, so that it unzips. */
+    /** Compresses what has so many bytes; with 1 all, and of each section one member at least, so that it unzips. */
     zip(least: number): void {
       for (const section of SECTION_NUMBERS) {
         const none = least === 1 && members[section].length === 0;

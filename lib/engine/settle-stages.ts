@@ -6,7 +6,9 @@ import { type Batch, readBatch, type Stage, stagesOf } from './batch.ts';
 import type { SettlePorts } from './engine.ts';
 import { planGroups } from './plan-groups.ts';
 import { planStage } from './plan-stage.ts';
+import { GROUP } from './put-chunks.ts';
 import { overThreshold, releaseMore, windowOfStage } from './release-more.ts';
+import { roundList } from './round-list.ts';
 import { sendStep } from './send.ts';
 import { lookAtStage, type Sums } from './sums.ts';
 
@@ -35,8 +37,7 @@ export async function settleStages(
     let changed = false;
     for (const id of stagesOf(batch).reverse()) {
       const after = seen[0];
-      const bounded = after !== undefined && !hasGroups(batch.settings, after.id.stage);
-      const released = await settleStage(engine, { id, after: bounded ? after : undefined, seen });
+      const released = await settleStage(engine, { id, after, seen });
       if (released) changed = true;
       if (await planNext(engine, batch, { after, before: seen[0] })) changed = true;
     }
@@ -59,10 +60,7 @@ export function allComplete(seen: readonly Pick<SeenStage, 'stage' | 'sums'>[]):
   return last !== undefined && last.stage.sealed === last.sums.done;
 }
 
-/**
- * Releases what the window allows, and the stage behind it where that works along (`after`). Puts what it saw last in
- * front of `seen`.
- */
+/** Releases what the window and the stage behind it allow. Puts what it saw last in front of `seen`. */
 async function settleStage(
   engine: SettlePorts,
   { id, after, seen }: { id: StageId; after: SeenStage | undefined; seen: SeenStage[] },
@@ -79,7 +77,8 @@ async function settleStage(
 
 /**
  * Back-pressure: a bound on chunks that are planned and not committed, never on the parts they are cut from, of which any
- * number may hold too few items for one chunk. By what was seen in this pass: whoever commits since settles after it.
+ * number may hold too few items for one chunk. A groupBy holds nothing back, having no chunk until all is done. By what
+ * was seen in this pass: whoever commits since settles after it.
  */
 const isHeldBack = (engine: SettlePorts, { id, stage, sums }: SeenStage): boolean =>
   stage.planned - sums.done >= AHEAD_WINDOWS * windowOfStage(engine, id.stage);
@@ -92,14 +91,16 @@ async function planNext(
 ): Promise<boolean> {
   const { store, objects } = engine;
   if (after === undefined || objects === undefined) return false;
-  const { id } = after;
+  const { id, sums } = after;
   const { chunk } = stageSettings(batch.settings, id.stage);
   if (hasGroups(batch.settings, id.stage)) {
     // Most settles come long before the last commit; whoever makes that one looks after it.
     if (before?.stage.sealed === undefined || before.sums.done < before.stage.sealed) return false;
     return planGroups({ store, objects }, id, { chunk });
   }
-  return planStage({ store, objects }, id, { chunk, since: batch.startedAt });
+  const list = roundList(objects, batch, id.stage);
+  const upTo = sums.done + AHEAD_WINDOWS * windowOfStage(engine, id.stage) + GROUP;
+  return planStage({ store, objects }, id, { chunk, since: batch.startedAt, list, upTo });
 }
 
 function totalOf(seen: readonly SeenStage[]): Pick<Sums, 'counts'> {

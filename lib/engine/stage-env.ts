@@ -37,12 +37,14 @@ const ALL = { from: 0, to: Number.POSITIVE_INFINITY };
 
 /** What the attempt works, and its range as it turned out. */
 export async function itemsOf(
-  { input, job, objects, grouped, waiting }: AttemptEnv,
+  { input, job, objects, filter, grouped, waiting }: AttemptEnv,
   spec: AttemptSpec,
 ): Promise<{ items: Pick<Input, 'records' | 'indexes' | 'stalled'>; spec: AttemptSpec }> {
   if (spec.id.stage === 0) return { items: input, spec };
-  const found = spec.id.stage === 1 && isDiscovering(job.input);
-  if (grouped !== true) return { items: stageInput(objects, spec.id, found), spec };
+  if (grouped !== true) {
+    const found = spec.id.stage === 1 && isDiscovering(job.input);
+    return { items: stageInput(objects, spec.id, { filter, found }), spec };
+  }
   const items = await openGroups(objects, { ...spec, waiting });
   return { items, spec: { ...spec, range: { ...spec.range, count: items.count } } };
 }

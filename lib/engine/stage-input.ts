@@ -2,25 +2,63 @@ import { isMissed, type MissedFile } from '../core/discovery.ts';
 import { type ItemError, SluiceError } from '../core/errors.ts';
 import { partKey, type StageId } from '../core/keys.ts';
 import type { ChunkRange, RecordBlock } from '../core/records.ts';
+import type { RoundChoice } from '../core/retry.ts';
 import type { Input } from '../ports/input.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { givenItems, giverOf } from './given.ts';
+import { listedInput, roundList } from './round-list.ts';
+
+interface StageInputOptions {
+  filter: RoundChoice | undefined;
+  /** They are files that were found: those without facts are failed items. */
+  found: boolean;
+}
+
+type Records = Pick<Input, 'records'>;
 
 /**
- * The items of a later `each` stage: what the parts of the stage before it give.
- * @param found they are files that were found: those without facts are failed items
+ * The items of a later `each` stage: what the parts of the stage before it give; in a later round also those of its
+ * list, which parts of earlier rounds gave.
  */
 export function stageInput(
   objects: ObjectStore,
   { stage, ...id }: StageId,
-  found: boolean,
-): Pick<Input, 'records'> {
+  { filter, found }: StageInputOptions,
+): Pick<Input, 'records' | 'indexes' | 'stalled'> {
   const before = { ...id, stage: stage - 1 };
+  const given = partsInput(objects, before, found);
+  const list = roundList(objects, { id: id.batch, round: id.round, filter }, stage);
+  if (list === undefined) return given;
+  const { next, items } = list;
+  const listed = listedInput(list, ({ round = 0 }) =>
+    lasting(objects, { ...before, round }, found),
+  );
+  const own: typeof listed = {
+    async *records(range) {
+      for await (const block of given.records(range)) {
+        const indexes = block.rows.map((_, at) => next - items + block.first + at);
+        yield { ...block, indexes };
+      }
+    },
+    indexes: async ({ first, count }) =>
+      Array.from({ length: count }, (_, at) => next - items + first + at),
+    stalled: async () => [],
+  };
+  const of = ({ epochs }: ChunkRange): typeof listed => (epochs === undefined ? listed : own);
+  return {
+    records: (range) => of(range).records(range),
+    indexes: (range) => of(range).indexes(range),
+    stalled: (range) => of(range).stalled(range),
+  };
+}
+
+/** What the parts of a stage give. */
+function partsInput(objects: ObjectStore, id: StageId, found: boolean): Records {
   return {
     async *records(range) {
       let first = range.first;
       for (const { chunk, epoch, from, to } of piecesOf(range)) {
-        const giver = await giverOf(objects, partKey({ ...before, chunk }, epoch));
+        const giver = await giverOf(objects, partKey({ ...id, chunk }, epoch));
         const span = { from, to: Math.min(to, giver.items) };
         for await (const { values, raws, givers } of givenItems(objects, giver, span)) {
           const where = (at: number): string =>
@@ -32,6 +70,24 @@ export function stageInput(
         }
       }
       if (first !== range.first + range.count) throw miscounted(range, first - range.first);
+    },
+  };
+}
+
+/** Parts of an earlier round are this one's input: where they are gone no other try brings them back, and the round ends. */
+function lasting(objects: ObjectStore, id: StageId, found: boolean): Records {
+  return {
+    async *records(range) {
+      try {
+        yield* partsInput(objects, id, found).records(range);
+      } catch (error) {
+        if ((error as { code?: unknown }).code !== 'DAMAGED') throw error;
+        const why = `What round ${id.round} gave is not there any more: ${(error as Error).message}`;
+        throw new SluiceError('INPUT_CHANGED', why, {
+          hint: 'Bring its parts back from a copy, and retry once more.',
+          cause: error,
+        });
+      }
     },
   };
 }

@@ -48,6 +48,7 @@ export async function batchState(
   const looks = await Promise.all(stagesOf(batch).map((id) => lookAtStage(store, id)));
   const stages = looks.map((look, at) => stageState(batch, look, at));
   const wasStalled = looks.reduce((all, { sums }) => all + sums.wasStalled, 0);
+  const fresh = looks.reduce((all, { sums }) => all + sums.fresh, 0);
   const sum = (of: (stage: StageState) => number): number =>
     stages.reduce((all, stage) => all + of(stage), 0);
   const known = (of: (stage: StageState) => number | undefined): number | undefined =>
@@ -63,7 +64,7 @@ export async function batchState(
     doneItems: itemsOf(counts),
     totalItems: known(({ totalItems }) => totalItems),
     stages: batch.settings.stages === undefined ? undefined : stages,
-    open: openFailures({ counts, wasStalled }, batch.filter),
+    open: batch.open ?? openFailures({ counts, wasStalled, fresh }, batch.filter),
   };
 }
 
@@ -97,12 +98,12 @@ function stageState(
  * Tallies of a round that an older version began do not: where more ran than had failed, the rest had stalled.
  */
 function openFailures(
-  { counts, wasStalled }: Pick<Sums, 'counts' | 'wasStalled'>,
+  { counts, wasStalled, fresh }: Pick<Sums, 'counts' | 'wasStalled' | 'fresh'>,
   round: RoundChoice | undefined,
 ): BatchState['open'] {
   const { ok, skipped, failed, stalled } = counts;
   if (round === undefined) return { failed, stalled };
-  const ran = ok + skipped + failed + stalled;
+  const ran = ok + skipped + failed + stalled - fresh;
   const ofStalled = Math.max(wasStalled, ran - round.failed);
   return {
     failed: round.before.failed - (ran - ofStalled) + failed,
@@ -111,4 +112,5 @@ function openFailures(
 }
 
 /** A plan cursor is `<source>:<byte>:<items so far>`, and what the input adds to it; of a later stage the third is the same. */
-const itemsBefore = (cursor: string): number => Number.parseInt(cursor.split(':')[2] ?? '0', 10);
+export const itemsBefore = (cursor: string): number =>
+  Number.parseInt(cursor.split(':')[2] ?? '0', 10);

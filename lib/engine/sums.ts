@@ -10,6 +10,8 @@ export interface Sums {
   counts: Counts;
   /** Of a later round: items that had stalled before it, and ran. */
   wasStalled: number;
+  /** Of a later round: items that ran and that the stage before gave in it. */
+  fresh: number;
   /** Tallies 0..low-1 are full, as just counted, with their summed counters for the stage record. */
   low: number;
   lowCounters: Record<string, number>;
@@ -73,8 +75,8 @@ function sumsOf(id: StageId, stage: Stage, tallies: Tallies): Sums {
   }
   const counts = noCounts();
   for (const status of STATUSES) counts[status] = total[status] ?? 0;
-  const { n: done = 0, wasStalled = 0 } = total;
-  return { done, counts, wasStalled, low, lowCounters };
+  const { n: done = 0, wasStalled = 0, fresh = 0 } = total;
+  return { done, counts, wasStalled, fresh, low, lowCounters };
 }
 
 /** Marks (`m17`) and fences (`f17`) are not counters. */

@@ -198,7 +198,8 @@ async function commitPart(
   // In the same turn as the commit: both go to the store as one message.
   lease.drop();
   const wasStalled = (range.wasStalled ?? 0) - (part.stillStalled ?? 0);
-  const change = commit(id.chunk, epoch, nonZero({ ...part.counts, wasStalled }));
+  const fresh = isFresh(id, range) ? rows - part.counts.notRun : 0;
+  const change = commit(id.chunk, epoch, nonZero({ ...part.counts, wasStalled, fresh }));
   const answer = await engine.store.change(tallyKey(id, tallyOf(id.chunk)), change);
   await settle(engine, id);
   return answer.applied
@@ -234,6 +235,10 @@ async function handBack(
   }
   return { did: 'handed back', why: resumeAt === 0 ? state : 'deferred' };
 }
+
+/** Items of a later round that are not retried: the stage before gave them. */
+const isFresh = ({ round, stage }: ChunkId, { epochs }: ChunkRange): boolean =>
+  round > 0 && stage > 0 && epochs !== undefined;
 
 const nonZero = (counts: Record<string, number>): Record<string, number> =>
   Object.fromEntries(Object.entries(counts).filter(([, items]) => items > 0));

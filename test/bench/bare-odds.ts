@@ -1,6 +1,6 @@
 // What the odds job costs without Sluice around it: two threads, each taking the next 4 MiB, parse with
 // the same layout, convert with the same converter, write the same outcome lines at gzip level 1. No fsync,
-// no store, no digest, no commits; a crash loses all. `node bare-odds.mjs <csv> <folder>`.
+// no store, no digest, no commits; a crash loses all. `node bare-odds.mjs <csv> <folder> [threads]`.
 import { closeSync, openSync, readSync, statSync, writeSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -25,13 +25,16 @@ const CHUNK = 1000;
 const [NEXT, ROWS] = [0, 1];
 
 async function main(): Promise<void> {
-  const [input = '', folder = ''] = process.argv.slice(2);
+  const [input = '', folder = '', most = '2'] = process.argv.slice(2);
   const counters = new Int32Array(new SharedArrayBuffer(8));
   const pieces = piecesOf(input);
-  const threads = Array.from({ length: Math.min(2, availableParallelism()) }, (_, at) => {
-    const share: Share = { input, out: `${folder}/bare-${at}.gz`, pieces, counters };
-    return new Worker(fileURLToPath(import.meta.url), { workerData: share });
-  });
+  const threads = Array.from(
+    { length: Math.min(Number(most), availableParallelism()) },
+    (_, at) => {
+      const share: Share = { input, out: `${folder}/bare-${at}.gz`, pieces, counters };
+      return new Worker(fileURLToPath(import.meta.url), { workerData: share });
+    },
+  );
   await Promise.all(
     threads.map(
       (thread) =>

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { openCsv } from '../../lib/io/csv.ts';
 import { marketsOf } from '../../lib/jobs/odds/books.ts';
-import { createConverter, type Market, type Row } from '../../lib/jobs/odds/convert.ts';
+import { createConverter, type Row } from '../../lib/jobs/odds/convert.ts';
+import type { Market } from '../../lib/jobs/odds/price.ts';
 import { BIG, peers, peerUrl } from './peers.ts';
 
 const { SLUICE_DATA = '../shared/data' } = process.env;

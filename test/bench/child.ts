@@ -16,6 +16,7 @@ const TASKS: Readonly<Record<string, () => Promise<Task>>> = {
   'bare-sqlite': async () => (await import('./tasks/bare-sqlite.ts')).bareSqliteTask,
   sample: async () => (await import('./tasks/sample.ts')).sampleTask,
   'bare-http': async () => (await import('./tasks/http.ts')).bareHttpTask,
+  'careful-http': async () => (await import('./tasks/http.ts')).carefulHttpTask,
   recipes: async () => (await import('./tasks/recipes.ts')).recipesTask,
   music: async () => (await import('./tasks/music.ts')).musicScanTask,
   'music-loop': async () => (await import('./tasks/music.ts')).musicLoopTask,

@@ -5,11 +5,13 @@ import { bundlesBench } from './bundles.ts';
 import { cloudBench } from './cloud.ts';
 import { commitsBench } from './commits.ts';
 import { csvBench } from './csv.ts';
+import { groupsBench } from './groups.ts';
 import { httpBench } from './http.ts';
 import { memoryBench } from './memory.ts';
 import { musicBench } from './music.ts';
 import { noopBench } from './noop.ts';
 import { oddsBench } from './odds.ts';
+import { oddsMarketsBench } from './odds-markets.ts';
 import { benchOddsProcess } from './odds-process.ts';
 import { type BenchOptions, parseOptions } from './options.ts';
 import { benchReaders } from './readers.ts';
@@ -28,7 +30,9 @@ const BENCHES: readonly Bench[] = [
   commitsBench,
   noopBench,
   oddsBench,
+  oddsMarketsBench,
   memoryBench,
+  groupsBench,
   statusBench,
   retryBench,
   sinksBench,

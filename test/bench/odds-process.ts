@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import type { JobContext } from '../../lib/core/job.ts';
-import { createConverter, type OddsOptions, type Row } from '../../lib/jobs/odds/convert.ts';
+import { createConverter, type Row } from '../../lib/jobs/odds/convert.ts';
 import { parseOdds } from '../../lib/jobs/odds/decimal.ts';
 import job from '../../lib/jobs/odds/job.ts';
 import { netOdds } from '../../lib/jobs/odds/net.ts';
+import type { OddsOptions } from '../../lib/jobs/odds/price.ts';
 import { writeSample } from '../../lib/jobs/odds/sample.ts';
 import { jobContext } from '../support/job-context.ts';
 

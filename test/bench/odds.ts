@@ -10,16 +10,17 @@ export const oddsBench: Bench = {
     const items = size(options.rows, 2_000_000, 20_000);
     const input = await scratch.odds(items);
     say(`input: ${count(statSync(input).size / 1e6, 1)} MB`);
-    const bare: Variant = {
-      name: 'bare script',
+    const bareOn = (threads: number): Variant => ({
+      name: `bare script, threads: ${threads}`,
       n: items,
       argv: [process.execPath, scratch.child('bare-odds'), input],
       fresh: () => {
         const { home, done } = scratch.newHome();
         mkdirSync(home);
-        return { argv: [home], done };
+        return { argv: [home, String(threads)], done };
       },
-    };
+    });
+    const [bare, alone] = [bareOn(2), bareOn(1)];
     const rows = await measure([
       ...(['off', 'on', 'auto'] as const).map((parallel) =>
         batchVariant(scratch, {
@@ -28,6 +29,7 @@ export const oddsBench: Bench = {
         }),
       ),
       bare,
+      alone,
     ]);
     const bareRows = row(rows, bare.name).figures['rows'];
     if (bareRows !== items) throw new Error(`The bare script saw ${bareRows} rows, not ${items}.`);
@@ -38,11 +40,12 @@ export const oddsBench: Bench = {
       figure('end s', 'endS', 2),
       figure('threads', 'threads'),
     ]);
-    const [off, on, without] = ['parallel off', 'parallel on', bare.name].map((name) =>
-      row(rows, name),
-    ) as [Measured, Measured, Measured];
+    const [off, on, without, single] = ['parallel off', 'parallel on', bare.name, alone.name].map(
+      (name) => row(rows, name),
+    ) as [Measured, Measured, Measured, Measured];
     const worked = on.wallS - (on.figures['endS'] ?? 0);
     say(`on / off:  ${against(off.wallS / on.wallS, '>=', 1.6)}`);
+    say(`bare, two threads / one: ${count(single.wallS / without.wallS, 2)}`);
     say(`on / bare: ${against(without.wallS / on.wallS, '>=', 0.7)}`);
     say(`on / bare without the finaliser: ${count(without.wallS / worked, 2)}`);
     await compareWithBig(say);

@@ -19,7 +19,7 @@ const HELP = `npm run bench -- [names...] [flags]
   --quick        small sizes and one round: only to see that it works
   --out <file>   appends every sample as a JSON line
   --items <n>    size of runner, commits, noop, memory (the largest), status, auto
-  --rows <n>     rows of odds, auto, sample
+  --rows <n>     rows of odds, odds-markets (of both files together, about), auto, sample
   --mb <n>       size of each file of csv
   --jobs <n>     jobs of BullMQ, one an item
 `;

@@ -1,12 +1,13 @@
 import { once } from 'node:events';
 import { createWriteStream, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { sampleFile } from '../../lib/cli/sample-file.ts';
+import { type Sources, writeSources } from '../../lib/jobs/odds/sample-sources.ts';
 
 /** Files outside the checkout: the inputs are kept for the next time, all else goes at the end. */
 export interface Scratch {
@@ -23,6 +24,8 @@ export interface Scratch {
   lines(items: number): Promise<string>;
   /** CSV of so many rows as the odds job reads them. */
   odds(rows: number): Promise<string>;
+  /** Two files of different sources over so many matches, and how many items each stage of odds-markets has. */
+  sources(matches: number): Promise<SourceFiles>;
   /** A job that does nothing, in a file of its own. */
   noopJob(): Promise<string>;
   close(): void;
@@ -67,6 +70,7 @@ export async function openScratch(): Promise<Scratch> {
     },
     lines: linesFile,
     odds: async (rows) => (await sampleFile(KEPT, rows)).file,
+    sources: sourceFiles,
     async noopJob() {
       const file = join(folder, 'noop.mjs');
       await writeFile(file, NOOP_JOB);
@@ -75,6 +79,56 @@ export async function openScratch(): Promise<Scratch> {
     close: () => rmSync(folder, { recursive: true, force: true }),
   };
 }
+
+export interface SourceFiles {
+  files: string[];
+  rows: number;
+  pairs: number;
+  matches: number;
+}
+
+async function sourceFiles(matches: number): Promise<SourceFiles> {
+  const note = join(KEPT, `sources-${matches}.json`);
+  if (!existsSync(note)) {
+    const made = await writeSourceFiles(matches);
+    await writeFile(`${note}.${process.pid}`, JSON.stringify(made));
+    renameSync(`${note}.${process.pid}`, note);
+  }
+  return JSON.parse(await readFile(note, 'utf8')) as SourceFiles;
+}
+
+async function writeSourceFiles(matches: number): Promise<SourceFiles> {
+  const files = ['football-data', 'closing-odds'].map((name) =>
+    join(KEPT, `${name}-${matches}.csv`),
+  );
+  const streams = files.map((file) => createWriteStream(file));
+  const done = streams.map((stream) => finished(stream));
+  const to = (at: number) => async (text: string) => {
+    if (!streams[at]?.write(text)) await once(streams[at] as NodeJS.EventEmitter, 'drain');
+  };
+  const pairs = new Set<string>();
+  const written = await writeSources({
+    matches,
+    writeFootballData: to(0),
+    writeBeatTheBookie: to(1),
+    truth: ({ home, away }) => pairs.add(`${home}|${away}`),
+  });
+  for (const stream of streams) stream.end();
+  await Promise.all(done);
+  const { footballData, beatTheBookie } = written.rows;
+  return {
+    files,
+    rows: footballData + beatTheBookie,
+    pairs: pairs.size,
+    matches: itemsOf(written),
+  };
+}
+
+/** Matches as the job tells them: a dispute is an item for each side. */
+const itemsOf = ({ matches }: Sources): number =>
+  Object.values(matches).reduce((sum, count) => sum + count, 0) +
+  matches['other result'] +
+  2 * matches['two candidates'];
 
 const NOOP_JOB = `import { defineJob, ndjson, ok } from 'sluice';
 export default defineJob({ name: 'noop', cpu: true, input: ndjson(), process: () => ok(null) });

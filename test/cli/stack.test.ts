@@ -85,6 +85,11 @@ describe('a batch on a stack', () => {
     on.place.write('quoted.jsonl', '1\n');
     const said = await on.run(['submit', 'quoted', 'quoted.jsonl', '--stack', 'Sluice']);
     expect([said.code, said.err.split('\n')[0]]).toEqual([0, expect.stringContaining(words)]);
+    const event = await on.world.eventOf('inbox/quoted/quoted.jsonl');
+    const id = (await on.world.inbox(event))[0]?.batch ?? '';
+    await on.sluice(['pause', id]);
+    const resumed = await on.run(['resume', id, '--stack', 'Sluice']);
+    expect([resumed.code, resumed.err]).toEqual([0, expect.stringContaining(words)]);
     const running = on.start(['submit', 'asked', 'quoted.jsonl', '--wait', '--stack', 'Sluice']);
     await on.says(running, 'Uploaded quoted.jsonl');
     await on.world.inbox(await on.world.eventOf('inbox/asked/quoted.jsonl'));

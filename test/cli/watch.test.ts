@@ -77,6 +77,28 @@ describe('watch', () => {
     const sizes = await homeSizes({ folder: `${place.cwd}/.sluice` });
     expect(sizes.logBytes).toBeGreaterThan(0);
   });
+
+  it('--for judges what it saw when it is interrupted, and ends with 130', async () => {
+    place.write('one.jsonl', rows(1));
+    const limits = '{ chunk: 1, concurrency: 1, workers: 1 }';
+    place.write('long.ts', jobText({ name: 'long', ms: 600_000, limits }));
+    const run = place.start(['run', './long.ts', 'one.jsonl']);
+    const id = await run.batch();
+    const watched = place.start(['watch', id, '--for', '1h', '--json']);
+    await new Promise<void>((resolve) => watched.child.stdout?.once('data', () => resolve()));
+    watched.child.kill('SIGINT');
+    const { code, out, err } = await watched.ended;
+    const [sample, verdict, ...more] = out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect([code, more]).toEqual([130, []]);
+    expect(sample).toMatchObject({ batch: id, doneItems: 0 });
+    expect(verdict).toMatchObject({ samples: 1, interrupted: true, steady: false });
+    expect(err).toContain('Stopping: the samples up to here are judged.');
+    run.child.kill('SIGKILL');
+    await run.ended;
+  });
 });
 
 it('status tells the figures', async () => {

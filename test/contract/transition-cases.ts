@@ -321,7 +321,7 @@ const ending: TransitionCase[] = [
   },
   {
     of: 'endBatch',
-    change: endBatch(1, 'done', 77),
+    change: endBatch(1, 'done', { resolvedAt: 77 }),
     before: { ...running, status: 'ending', round: 1 },
     after: { ...running, status: 'done', round: 1, resolvedAt: 77 },
     refused: [

@@ -11,7 +11,9 @@ import { closeRemotes, type Remote, remote } from '../support/http-world.ts';
 import { openPostgres, type Postgres } from '../support/postgres.ts';
 
 /** Chunks of the largest batch here: 30 s on a busy machine for 600. */
-const MANY = process.env['SLUICE_FULL'] ? 600 : 150;
+const MANY = process.env['SLUICE_FULL'] ? 600 : 80;
+/** Duplicated events of one upload, two a message. */
+const EVENTS = process.env['SLUICE_FULL'] ? 100 : 30;
 const NOW = '2026-01-01T00:00:00Z';
 const ROWS = 2000;
 /** A deployed minute is so many seconds here. */
@@ -50,13 +52,14 @@ export default defineJob({
   },
 });`;
 
-/** Three stages, of which the second is CPU-bound and the third has a cap of its own. */
+/** Four stages, of which the second is CPU-bound, the third groups and the fourth has a cap of its own. */
 const STAGED = `
-import { defineJob, each, ndjson, ok, skip } from 'sluice';
+import { defineJob, each, groupBy, ndjson, ok, skip } from 'sluice';
 export default defineJob(
   { name: 'staged', input: ndjson(), limits: { chunk: 20, workers: 3 } },
   each({ name: 'spread', process: (row) => ok.many(Array.from({ length: Number(row) % 4 }, (_, part) => [Number(row), part])) }),
   each({ name: 'sift', cpu: true, process: ([n = 0, part = 0]) => (part === 2 ? skip('third') : n % 11 === 3 ? Promise.reject(new Error('three')) : ok(n * 10 + part)) }),
+  groupBy({ name: 'fifties', cpu: true, key: (n) => 'g' + Math.floor(n / 50), process: async (group) => ok.many(await group.list()) }),
   each({ name: 'draw', limits: { workers: 2, chunk: 15 }, process: (n, ctx) => ok({ n, draw: ctx.rng() }) }),
 );`;
 /**
@@ -247,7 +250,7 @@ describe('the emulated cloud at its real speed', () => {
     expect(server.asked).toHaveLength(calls);
   }, 60_000);
 
-  test('runs three stages, a queue and a function for each: in functions, in one process and in threads, with one digest', async () => {
+  test('runs four stages and a groupBy among them, a queue and a function for each: in functions, in one process and in threads, with one digest', async () => {
     const rows = lines(60);
     const file = join(folder, 'staged.ndjson');
     writeFileSync(file, rows);
@@ -268,11 +271,12 @@ describe('the emulated cloud at its real speed', () => {
       expect(report.stages?.map(({ name, total }) => [name, total])).toEqual([
         ['spread', 60],
         ['sift', 90],
+        ['fifties', 12],
         ['draw', 66],
       ]);
     }
     const { functions } = world.emulator.stats();
-    expect(functions['WorkerStaged2']?.peakBusy).toBeLessThanOrEqual(2);
+    expect(functions['WorkerStaged3']?.peakBusy).toBeLessThanOrEqual(2);
     expect(await world.deadLetters()).toBe(0);
   }, 60_000);
 
@@ -310,7 +314,7 @@ describe('the emulated cloud at its real speed', () => {
 
   test.each([
     ['One', 1, 14],
-    ['Eight', 8, 40],
+    ['Eight', 8, 24],
   ])(
     'a cap of %s holds, and burns no receive',
     async (name, cap, chunks) => {
@@ -326,7 +330,7 @@ describe('the emulated cloud at its real speed', () => {
     60_000,
   );
 
-  test('100 duplicated and reordered events make one batch an upload', async () => {
+  test(`${EVENTS} duplicated and reordered events make one batch an upload`, async () => {
     const key = 'inbox/two/doubled.ndjson';
     const etag = (await world.upload(key, lines(10))).replaceAll('"', '');
     const bucket = { name: world.emulator.outputs['UploadBucket'] };
@@ -336,8 +340,9 @@ describe('the emulated cloud at its real speed', () => {
       eventName: 'ObjectCreated:Put',
       s3: { bucket, object: { key, eTag: etag, sequencer: sequencer.toString(16) } },
     });
-    for (let at = 0; at < 50; at += 1) {
-      const MessageBody = JSON.stringify({ Records: [record(99 - at), record(at)] });
+    for (let at = 0; at < EVENTS / 2; at += 1) {
+      const both = [record(EVENTS - 1 - at), record(at)];
+      const MessageBody = JSON.stringify({ Records: both });
       await world.send.send(new SendMessageCommand({ QueueUrl: world.inboxUrl, MessageBody }));
     }
     await world.ended('doubled.ndjson');

@@ -1,10 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Job, Limits } from '../../lib/core/job.ts';
+import { settingsOf } from '../../lib/core/options.ts';
 import { cutGroups, PREFIXES } from '../../lib/core/shuffle.ts';
+import { openAttempt } from '../../lib/engine/attempt.ts';
+import type { ControlState } from '../../lib/engine/engine.ts';
 import { batchState } from '../../lib/engine/status.ts';
 import { verifyBatch } from '../../lib/engine/verify.ts';
 import { defineJob, each, groupBy, ndjson, ok, skip } from '../../lib/index.ts';
+import type { Input } from '../../lib/ports/input.ts';
 import { oracleOfGroups } from '../support/grouped.ts';
 import { memoryWorld } from '../support/memory-engine.ts';
 import { gatherOutcomes } from '../support/outcomes.ts';
@@ -170,6 +174,75 @@ describe('groupBy', () => {
       },
     });
   }, 30_000);
+});
+
+describe('a chunk of groups', () => {
+  it('works one group although its reading took the whole budget', async () => {
+    const job = groupedJob();
+    const { world } = await worldOf(job, inputOf(20, 9));
+    const settings = settingsOf(job);
+    const open = (state: ControlState) =>
+      openAttempt(
+        {
+          ...{
+            clock: world.engine.clock,
+            random: () => 0,
+            objects: world.raw.objects,
+            job,
+            settings,
+          },
+          ...{ usage: () => ({ cpuMs: 0, rssBytes: 0 }), options: {}, secrets: {}, now: 0 },
+          ...{ worker: 'w', process: 'p', input: {} as Input },
+        },
+        {
+          id: { batch: world.id, round: 0, stage: 1, chunk: 0 },
+          range: { source: 0, start: 0, end: PREFIXES, first: 0, count: Number.POSITIVE_INFINITY },
+          ...{ epoch: 1, cursor: 0, saved: undefined, careful: false },
+        },
+        { state: () => state },
+      );
+    const groups = linesOf(await world.outcomes(), 1).length;
+    const drained = await (await open('drain')).work(Number.POSITIVE_INFINITY);
+    expect(drained).toEqual({ cursor: 1, count: groups, state: 'drain' });
+    const paused = await (await open('pause')).work(Number.POSITIVE_INFINITY);
+    expect(paused).toEqual({ cursor: 0, count: groups, state: 'pause' });
+  }, 30_000);
+
+  it('reads a key that does not fit in memory again, each time it is asked for', async () => {
+    const pad = 'x'.repeat(6_000);
+    const job = defineJob(
+      { name: 'heavy', input: ndjson() },
+      each({
+        name: 'read',
+        process: (row) => ok({ key: 'heavy', pad, ...(row as { n: number; key?: string }) }),
+      }),
+      groupBy({
+        name: 'sum',
+        key: ({ key }) => key,
+        async process({ key, size, rows }) {
+          const sums = [0, 0];
+          for (const at of [0, 1]) {
+            let before = -1;
+            for await (const row of rows) {
+              if (row.n <= before || row.pad !== pad) throw new Error(`${row.n}`);
+              sums[at] = (sums[at] ?? 0) + row.n;
+              before = row.n;
+            }
+          }
+          return ok({ key, size, sums });
+        },
+      }),
+    ) as Job;
+    const count = 4_000;
+    const rows = Array.from({ length: count }, (_, n) =>
+      n % 100 === 0 ? { n, key: `${n}` } : { n },
+    );
+    const { world, report } = await worldOf(job, rows, { workers: 2 });
+    expect(report).toMatchObject({ failed: 0, ok: count + 41 });
+    const heavy = linesOf(await world.outcomes(), 1).find(({ key }) => key === 'heavy');
+    const sum = rows.reduce((all, { n, key }) => (key === undefined ? all + n : all), 0);
+    expect(heavy?.value).toEqual({ key: 'heavy', size: 3_960, sums: [sum, sum] });
+  }, 60_000);
 });
 
 describe('bad input of groupBy', () => {

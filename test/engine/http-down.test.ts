@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { UnavailableError } from '../../lib/core/errors.ts';
+import type { JobContext } from '../../lib/core/job.ts';
 import { ok, type Result } from '../../lib/core/outcome.ts';
 import { inBatches } from '../../lib/core/step.ts';
 import {
@@ -272,6 +273,35 @@ describe('under quotas', () => {
     const none = await outcomes({ ...job, http: { quota: false } });
     expect(none.every(({ status }) => status === 'ok')).toBe(true);
   }, 30_000);
+
+  it('a function that gives no quota for these options lets every call go', async () => {
+    const server = await remote(({ times }, response) => {
+      if (times === 1) response.writeHead(429, { 'retry-after': '0' });
+      response.end('1');
+    });
+    const job = { rows: rowsOf(3), quotas: () => ({}) };
+    const all = await outcomes({
+      ...job,
+      process: async (row: number, ctx) => {
+        await ctx.quota().blocked(60_000);
+        const mine = await ctx.quota().call(() => row);
+        return ok([mine, await ctx.http.getJson(`${server.url}/${row}`)]);
+      },
+    });
+    expect(all.map(({ value }) => value)).toEqual([0, 1, 2].map((row) => [row, 1]));
+  });
+
+  it('a quota that a call names and nobody declares is told by its name', async () => {
+    const server = await remote((_, response) => response.end('1'));
+    const process = async (_: number, ctx: JobContext) =>
+      ok(await ctx.http.getJson(server.url, { quota: 'api' }));
+    const message = "The job declares no quota 'api': add it to its quotas (declared: none).";
+    for (const quotas of [undefined, () => ({})]) {
+      const one = await outcome({ process, ...(quotas === undefined ? {} : { quotas }) });
+      expect(one['error']).toMatchObject({ message });
+    }
+    expect(server.asked).toEqual([]);
+  });
 });
 
 it('groups call remotes too: 409 of a row alone skips it, a server that is gone pauses the batch', async () => {

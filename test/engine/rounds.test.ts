@@ -105,7 +105,7 @@ describe('a retry', () => {
     seen.length = 0;
     const plan = await retry(world);
     expect(plan.eligible).toBe(failed('A', 'B').length);
-    expect(plan.left).toEqual({ code: 0, key: 0, stalled: 2, first: 0 });
+    expect(plan.left).toEqual({ code: 0, key: 0, stage: 0, stalled: 2, first: 0 });
     await world.run();
     expect(seen.map(({ index }) => index).sort((a, b) => a - b)).toEqual(failed('A', 'B'));
     expect(await world.batch()).toMatchObject({ status: 'done', round: 1 });

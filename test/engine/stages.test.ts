@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import type { Job, Limits } from '../../lib/core/job.ts';
-import { planRetry } from '../../lib/engine/plan-retry.ts';
 import { batchState } from '../../lib/engine/status.ts';
 import { verifyBatch } from '../../lib/engine/verify.ts';
 import { defineJob, each, ndjson, ok, PermanentError } from '../../lib/index.ts';
@@ -124,14 +123,6 @@ describe('bad input', () => {
   ])('a job with stages %j is refused', (stages, why) => {
     const define = defineJob as (definition: object) => unknown;
     expect(() => define({ name: 'bad', input: ndjson(), stages })).toThrow(why);
-  });
-
-  it('is not retried, and says what to do', async () => {
-    const { world } = await run(runnableJob(), 3);
-    await expect(planRetry(world.engine, await world.batch(), {})).rejects.toMatchObject({
-      code: 'STATE',
-      message: expect.stringContaining('has 3 stages') as string,
-    });
   });
 });
 

@@ -31,9 +31,13 @@ const COPIED = ['lib', 'test', 'package.json'];
 const { values } = parseArgs({
   options: {
     files: { type: 'string', default: 'lib/core/**/*.ts,lib/engine/**/*.ts' },
+    /** All files in one run of Stryker: one trial of all tests instead of one a file, but nothing is kept of a run that is broken off. */
+    together: { type: 'boolean', default: false },
     concurrency: { type: 'string', default: '2' },
     /** No file is begun after this. */
     minutes: { type: 'string', default: '600' },
+    /** Added to the time the tests of a mutant took unchanged, ms: more on a busy machine, where a slow mutant looks endless. */
+    patience: { type: 'string', default: '5000' },
     /** Also the mutants whose code and tests are as they were in an earlier run. */
     again: { type: 'boolean', default: false },
   },
@@ -53,23 +57,23 @@ async function prepare(): Promise<void> {
   symlinkSync(join(ROOT, 'node_modules'), join(COPY, 'node_modules'));
 }
 
-/** One file at a time: a run that is broken off keeps what the files before have told. */
-async function mutate(file: string): Promise<MutationReport | undefined> {
-  const name = file.replaceAll('/', '-');
+/** One file at a time, if not `--together`: a run that is broken off keeps what the files before have told. */
+async function mutate(files: string[]): Promise<MutationReport | undefined> {
+  const name = files.length === 1 ? (files[0] as string).replaceAll('/', '-') : 'together';
   const report = join(HOME, `${name}.json`);
   rmSync(report, { force: true });
   const config = {
     testRunner: 'vitest',
     plugins: [join(HOME, 'node_modules/@stryker-mutator/vitest-runner/dist/src/index.js')],
     vitest: { configFile: 'test/mutation/vitest.config.ts', related: false },
-    mutate: [file],
+    mutate: files,
     concurrency: Number(values.concurrency),
     incremental: true,
     incrementalFile: join(HOME, `${name}.incremental.json`),
     force: values.again,
     reporters: ['json', 'progress-append-only'],
     jsonReporter: { fileName: report },
-    timeoutMS: 5_000,
+    timeoutMS: Number(values.patience),
     timeoutFactor: 1,
     allowEmpty: true,
     cleanTempDir: 'always',
@@ -90,12 +94,12 @@ const until = Date.now() + 60_000 * Number(values.minutes);
 await prepare();
 const files = globSync(values.files.split(','), { cwd: ROOT }).sort();
 const reports: MutationReport[] = [];
-for (const file of files) {
+for (const group of values.together ? [files] : files.map((file) => [file])) {
   if (Date.now() > until) {
-    console.log(`Time is up before ${file}.`);
+    console.log(`Time is up before ${group[0]}.`);
     break;
   }
-  const report = await mutate(file);
+  const report = await mutate(group);
   if (report === undefined) process.exitCode = 1;
   else reports.push(report);
 }

@@ -15,6 +15,7 @@ describe('time-outs under one timer', () => {
     const came: { ms: number; at: number }[] = [];
     const of = (ms: number) => ({
       due: zero + ms,
+      slot: -1,
       late: () => came.push({ ms, at: clock.monotonic() - zero }),
     });
     const dropped = of(250);
@@ -31,5 +32,25 @@ describe('time-outs under one timer', () => {
     outs.add(of(10_050));
     await clock.advance(200);
     expect(came.at(-1)?.ms).toBe(10_050);
+  });
+
+  it('that end others, or are dropped twice, leave the rest in place', async () => {
+    const clock = memoryClock();
+    const outs = newTimeOuts(
+      { now: clock.monotonic, after: (ms, call) => clock.after(ms, call) },
+      100,
+    );
+    const due = clock.monotonic() + 50;
+    const came: string[] = [];
+    const second = { due, slot: -1, late: () => came.push('ended by the first') };
+    const first = { due, slot: -1, late: () => outs.drop(second) };
+    const third = { due, slot: -1, late: () => outs.add(fourth) };
+    const fourth = { due: due + 200, slot: -1, late: () => came.push('fourth') };
+    const gone = { due, slot: -1, late: () => came.push('dropped') };
+    for (const one of [first, gone, second, third]) outs.add(one);
+    outs.drop(gone);
+    outs.drop(gone);
+    await clock.advance(1000);
+    expect(came).toEqual(['fourth']);
   });
 });

@@ -1,6 +1,8 @@
 import type { Edit } from './bundle.ts';
 import { FAULT_KINDS, type Tune } from './config.ts';
 import { GROUP_BUGS } from './group-bugs.ts';
+import { GROUP_BY_BUGS } from './group-by-bugs.ts';
+import { STAGE_ROUND_BUGS } from './stage-round-bugs.ts';
 
 /** A bug that the simulator must find: one of PROTOCOL section 5, DESIGN section 8, or one that it did find. */
 export interface Bug {
@@ -102,6 +104,7 @@ const ZOMBIES: Tune = {
 /** Three stages, of which the second gives several items and none. */
 const STAGED: Tune = {
   stages: 3,
+  groupAt: undefined,
   items: 40,
   chunk: 3,
   cancelAt: undefined,
@@ -171,12 +174,12 @@ const RETRIED: Tune = {
   tolerate: undefined,
   changedAt: undefined,
   killer: undefined,
-  retry: { afterMs: 0, filter: {}, rival: true, cancelAfterMs: undefined },
+  retry: { rounds: 1, afterMs: 0, filter: {}, rival: true, cancelAfterMs: undefined },
 };
 const RETRY_CANCELLED: Tune = {
   ...RETRIED,
   itemMs: 9_000,
-  retry: { afterMs: 0, filter: {}, rival: false, cancelAfterMs: 2_000 },
+  retry: { rounds: 1, afterMs: 0, filter: {}, rival: false, cancelAfterMs: 2_000 },
 };
 
 export const BUGS: readonly Bug[] = [
@@ -745,4 +748,6 @@ export const BUGS: readonly Bug[] = [
     ]),
   ),
   ...GROUP_BUGS,
+  ...STAGE_ROUND_BUGS,
+  ...GROUP_BY_BUGS,
 ];

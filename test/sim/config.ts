@@ -1,4 +1,5 @@
 import { seededRandom } from '../../lib/core/rng.ts';
+import { drawGroupAt } from './group-stage.ts';
 import { drawGroups, type SimGroups } from './groups.ts';
 import { drawPolls } from './remote.ts';
 import { drawRetry, type Retry } from './retry.ts';
@@ -82,6 +83,8 @@ export interface SimConfig {
   retry: Retry | undefined;
   /** Stages of the job, each behind the other. */
   stages: number;
+  /** The stage whose items are groups. */
+  groupAt: number | undefined;
   /** Items call a remote that allows this many calls in any window of so many ms. */
   quota: { calls: number; ms: number } | undefined;
   /** Some items wait for a remote, so long at most. */
@@ -177,6 +180,7 @@ export function drawConfig(seed: number, tune: Tune = {}): SimConfig {
     upgrade: gentle || shape === 'local' ? undefined : drawUpgrade(seed),
     retry: drawRetry(seed),
     stages: drawStages(seed),
+    groupAt: drawGroupAt(seed, tune.stages ?? drawStages(seed)),
     quota: drawQuota(seed),
     polls: drawPolls(seed),
     groups: drawGroups(seed),
@@ -195,8 +199,8 @@ export function drawConfig(seed: number, tune: Tune = {}): SimConfig {
   // Nor must tries that wait for slots use up an item's short time-out.
   if (tuned.hangs) tuned.quota = undefined;
   if (tuned.stages > 1) {
-    // A batch of several stages is not retried, and later stages answer by what the first one gave.
-    tuned.retry = undefined;
+    if (tuned.groupAt !== undefined) tuned.retry = undefined;
+    // Later stages answer by what the first one gave.
     tuned.quota = undefined;
     tuned.polls = undefined;
     tuned.groups = undefined;

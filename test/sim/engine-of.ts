@@ -73,6 +73,7 @@ export function simEngine(ports: SimPorts, process: SimProcess, parts: EnginePar
           usage: process.host.usage,
           objects,
           input: inputOfRound(batch, input, objects),
+          filter: batch.filter,
           job,
           settings: settingsFor(config),
           options: {},

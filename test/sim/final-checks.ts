@@ -3,9 +3,10 @@ import { reportKey } from '../../lib/core/keys.ts';
 import { endOf, hasEnded, isCancel } from '../../lib/core/transitions.ts';
 import { newBlockDigest } from '../../lib/engine/digest-blocks.ts';
 import type { SimPorts } from './engine-of.ts';
+import { checkGroupStage } from './group-stage.ts';
 import { chunkName, itemName } from './invariants.ts';
 import { crashedLine, givenBy, notRunLine, oracleLine, oracleLineOf } from './job.ts';
-import { retriedItems } from './retry.ts';
+import { givenTo, type RoundsOf, roundItems, statusesAfter } from './round-items.ts';
 import { BATCH } from './truth.ts';
 
 /** Deaths while an item was named after which the engine may blame it, killer or not. */
@@ -41,19 +42,29 @@ function checkRound(ports: SimPorts, round: number, ended: StoredRecord): void {
   const end = endOf(ended['stop'], truth.stage(round)?.['fault']);
   if (ended['status'] !== end) world.violate(`ended ${ended['status']}, its stop says ${end}`);
   const cut = isCancel(ended['stop']);
+  const broken = ended['stop'] === 'broken' && config.changedAt === undefined;
+  if (broken) world.violate(`round ${round} ended as ${ended['reason']}; no input changed`);
   if (round === 0) checkThreshold(ports, ended);
-  const indexes =
-    round === 0
-      ? Array.from({ length: config.items }, (_, index) => index)
-      : retriedItems(truth, invariants.rows(0));
-  checkStage(ports, { round, number: 0, cut, all: indexes });
-  for (let number = 1; number < config.stages; number += 1) {
-    const given = givenBy(invariants.rows(round, number - 1));
-    const all = given.map((_, index) => index);
-    checkStage(ports, { round, number, cut, all, given });
+  const of = roundsOf(ports);
+  for (const [number, { retried, next }] of roundItems(of, round).entries()) {
+    if (number === config.groupAt) {
+      const given = givenBy(invariants.rows(round, number - 1));
+      checkGroupStage(ports, { round, number, cut, given });
+      continue;
+    }
+    const given = number === 0 ? undefined : givenTo(of, number, round);
+    const fresh =
+      number === 0
+        ? Array.from({ length: round === 0 ? config.items : 0 }, (_, index) => index)
+        : givenBy(invariants.rows(round, number - 1)).map((_, at) => next + at);
+    checkStage(ports, { round, number, cut, all: [...retried, ...fresh], given });
   }
   checkReport(ports, round, ended['status']);
 }
+
+const roundsOf = ({ world, truth, invariants: { rows } }: SimPorts): RoundsOf => ({
+  ...{ truth, rows, stages: world.config.stages },
+});
 
 interface CheckedStage {
   round: number;
@@ -61,8 +72,8 @@ interface CheckedStage {
   cut: boolean;
   /** Indexes of its items. */
   all: readonly number[];
-  /** Of a later stage: what the one before gave. */
-  given?: readonly unknown[] | undefined;
+  /** Of a later stage: what the one before gave, by number. */
+  given?: ReadonlyMap<number, unknown> | undefined;
 }
 
 function checkStage(ports: SimPorts, { round, number, cut, all, given }: CheckedStage): void {
@@ -129,7 +140,7 @@ function checkChunk(
     const right =
       number === 0
         ? oracleLine(config, index, round)
-        : oracleLineOf(config, { stage: number, index }, given?.[index]);
+        : oracleLineOf(config, { stage: number, index, round }, given?.get(index));
     if (line === right) continue;
     const blamed = invariants.blamed.get(itemName(round, index, number)) ?? 0;
     if (line === crashedLine(index, number > 0 ? `${index}` : undefined) && blamed >= DEATHS) {
@@ -146,11 +157,9 @@ function isRow(line: string, index: number): boolean {
   return row.index === index && row.key === `k${index}` && row.status !== 'notRun';
 }
 
-const roundsAndStages = (round: number, stages: number): [number, number][] =>
-  Array.from({ length: (round + 1) * stages }, (_, at) => [Math.floor(at / stages), at % stages]);
-
 /** The report of a round: its counts against each item's row of the highest round in which it ran, its digest against its rows. */
-function checkReport({ world, truth, invariants }: SimPorts, round: number, status: unknown): void {
+function checkReport(ports: SimPorts, round: number, status: unknown): void {
+  const { world, truth, invariants } = ports;
   const bytes = truth.objects.get(reportKey(BATCH, round, 'report.json'));
   if (bytes === undefined) {
     world.violate(`there is no report of round ${round}`);
@@ -159,27 +168,20 @@ function checkReport({ world, truth, invariants }: SimPorts, round: number, stat
   const report = JSON.parse(Buffer.from(bytes).toString()) as Record<string, unknown> & {
     digests: Record<string, string>;
   };
-  const statuses = new Map<string, string>();
   let all = '';
   for (let number = 0; number < world.config.stages; number += 1) {
     all += invariants.rows(round, number);
   }
-  for (const [before, number] of roundsAndStages(round, world.config.stages)) {
-    for (const line of invariants.rows(before, number).split('\n')) {
-      if (line === '') continue;
-      const row = JSON.parse(line) as { index: number; status: string };
-      if (before === 0 || row.status !== 'notRun')
-        statuses.set(`${number}/${row.index}`, row.status);
-    }
-  }
+  const statuses = statusesAfter(roundsOf(ports), round).flatMap((stage) => [...stage.values()]);
   const counts: Record<string, number> = { ok: 0, skipped: 0, failed: 0, stalled: 0, notRun: 0 };
-  for (const one of statuses.values()) counts[one] = (counts[one] ?? 0) + 1;
+  for (const one of statuses) counts[one] = (counts[one] ?? 0) + 1;
   for (const [one, items] of Object.entries(counts)) {
     if (report[one] !== items) {
       world.violate(`the report of round ${round} has ${report[one]} ${one}, the rows ${items}`);
     }
   }
-  if (report['total'] !== statuses.size) world.violate(`the report's total is ${report['total']}`);
+  if (report['total'] !== statuses.length)
+    world.violate(`the report's total is ${report['total']}`);
   if (report['status'] !== status) world.violate('the report ends otherwise');
   const failures = truth.objects.get(reportKey(BATCH, round, 'failures.jsonl')) ?? [];
   const open = Buffer.from(failures).toString().split('\n').length - 1;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { RecordKey, StoredRecord } from '../../lib/core/change.ts';
-import { partKey } from '../../lib/core/keys.ts';
+import { partKey, shuffleKey } from '../../lib/core/keys.ts';
 import { windowOf } from '../../lib/core/options.ts';
 import type { OpenPoll } from '../../lib/core/poll.ts';
 import { hasEnded, isCancel } from '../../lib/core/transitions.ts';
@@ -8,7 +8,7 @@ import { FOOT_BYTES } from '../../lib/engine/part.ts';
 import { rawSection, sectionsOf, trailerOf } from '../../lib/engine/read-part.ts';
 import { mostInWindow } from '../support/rolling-window.ts';
 import type { SimProcess } from './process.ts';
-import { retriedItems } from './retry.ts';
+import { indexAt, placeOf, type RoundItems, roundItems } from './round-items.ts';
 import { gunzipSync } from './stored-zlib.ts';
 import { BATCH, stageIn, type Truth } from './truth.ts';
 import type { World } from './world.ts';
@@ -104,20 +104,19 @@ export function newInvariants(world: World, truth: Truth): Invariants {
     }
     return text;
   };
-  /** Index of the item at this place among the items of a round. */
-  const indexAt = (round: number, place: number): number =>
-    round === 0 ? place : (retriedItems(truth, rows(0))[place] as number);
+  const itemsOf = (round: number, stage: number): RoundItems =>
+    roundItems({ truth, stages: config.stages, rows }, round)[stage] as RoundItems;
   const chunkOf = (round: number, index: number, stage: number): number => {
-    for (let chunk = 0; stage > 0; chunk += 1) {
-      const { first = 0, count = 0 } = (truth.chunk(round, chunk, stage) ?? {}) as Range;
-      if (index < first + count || count === 0) return chunk;
+    if (round === 0 && stage === 0) return Math.floor(index / config.chunk);
+    for (let chunk = 0; stage === config.groupAt; chunk += 1) {
+      const record = truth.chunk(round, chunk, stage);
+      if (record === undefined || index < (record['end'] as number)) return chunk;
     }
-    if (round === 0) return Math.floor(index / config.chunk);
-    const place = retriedItems(truth, rows(0)).indexOf(index);
+    const place = placeOf(itemsOf(round, stage), index);
     for (let chunk = 0; ; chunk += 1) {
-      const record = truth.chunk(round, chunk);
+      const record = truth.chunk(round, chunk, stage) as Required<Range> | undefined;
       if (record === undefined) return -1;
-      if (place < (record['first'] as number) + (record['count'] as number)) return chunk;
+      if (place < record.first + record.count) return chunk;
     }
   };
   /** Polls of the chunk's saved rows; undefined where another attempt has the chunk. */
@@ -132,7 +131,7 @@ export function newInvariants(world: World, truth: Truth): Invariants {
       return same && attempt.chunk === chunk && attempt.epoch === record?.['epoch'];
     });
     if (!mine || process.dead || process.zombie || record === undefined) return undefined;
-    const place = round === 0 ? index : retriedItems(truth, rows(0)).indexOf(index);
+    const place = placeOf(itemsOf(round, 0), index);
     const of = { place: place - (record['first'] as number) };
     const key = record['part'] as string | undefined;
     const bytes = key === undefined ? undefined : truth.objects.get(key);
@@ -183,7 +182,9 @@ export function newInvariants(world: World, truth: Truth): Invariants {
     constant(['source', 'start', 'end', 'first', 'count', 'to', 'last', 'epochs'], change);
     for (const name of ['epoch', 'cursor']) grows(name, change);
     const cursor = after['cursor'] as number;
-    must(cursor <= (after['count'] as number), () => `cursor ${cursor} beyond ${key.sort}`);
+    // How many groups a chunk has is not in its record.
+    const count = (after['count'] ?? Number.POSITIVE_INFINITY) as number;
+    must(cursor <= count, () => `cursor ${cursor} beyond ${key.sort}`);
     const claimed = before !== undefined && after['epoch'] !== before['epoch'];
     if (!claimed) return;
     if (process.zombie) world.hit('zombieClaims');
@@ -218,7 +219,7 @@ export function newInvariants(world: World, truth: Truth): Invariants {
     const round = roundOf(change);
     const place = (change.after['first'] as number) + named;
     const stage = stageOf(change);
-    const item = itemName(round, stage > 0 ? place : indexAt(round, place), stage);
+    const item = itemName(round, indexAt(itemsOf(round, stage), place), stage);
     blamed.set(item, (blamed.get(item) ?? 0) + 1);
   };
 
@@ -256,6 +257,11 @@ export function newInvariants(world: World, truth: Truth): Invariants {
       world.violate(`chunk ${chunk} committed without its part`);
       return;
     }
+    const beside = shuffleKey({ ...stageIn(round, number), chunk }, epoch);
+    must(
+      number + 1 !== config.groupAt || truth.objects.has(beside),
+      () => `chunk ${chunk} committed without what is grouped`,
+    );
     const sections = sectionsOf(key, bytes.subarray(bytes.length - FOOT_BYTES), bytes.length);
     const part = { bytes, sections };
     committed.set(
@@ -272,11 +278,14 @@ export function newInvariants(world: World, truth: Truth): Invariants {
     const round = after['round'] as number;
     codeChangedAt = world.now();
     endedAt = undefined;
-    truth.retryDue = false;
+    truth.retryDue = round < (config.retry?.rounds ?? 0);
     must(hasEnded(before['status']), () => `round ${round} began when ${before['status']}`);
     must(after['expires'] === undefined, () => `round ${round} began, and will expire`);
     must(after['stop'] === 'none', () => `round ${round} began with stop ${after['stop']}`);
-    must(truth.stage(round) !== undefined, () => `round ${round} began without its stage`);
+    for (let stage = 0; stage < config.stages; stage += 1) {
+      const there = truth.stage(round, stage) !== undefined;
+      must(there, () => `round ${round} began without its stage ${stage}`);
+    }
     const listed = truth.records.get('live')?.get(BATCH)?.['round'] as number;
     must(listed >= round, () => `round ${round} began, the list is at round ${listed}`);
   };
@@ -349,7 +358,7 @@ export function newInvariants(world: World, truth: Truth): Invariants {
         must(first === sha256, () => `finalised again, ${key} differs`);
         return;
       }
-      if (there === undefined || !/\/(parts|saved)\//.test(key)) return;
+      if (there === undefined || !/\/(parts|saved|shuffle)\//.test(key)) return;
       must(Buffer.compare(there, bytes) === 0, () => `${key} was overwritten`);
     },
     itemStarts(process, index, { round, stage = 0 }) {

@@ -15,13 +15,14 @@ import type { EachStep } from '../../lib/core/step.ts';
 import type { Input } from '../../lib/ports/input.ts';
 import { SKEW_MS } from './cloud-limits.ts';
 import type { SimConfig } from './config.ts';
+import { groupStage, withoutKey } from './group-stage.ts';
 import { withGroups } from './groups.ts';
 import type { Invariants } from './invariants.ts';
+import { JOB_NAME, type Kind, kindOf, spread, valuesOf } from './kinds.ts';
 import type { SimProcess } from './process.ts';
 import { type SimRemote, waitsForRemote } from './remote.ts';
 import type { World } from './world.ts';
 
-export const JOB_NAME = 'sim';
 /** The `now` of every simulated batch, so that outcomes do not hang on when it was started. */
 export const BATCH_NOW = 1_690_000_000_000;
 const ITEM_TIMEOUT_MS = 15_000;
@@ -55,29 +56,8 @@ const stagesFor = (config: SimConfig): StageSettings[] =>
     tries: TRIES,
     retryBaseMs: 200,
     retryMaxMs: 20_000,
+    ...(config.groupAt === at ? { groupBy: true as const } : {}),
   }));
-
-type Kind = 'ok' | 'quick' | 'skip' | 'fails' | 'stalls' | 'flaky' | 'worn' | 'hangs';
-
-/** How an item ends, by its index: a pure function of the seed. */
-export function kindOf(config: SimConfig, index: number, round = 0): Kind {
-  const kind = kindInRound0(config, index);
-  const mended = round > 0 && (index + config.seed) % 3 > 0;
-  return mended && (kind === 'fails' || kind === 'stalls' || kind === 'worn') ? 'ok' : kind;
-}
-
-function kindInRound0({ seed, hangs }: SimConfig, index: number): Kind {
-  let word = Math.imul(index + 1, 0x9e3779b1) ^ Math.imul(seed + 7, 0x85ebca6b);
-  word = Math.imul(word ^ (word >>> 15), 0x2c1b3c6d);
-  const share = ((word ^ (word >>> 12)) >>> 0) % 100;
-  if (share < 45) return 'ok';
-  if (share < 60) return 'quick';
-  if (share < 72) return 'skip';
-  if (share < 82) return 'fails';
-  if (share < 88) return 'stalls';
-  if (share < 94) return 'flaky';
-  return share < 98 || !hangs ? 'worn' : 'hangs';
-}
 
 interface Row {
   id: number;
@@ -147,7 +127,8 @@ export function simJob({ world, invariants, remote, process, round }: SimJobPort
   const { process: _one, ...rest } = job;
   const stages = [{ sluice: 'each/1', name: 's0', process: first } as Stage];
   for (let stage = 1; stage < config.stages; stage += 1) {
-    stages.push(laterStage({ world, invariants, remote, process, round }, stage));
+    const make = config.groupAt === stage ? groupStage : laterStage;
+    stages.push(make({ world, invariants, remote, process, round }, stage));
   }
   return { ...rest, stages };
 }
@@ -160,7 +141,7 @@ function laterStage({ world, invariants, process, round }: SimJobPorts, stage: n
     world.trace(process.id, `item ${index} of stage ${stage} starts`);
     try {
       await process.clock.sleep(world.between(1, world.config.itemMs), context.signal);
-      const kind = kindOf(world.config, index + 1_000 * stage);
+      const kind = kindOf(world.config, index + 1_000 * stage, round);
       if (kind === 'skip') return skip(`not in stage ${stage}`);
       if (kind === 'fails') throw new PermanentError(`no ${index} here`, { code: 'NO' });
       return spread(world.config, ok({ of: row, stage, draw: context.rng() }), index);
@@ -171,37 +152,31 @@ function laterStage({ world, invariants, process, round }: SimJobPorts, stage: n
   return { sluice: 'each/1', name: `s${stage}`, process: work as Stage['process'] & object };
 }
 
-/** In a job of several stages some items give three to the next stage, and some none. */
-function spread(config: SimConfig, result: Result, index?: number): Result {
-  if (config.stages === 1 || result.status !== 'ok') return result;
-  const many = valuesOf(result.value, index ?? (result.value as Row).id);
-  return many === undefined ? result : ok.many(many);
-}
-
-function valuesOf(value: unknown, index: number): unknown[] | undefined {
-  if (index % 6 === 4) return [];
-  return index % 6 === 2 ? [value, null, [value, index]] : undefined;
-}
-
 /** What a row of a later stage is recorded as, by what it was given. */
 export function oracleLineOf(
   config: SimConfig,
-  { stage, index }: { stage: number; index: number },
+  { stage, index, round }: { stage: number; index: number; round: number },
   given: unknown,
 ): string {
   const head = `{"index":${index},"key":"${index}","status":`;
-  const kind = kindOf(config, index + 1_000 * stage);
+  const kind = kindOf(config, index + 1_000 * stage, round);
   if (kind === 'skip') return `${head}"skipped","reason":"not in stage ${stage}"}\n`;
   if (kind === 'fails') {
     const error = { kind: 'permanent', code: 'NO', message: `no ${index} here` };
     return `${head}"failed","error":${JSON.stringify(error)}}\n`;
   }
   const draw = seededRandom(`${JOB_NAME}/s${stage}\0${index}\0${JSON.stringify(given)}`)();
-  return okLine(head, { of: given, stage, draw }, index);
+  return okLine(config, { head, stage, index }, { of: given, stage, draw });
 }
 
-const okLine = (head: string, value: unknown, index: number): string => {
+const okLine = (
+  config: SimConfig,
+  { head, stage, index }: { head: string; stage: number; index: number },
+  value: unknown,
+): string => {
   const many = valuesOf(value, index);
+  const refused = withoutKey(config, { stage, head }, many ?? [value]);
+  if (refused !== undefined) return refused;
   return many === undefined
     ? `${head}"ok","value":${JSON.stringify(value)}}\n`
     : `${head}"ok","values":${JSON.stringify(many)}}\n`;
@@ -274,7 +249,7 @@ export function oracleLine(config: SimConfig, index: number, round: number): str
     }
     default: {
       const draw = seededRandom(`${JOB_NAME}\0${index}\0${JSON.stringify(rowOf(index))}`)();
-      if (config.stages > 1) return okLine(head, { id: index, draw }, index);
+      if (config.stages > 1) return okLine(config, { head, stage: 0, index }, { id: index, draw });
       return `${head}"ok","value":{"id":${index},"draw":${draw}}}\n`;
     }
   }

@@ -1,4 +1,4 @@
-import type { RetryFilter, RoundChoice } from '../../lib/core/retry.ts';
+import type { RetryFilter } from '../../lib/core/retry.ts';
 import { seededRandom } from '../../lib/core/rng.ts';
 import { hasEnded } from '../../lib/core/transitions.ts';
 import { readBatch } from '../../lib/engine/batch.ts';
@@ -6,11 +6,12 @@ import type { Engine } from '../../lib/engine/engine.ts';
 import { planRetry } from '../../lib/engine/plan-retry.ts';
 import { startNextRound } from '../../lib/engine/start-round.ts';
 import type { SimPorts } from './engine-of.ts';
-import { BATCH, type Truth } from './truth.ts';
+import { BATCH } from './truth.ts';
 import type { World } from './world.ts';
 
-/** What failed is retried once, as round 1. */
+/** What failed is retried, as round 1, and in some worlds once more. */
 export interface Retry {
+  rounds: number;
   /** Ms after the end of round 0: zombies of it wake within ten minutes. */
   afterMs: number;
   filter: RetryFilter;
@@ -27,12 +28,13 @@ export function drawRetry(seed: number): Retry | undefined {
   const afterMs = Math.floor(random() * (random() < 0.5 ? 5_000 : 600_000));
   const stalled = random() < 0.5;
   const first = random() < 0.2 ? 1 + Math.floor(random() * 5) : undefined;
-  return {
+  const drawn = {
     afterMs,
     filter: { ...(stalled ? { stalled } : {}), ...(first === undefined ? {} : { first }) },
     rival: random() < 0.3,
     cancelAfterMs: random() < 0.15 ? Math.floor(random() * 15_000) : undefined,
   };
+  return { ...drawn, rounds: random() < 0.3 ? 2 : 1 };
 }
 
 /** As `sluice retry`: returns whether there is nothing more to ask for. */
@@ -41,8 +43,9 @@ export async function retryOnce(
   engine: Engine,
   filter: RetryFilter,
 ): Promise<'begun' | 'nothing to retry'> {
+  const { rounds = 0 } = world.config.retry ?? {};
   const batch = await readBatch(engine.store, BATCH);
-  if (batch === undefined || batch.round > 0 || !hasEnded(batch.status)) return 'begun';
+  if (batch === undefined || batch.round >= rounds || !hasEnded(batch.status)) return 'begun';
   const plan = await planRetry(engine, batch, filter);
   if (plan.eligible === 0) return 'nothing to retry';
   world.hit('retry');
@@ -55,39 +58,30 @@ export async function retryOnce(
   return 'begun';
 }
 
-/** Indexes that round 1 runs, by the committed rows of round 0: written down without the engine. */
-export function retriedItems(truth: Truth, rows: string): number[] {
-  const filter = truth.batch()?.['filter'] as string | undefined;
-  if (filter === undefined) return [];
-  const { first, stalled } = JSON.parse(filter) as RoundChoice;
-  const failed = rows
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as { index: number; status: string })
-    .filter(({ status }) => status === 'failed' || (status === 'stalled' && stalled > 0));
-  return failed.map(({ index }) => index).slice(0, first);
-}
-
 /** How long a person waits before asking again for what did not work. */
 const PATIENCE_MS = 30_000;
 const LOOK_MS = 1_000;
 
-/** Calls `ask` some time after the end of round 0, again until there is nothing to ask for, and `begun` once round 1 is there. */
+/** Calls `ask` some time after the end of each round that is to be retried, again until there is nothing to ask for, and `begun` once round 1 is there. */
 export function whenRetried(
   { world, truth }: SimPorts,
   { ask, begun }: { ask(): void; begun(): void },
 ): void {
-  const asking = (waited: number): void => {
-    if (truth.batch()?.['round'] === 1) begun();
+  const { afterMs = 0, rounds = 0 } = world.config.retry ?? {};
+  const asking = (round: number, waited: number): void => {
+    if (truth.batch()?.['round'] === round) {
+      if (round === 1) begun();
+      if (round < rounds) world.at(LOOK_MS, () => look(round + 1));
+      return;
+    }
     if (!truth.retryDue) return;
     const again = waited % PATIENCE_MS === 0;
     if (again) ask();
-    world.at(LOOK_MS, () => asking(waited + LOOK_MS));
+    world.at(LOOK_MS, () => asking(round, waited + LOOK_MS));
   };
-  const look = (): void => {
-    if (hasEnded(truth.batch()?.['status']))
-      world.at(world.config.retry?.afterMs ?? 0, () => asking(0));
-    else world.at(LOOK_MS, look);
+  const look = (round: number): void => {
+    if (hasEnded(truth.batch()?.['status'])) world.at(afterMs, () => asking(round, 0));
+    else world.at(LOOK_MS, () => look(round));
   };
-  world.at(LOOK_MS, look);
+  world.at(LOOK_MS, () => look(1));
 }

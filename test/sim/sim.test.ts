@@ -30,6 +30,7 @@ describe('the real engine in simulated worlds', () => {
     const hits = sumHits(told);
     expect(FAULT_KINDS.filter((kind) => (hits[kind] ?? 0) === 0)).toEqual([]);
     expect(hits['groupCall']).toBeGreaterThan(0);
+    expect(hits['groupStarts']).toBeGreaterThan(100);
   }, 600_000);
 
   it(`plays a seed the same way twice: ${TWICE} seeds, one hash of the trace each`, async () => {

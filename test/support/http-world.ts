@@ -106,7 +106,7 @@ export interface HttpJob {
   http?: HttpSettings;
   limits?: Limits;
   retry?: Retry;
-  quotas?: Record<string, QuotaDefinition>;
+  quotas?: Record<string, QuotaDefinition> | (() => Record<string, QuotaDefinition>);
   lookup?: LookupAll;
   process?: ((row: never, ctx: JobContext) => Promise<Result<unknown>>) | undefined;
   /** In place of it. */

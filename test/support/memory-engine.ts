@@ -131,6 +131,7 @@ export function memoryWorld(
           usage: host.usage,
           objects: engine.objects,
           input: inputOfRound(batch, input, engine.objects),
+          filter: batch.filter,
           job,
           settings,
           options: {},

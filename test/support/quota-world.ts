@@ -110,7 +110,10 @@ export function quotaWorld(options: QuotaWorldOptions) {
   const engines = Array.from({ length: processes }, (_, at) => newEngine(at));
   const [first] = engines as [Engine];
   const batch = async () => (await readBatch(store, ID)) as Batch;
-  const ended = async (): Promise<boolean> => hasEnded((await readBatch(store, ID))?.status);
+  let closed = false;
+  /** A closed queue answers at once: without an end, whoever asks a paused batch's would ask for ever. */
+  const ended = async (): Promise<boolean> =>
+    closed || hasEnded((await readBatch(store, ID))?.status);
 
   const consume = async (engine: Engine, name: string): Promise<void> => {
     while (!(await ended())) {
@@ -176,6 +179,7 @@ export function quotaWorld(options: QuotaWorldOptions) {
         await options.onSecond?.();
       }
       if (over) await done;
+      closed = true;
       queue.close();
     },
     async statuses(): Promise<Record<string, number>> {

@@ -59,6 +59,7 @@ export async function cloudEngine(cloud: Cloud, jobName: string): Promise<Engine
           })),
           options: batch.options,
           secrets: canRun ? await cloudSecrets(cloud, jobOf(job)) : {},
+          filter: batch.filter,
           now: batch.now,
           worker: cloud.host.id,
           process: cloud.host.id,

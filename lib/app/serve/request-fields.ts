@@ -62,6 +62,7 @@ const retryBody = z.strictObject({
   keys: z.array(text).max(MAX_INPUTS).optional(),
   first: z.int().min(1).optional(),
   stalled: z.boolean().optional(),
+  stage: text.optional(),
   limits: width.extend({ tolerateFailures: limits.shape.tolerateFailures }).optional(),
   parallel: parallel.optional(),
   acceptCode: z.boolean().optional(),
@@ -98,13 +99,14 @@ export function resumeOf(body: Body): RunHow {
 
 export function retryOf(body: Body, batch: string): { request: RetryAsk; how: RunHow } {
   const given = checked(retryBody, body);
-  const { codes, keys, first, stalled, acceptCode } = given;
+  const { codes, keys, first, stalled, stage, acceptCode } = given;
   const { tolerateFailures } = limitsOf(given.limits ?? {});
   const filter = {
     ...(codes === undefined ? {} : { codes }),
     ...(keys === undefined ? {} : { keys }),
     ...(first === undefined ? {} : { first }),
     ...(stalled === true ? { stalled } : {}),
+    ...(stage === undefined ? {} : { stage }),
   };
   return { request: { batch, filter, tolerateFailures, acceptCode }, how: howOf(given) };
 }

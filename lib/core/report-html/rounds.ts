@@ -41,10 +41,28 @@ function asked({ choice }: RoundSummary): string {
       `codes ${choice.codes.map((code) => show(code, 'code')).join(' ')}`,
     choice.keys !== undefined && `${formatCount(choice.keys)} keys`,
     choice.first !== undefined && `the first ${formatCount(choice.first)}`,
+    choice.stage !== undefined && `stage ${show(choice.stage, 'code')}`,
     choice.stalled && 'stalled items too',
   ].filter((part) => part !== false);
   return parts.length === 0 ? '' : `, ${show(parts.join(', '), 'option')}`;
 }
 
-const digests = ({ digests: { job, outcomes } }: RoundSummary): Html =>
-  html`<tr class="e"><td colspan="8"><ul class="ex"><li><span class="who">Outcomes</span><span class="mono">${show(outcomes, 'name')}</span></li><li><span class="who">Job code</span><span class="mono">${show(job, 'name')}</span></li></ul></td></tr>`;
+const digests = ({ digests: { job, outcomes }, stages = [] }: RoundSummary): Html =>
+  html`<tr class="e"><td colspan="8"><ul class="ex">${stages.map(stageLine)}<li><span class="who">Outcomes</span><span class="mono">${show(outcomes, 'name')}</span></li><li><span class="who">Job code</span><span class="mono">${show(job, 'name')}</span></li></ul></td></tr>`;
+
+const stageLine = ({ name, total, ok, skipped, failed, stalled, notRun }: StageCounts): Html => {
+  const counts: [number, string][] = [
+    [ok, 'ok'],
+    [skipped, 'skipped'],
+    [failed, 'failed'],
+    [stalled, 'stalled'],
+    [notRun, 'not run'],
+  ];
+  const parts = counts.flatMap(([items, what]) =>
+    items === 0 ? [] : [`${formatCount(items)} ${what}`],
+  );
+  const what = parts.length === 0 ? 'no items' : `${formatCount(total)} items: ${parts.join(', ')}`;
+  return html`<li><span class="who">Stage ${show(name, 'name')}</span><span>${what}</span></li>`;
+};
+
+type StageCounts = NonNullable<RoundSummary['stages']>[number];

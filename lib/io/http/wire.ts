@@ -110,6 +110,7 @@ function exchange(pool: Pool, request: WireRequest, settle: Settle): void {
 class Exchange implements Dispatcher.DispatchHandler, Timed {
   ended = false;
   due = 0;
+  slot = -1;
   readonly #request: WireRequest;
   readonly #settle: Settle;
   #timer: NodeJS.Timeout | undefined;

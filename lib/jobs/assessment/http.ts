@@ -1,4 +1,4 @@
-import { PermanentError, RetryableError, retryAfterMs } from '../../index.ts';
+import { PermanentError, RetryableError } from '../../index.ts';
 import { said } from './json.ts';
 
 export interface HttpRequest {
@@ -123,7 +123,7 @@ function statusError({ status, headers }: Response, url: URL): Error {
   const place = placeOf(url);
   if (status === 429 || status === 408 || status >= 500) {
     // A date without the answer's own Date says nothing: two clocks differ, and outcomes hold no clock of ours.
-    const asked = retryAfterMs({ status, headers }, Number.NaN);
+    const asked = RetryableError.waitMs({ status, headers }, Number.NaN);
     const waitMs = Number.isNaN(asked) ? undefined : asked;
     const when = waitMs === undefined ? '' : `, and to come back in ${waitMs / 1000} s`;
     return new RetryableError(`${place} answered ${status}${when}.`, {

@@ -30,6 +30,7 @@ export const BOOKS = {
   Max: 'best of the market',
   BbAv: 'Betbrain average',
   BbMx: 'Betbrain maximum',
+  FootyStats: 'FootyStats',
 } as const;
 
 export type Book = keyof typeof BOOKS;
@@ -65,3 +66,17 @@ export function marketsOf(header: readonly string[]): MarketColumns[] {
     .filter((market) => market?.columns.every((column) => present.has(column)) === true)
     .filter((market) => market !== undefined);
 }
+
+/** A market's name, which is that of its columns without the outcome: `B365`, `PSC` (closing), `BbAv>2.5`. */
+export const marketName = ({ book, close, columns }: MarketColumns): string =>
+  `${OTHER_CODES[book] ?? book}${close ? 'C' : ''}${columns.length === 2 ? '>2.5' : ''}`;
+
+/** Files before 2019/20 write Pinnacle as PS, those of the extra leagues as P: one bookmaker, so one market. */
+const OTHER_CODES: Partial<Record<Book, Book>> = { P: 'PS' };
+
+/** The market of a name; undefined where no book has it. */
+export const marketOf = (name: string): MarketColumns | undefined => BY_NAME.get(name);
+
+const BY_NAME: ReadonlyMap<string, MarketColumns> = new Map(
+  [...MARKETS.values()].map((market) => [marketName(market), market]),
+);

@@ -54,6 +54,9 @@ function parseUnusual(text: string): number {
   return Number(whole) * ODDS_SCALE + Number(decimals.padEnd(4, '0'));
 }
 
+/** Odds as text without zeros at the end: 20,500 is `2.05`. Of at most 10 digits a Number gives back every one. */
+export const oddsText = (odds: number): string => String(odds / ODDS_SCALE);
+
 /** n / d rounded to an integer. Both are integers, 0 <= n < 2^53 and 0 < d < 2^52. */
 export function roundedDivide(n: number, d: number, rounding: Rounding): number {
   const quotient = Math.floor(n / d);

@@ -1,6 +1,7 @@
 import { csv, defineJob, ok, PermanentError, skip } from '../../index.ts';
-import { createConverter, matchKey, type OddsOptions } from './convert.ts';
+import { createConverter, matchKey } from './convert.ts';
 import { oddsOptions } from './options.ts';
+import type { OddsOptions } from './price.ts';
 
 /** A batch has one options object for all its rows: its converter is made once. */
 const converters = new WeakMap<OddsOptions, ReturnType<typeof createConverter>>();

@@ -38,10 +38,10 @@ export function participant(text: string): string {
  * Remembers a pure function of a text: a season has 20 names and 100 dates in 380 rows.
  * Keys and values are copied: a cell may be a slice that keeps its whole block of input alive.
  */
-export function remembered(
-  compute: (text: string) => string,
-): (text: string | undefined) => string {
-  const known = new Map<string, string>();
+export function remembered<T = string>(
+  compute: (text: string) => T,
+): (text: string | undefined) => T {
+  const known = new Map<string, T>();
   return (text = '') => {
     const hit = known.get(text);
     if (hit !== undefined) return hit;

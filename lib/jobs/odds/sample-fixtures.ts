@@ -8,7 +8,7 @@ export interface Fixture {
   away: number;
   /** Days after 1 January of the season's first year. */
   day: number;
-  /** Year in which the season began: 1991 to 2025. */
+  /** Year in which the season began: 1991 to 2025, and later ones where all are to differ. */
   season: number;
 }
 
@@ -22,11 +22,12 @@ const SEASON_DAYS = 280;
 
 /**
  * Matches of all leagues by date within a season, season after season from 2015/16 to 2025/26, then
- * from 1991/92 on: 255,710 distinct ones, after which they come again.
+ * from 1991/92 on: 255,710 distinct ones, after which they come again, or 35 years later if all are to be `distinct`.
  */
-export function* allFixtures(random: Random): Generator<Fixture, never> {
+export function* allFixtures(random: Random, distinct = false): Generator<Fixture, never> {
   for (let n = 0; ; n++) {
-    const season = FIRST_SEASON + ((START - FIRST_SEASON + n) % SEASONS);
+    const later = distinct ? SEASONS * Math.floor(n / SEASONS) : 0;
+    const season = FIRST_SEASON + ((START - FIRST_SEASON + n) % SEASONS) + later;
     // Most rounds a league has: 46 for 24 clubs.
     for (let week = 0; week < 46; week++) {
       for (const league of LEAGUES) {
@@ -49,8 +50,8 @@ function calendar({ season, day }: Fixture): { year: number; month: number; day:
   let month = 0;
   let rest = day;
   for (;;) {
-    const leap = month === 1 && year % 4 === 0 ? 1 : 0; // 2000 was one too, 2100 is out of range
-    const days = (MONTH_DAYS[month] as number) + leap;
+    const leap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+    const days = (MONTH_DAYS[month] as number) + (leap && month === 1 ? 1 : 0);
     if (rest < days) return { year, month: month + 1, day: rest + 1 };
     rest -= days;
     month++;
@@ -61,6 +62,12 @@ function calendar({ season, day }: Fixture): { year: number; month: number; day:
   }
 }
 
+/** A fixture's day as yyyy-mm-dd. */
+export function isoDay(fixture: Fixture): string {
+  const { year, month, day } = calendar(fixture);
+  return `${year}-${two(month)}-${two(day)}`;
+}
+
 const two = (value: number): string => (value < 10 ? `0${value}` : String(value));
 
 /** Written the way the season's file of that league writes its dates. */
@@ -69,6 +76,7 @@ export function writeDate(fixture: Fixture): string {
   const { year, month, day } = calendar(fixture);
   const file = (season * 31 + league.div.charCodeAt(0) * 7 + league.clubs.length) % 20;
   if (file === 0) return `${year}-${two(month)}-${two(day)}`; // 1 in 20 went through a spreadsheet
-  const short = season < 2017 ? file < 17 : file < 3;
+  // Two digits mean 1970 to 2069.
+  const short = year < 2070 && (season < 2017 ? file < 17 : file < 3);
   return `${two(day)}/${two(month)}/${short ? two(year % 100) : year}`;
 }

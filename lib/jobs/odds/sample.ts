@@ -104,7 +104,8 @@ function soil(cells: string[], dirt: Dirt): string[] {
   return cells;
 }
 
-function matchLine(fixture: Fixture, random: Random): string {
+/** A row of the header's columns. */
+export function matchLine(fixture: Fixture, random: Random): string {
   const { league, home, away } = fixture;
   // Strength by place in the list, mixed anew each season; between -1 and 1.
   const clubs = league.clubs.length;

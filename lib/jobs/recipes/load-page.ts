@@ -1,6 +1,6 @@
 import { open, realpath } from 'node:fs/promises';
 import { resolve, sep } from 'node:path';
-import { type JobContext, PermanentError, RetryableError, retryAfterMs } from '../../index.ts';
+import { type JobContext, PermanentError, RetryableError } from '../../index.ts';
 import { decodePage } from './decode.ts';
 import { said } from './json.ts';
 import type { PageRecord } from './record.ts';
@@ -45,7 +45,7 @@ async function fetchPage(address: URL, { http }: Pick<JobContext, 'http'>): Prom
   const place = `${address.origin}${address.pathname}`;
   if (status === 429 || status === 408 || status >= 500) {
     // Without the answer's own date there is no telling how far away a date is: outcomes hold no clock of ours.
-    const asked = retryAfterMs({ status, headers }, Number.NaN);
+    const asked = RetryableError.waitMs({ status, headers }, Number.NaN);
     throw new RetryableError(`${place} answered ${status}.`, {
       code: status === 429 ? 'TOO_MANY_REQUESTS' : 'SERVER_ERROR',
       retryAfterMs: asked === undefined || Number.isNaN(asked) ? undefined : asked,

@@ -8,11 +8,13 @@ export interface BatchSpec {
   home: string;
   job: string;
   input: string;
+  /** Further inputs of the same batch. */
+  more?: readonly string[];
   parallel: Parallel;
   chunk?: number;
   /** The job's own options. */
   options?: Record<string, string>;
-  /** Rows that are known to fail may; anything else must be `ok`. */
+  /** Items of all stages. Rows that are known to fail may; anything else must be `ok`. */
   items: number;
 }
 
@@ -28,7 +30,7 @@ export async function batchTask(spec: BatchSpec): Promise<Figures> {
   let threads = 0;
   const { batch, driven } = await runBatch(home, {
     job: spec.job,
-    inputs: [spec.input],
+    inputs: [spec.input, ...(spec.more ?? [])],
     parallel: spec.parallel,
     options: spec.options ?? {},
     ...(spec.chunk === undefined ? {} : { limits: { chunk: spec.chunk } }),
@@ -44,5 +46,11 @@ export async function batchTask(spec: BatchSpec): Promise<Figures> {
   }
   const workS = (Date.parse(report.finishedAt) - Date.parse(report.startedAt)) / 1000;
   const endS = (endedAt - Date.parse(report.finishedAt)) / 1000;
-  return { runS, workS, endS, startS: runS - workS - endS, threads, failed: report.failed };
+  const { failed, stages = [] } = report;
+  const perStage = stages.flatMap(({ name, startedAt, finishedAt, peakRssMb }) => [
+    [`${name}S`, (Date.parse(finishedAt ?? '') - Date.parse(startedAt ?? '')) / 1000],
+    [`${name}Mb`, peakRssMb],
+  ]);
+  const startS = runS - workS - endS;
+  return { runS, workS, endS, startS, threads, failed, ...Object.fromEntries(perStage) };
 }

@@ -4,32 +4,10 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { openDoor } from '../../support/fake-flags.ts';
 import { type Answered, json, text } from './fake-gateway.ts';
 import { KEY, startFakeInsee } from './fake-insee.ts';
 import { sirenAt } from './fake-register.ts';
-
-const { values } = parseArgs({
-  options: {
-    companies: { type: 'string', default: '300' },
-    calls: { type: 'string', default: '30' },
-    per: { type: 'string', default: '60' },
-    port: { type: 'string', default: '9733' },
-    latency: { type: 'string', default: '50' },
-    page: { type: 'string', default: '1000' },
-    fail: { type: 'string', default: 'no' },
-    after: { type: 'string', default: '0' },
-    write: { type: 'string' },
-  },
-});
-
-type Numbers = 'companies' | 'calls' | 'per' | 'port' | 'latency' | 'page' | 'after';
-
-function whole(name: Numbers, max: number, min = 0): number {
-  const value = Number(values[name]);
-  if (values[name] !== '' && Number.isInteger(value) && value >= min && value <= max) return value;
-  throw new Error(`--${name} must be a whole number from ${min} to ${max}; got '${values[name]}'.`);
-}
 
 /** What it can be told to answer after `--after` calls. */
 const FAULTS: Readonly<Record<string, () => Answered>> = {
@@ -40,42 +18,50 @@ const FAULTS: Readonly<Record<string, () => Answered>> = {
   html: () => text(200, '<html><body>Maintenance</body></html>'),
 };
 
-async function main(): Promise<void> {
-  const { fail } = values;
-  if (fail !== 'no' && fail !== 'wso2' && FAULTS[fail] === undefined) {
-    throw new Error(`--fail must be no, wso2, ${Object.keys(FAULTS).join(', ')}; got '${fail}'.`);
-  }
-  const after = whole('after', 1_000_000);
-  const companies = whole('companies', 800_000, 1);
+const door = {
+  script: 'fake:insee',
+  about: "A strict fake of INSEE's register on the loopback.",
+  flags: {
+    companies: {
+      about: 'companies of the input that --write writes',
+      value: 300,
+      min: 1,
+      max: 800_000,
+    },
+    calls: { about: 'calls that its quota allows in any --per', value: 30, min: 1, max: 1_000_000 },
+    per: { about: 'length of that window, seconds', value: 60, min: 1, max: 86_400 },
+    port: { about: 'port; 0 for any', value: 9733, min: 0, max: 65_535 },
+    latency: { about: 'ms until it answers', value: 50, min: 0, max: 600_000 },
+    page: { about: 'companies of a page', value: 1000, min: 1, max: 1000 },
+    fail: {
+      about: 'what it answers after --after calls; wso2: its 429 as the older gateway says it',
+      value: 'no',
+      oneOf: ['no', 'wso2', ...Object.keys(FAULTS)],
+    },
+    after: { about: 'calls before it fails', value: 0, min: 0, max: 1_000_000 },
+    write: { about: 'folder for an input that fits it' },
+  },
+};
+
+await openDoor(door, async ({ companies, calls, per, port, latency, page, fail, after, write }) => {
   const server = await startFakeInsee({
-    calls: whole('calls', 1_000_000, 1),
-    windowMs: whole('per', 86_400, 1) * 1000,
-    port: whole('port', 65_535),
-    latencyMs: whole('latency', 600_000),
-    pageSize: whole('page', 1000, 1),
+    ...{ calls, windowMs: per * 1000, port, latencyMs: latency, pageSize: page },
     refusal: fail === 'wso2' ? 'wso2' : 'gravitee',
     fault: (_, call) => (call > after ? FAULTS[fail]?.() : undefined),
     onRefused: ({ refused, most }) => console.log(`429: ${refused} so far, ${most} in a window`),
   });
   console.log(`Sirene API at ${server.url}; counts at ${new URL('/stats', server.url)}`);
   console.log(`its key: ${KEY}`);
-  if (values.write !== undefined) {
-    mkdirSync(values.write, { recursive: true });
-    const file = join(values.write, 'companies.csv');
+  if (write !== undefined) {
+    mkdirSync(write, { recursive: true });
+    const file = join(write, 'companies.csv');
     const lines = Array.from({ length: companies }, (_, at) => `${sirenAt(at)}\n`);
     writeFileSync(file, `siren\n${lines.join('')}`);
     console.log(`${companies} companies in ${file}`);
   }
   process.once('SIGINT', () => {
-    const { calls, refused, most, companies: given } = server.stats();
-    console.log(`\n${calls} calls, ${given} companies, ${refused} refused, ${most} in a window`);
+    const { calls: all, refused, most, companies: given } = server.stats();
+    console.log(`\n${all} calls, ${given} companies, ${refused} refused, ${most} in a window`);
     void server.close();
   });
-}
-
-try {
-  await main();
-} catch (error) {
-  process.stderr.write(`${(error as Error).message}\n`);
-  process.exitCode = 1;
-}
+});

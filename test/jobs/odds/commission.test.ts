@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseCommission } from '../../../lib/jobs/odds/commission.ts';
-import { DEFAULTS } from '../../../lib/jobs/odds/convert.ts';
 import { oddsOptions } from '../../../lib/jobs/odds/options.ts';
+import { DEFAULTS } from '../../../lib/jobs/odds/price.ts';
 
 const check = (options: Record<string, unknown>) => {
   const result = oddsOptions['~standard'].validate(options);

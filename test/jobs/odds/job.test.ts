@@ -2,8 +2,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { JobContext } from '../../../lib/core/job.ts';
 import type { Result } from '../../../lib/core/outcome.ts';
-import type { Market, Match, OddsOptions } from '../../../lib/jobs/odds/convert.ts';
+import type { Match } from '../../../lib/jobs/odds/convert.ts';
 import job from '../../../lib/jobs/odds/job.ts';
+import type { Market, OddsOptions } from '../../../lib/jobs/odds/price.ts';
 import { jobContext } from '../../support/job-context.ts';
 import { exactMarket, exactNet } from './oracle.ts';
 

@@ -1,0 +1,54 @@
+/** Text as it comes, kept as UTF-8: what is compressed next. */
+export interface TextBytes {
+  add(text: string): void;
+  /** Bytes so far, or fewer: of the newest 16,384 characters each counts as one. */
+  readonly length: number;
+  /** What came since the last call, valid until the next `add`. */
+  take(): Buffer;
+}
+
+/**
+ * Texts are added up to so many characters, then written to bytes. Added up to 128 KiB, a row of 1.3 KB cost 1.7 to 5 µs
+ * more than to make it, this way 0.4; a row of 50 B 0.10 against 0.04 (measured; written one by one it is 0.12).
+ */
+const PENDING_CHARS = 16 * 1024;
+
+/** No character takes more bytes than this in UTF-8 for each of its UTF-16 units. */
+const MOST_BYTES = 3;
+
+const FIRST_BYTES = 64 * 1024;
+
+export function newTextBytes(): TextBytes {
+  let bytes: Buffer | undefined;
+  let length = 0;
+  let pending = '';
+  const write = (): void => {
+    const needed = length + MOST_BYTES * pending.length;
+    if (bytes === undefined || bytes.length < needed) bytes = grown(bytes, length, needed);
+    length += bytes.write(pending, length);
+    pending = '';
+  };
+  return {
+    add(text) {
+      pending += text;
+      if (pending.length >= PENDING_CHARS) write();
+    },
+    get length() {
+      return length + pending.length;
+    },
+    take() {
+      if (pending !== '') write();
+      const taken = bytes?.subarray(0, length) ?? NOTHING;
+      length = 0;
+      return taken;
+    },
+  };
+}
+
+const NOTHING = Buffer.alloc(0);
+
+function grown(bytes: Buffer | undefined, length: number, needed: number): Buffer {
+  const more = Buffer.allocUnsafeSlow(Math.max(needed, 2 * (bytes?.length ?? FIRST_BYTES / 2)));
+  bytes?.copy(more, 0, 0, length);
+  return more;
+}

@@ -1,0 +1,27 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { newTextBytes } from '../../lib/engine/text-bytes.ts';
+
+const LONG = 20_000;
+const piece = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 40 }),
+  fc.integer({ min: 1, max: LONG }).map((length) => '€'.repeat(length)),
+  fc.integer({ min: 1, max: 5 * LONG }).map((length) => 'a'.repeat(length)),
+);
+
+test('the bytes are those of the texts one after the other, whenever they are taken', () => {
+  fc.assert(
+    fc.property(fc.array(fc.array(piece, { maxLength: 12 }), { maxLength: 4 }), (takes) => {
+      const bytes = newTextBytes();
+      for (const texts of takes) {
+        for (const text of texts) bytes.add(text);
+        const whole = texts.join('');
+        expect(bytes.length).toBeGreaterThanOrEqual(whole.length === 0 ? 0 : 1);
+        expect(bytes.length).toBeLessThanOrEqual(Buffer.byteLength(whole));
+        expect(bytes.take().equals(Buffer.from(whole))).toBe(true);
+        expect(bytes.length).toBe(0);
+      }
+    }),
+    { numRuns: 60 },
+  );
+});
