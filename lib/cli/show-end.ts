@@ -69,7 +69,16 @@ export async function showReport(
     return;
   }
   const next = nextSteps(cli, place, { batch, report });
-  await cli.out(`${[renderSummary(report, cli.width), '', ...next].join('\n')}\n`);
+  const music = await musicLines(report);
+  await cli.out(`${[renderSummary(report, cli.width), '', ...music, ...next].join('\n')}\n`);
+}
+
+/** A database client is loaded for the one job that needs it. */
+async function musicLines(report: Report): Promise<string[]> {
+  if (report.job !== 'music') return [];
+  const { musicSummary } = await import('./music-summary.ts');
+  const lines = musicSummary(report);
+  return lines.length === 0 ? [] : [...lines, ''];
 }
 
 /** Where the report is, and what to do with what failed: never cut, so that they can be copied. */

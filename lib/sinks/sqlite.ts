@@ -8,8 +8,11 @@ type SqliteStatement = ReturnType<SqliteFile['prepare']>;
 
 /** SQLite's own limit of values a statement (SQLITE_MAX_VARIABLE_NUMBER, sqlite.org/limits.html). */
 const MAX_VALUES = 32_766;
-/** More rows a statement save nothing, and each other count of rows is another one to compile. */
-const MAX_ROWS = 500;
+/**
+ * Rows of a statement: more than 500 save nothing, and each other count is another one to compile. Groups whose sizes differ
+ * spent 2.4 s on that for 0.7 s of running (profile of the music job, 10,000 files): so groups are made of five sizes.
+ */
+const ROWS = [500, 100, 20, 4, 1] as const;
 
 /**
  * Upserts of many rows a statement: half the CPU of a prepared statement per row (3.1 to 5.0 microseconds a
@@ -56,28 +59,27 @@ interface Opened {
   write(group: Group): Promise<void>;
 }
 
-/** Compiled statements that are kept: whole groups have one, and each split has another. */
-const STATEMENTS = 32;
-
 function open(file: SqliteFile, table: Table): Opened {
   makeTable(file, table);
   const kept = new Map<number, SqliteStatement>();
   const upsert = (rows: number): SqliteStatement => {
     const known = kept.get(rows);
     if (known !== undefined) return known;
-    if (kept.size >= STATEMENTS) kept.clear();
     const statement = file.prepare(upsertOf(table, rows));
     kept.set(rows, statement);
     return statement;
   };
   const own = 1 + table.columns.length;
-  const rowsAtMost = Math.min(MAX_ROWS, Math.floor((MAX_VALUES - SHARED) / own));
+  const rowsAtMost = Math.floor((MAX_VALUES - SHARED) / own);
+  const sizes = ROWS.filter((rows) => rows <= rowsAtMost);
   const commit = (groups: readonly Group[]): void =>
     file.transaction(() => {
       for (const { ctx, rows } of groups) {
-        for (let from = 0; from < rows.length; from += rowsAtMost) {
-          const some = rows.slice(from, from + rowsAtMost);
-          upsert(some.length).run(...valuesOf(ctx, some));
+        let from = 0;
+        for (const size of sizes) {
+          for (; rows.length - from >= size; from += size) {
+            upsert(size).run(...valuesOf(ctx, rows.slice(from, from + size)));
+          }
         }
       }
     });

@@ -19,6 +19,9 @@ const TASKS: Readonly<Record<string, () => Promise<Task>>> = {
   'careful-http': async () => (await import('./tasks/http.ts')).carefulHttpTask,
   recipes: async () => (await import('./tasks/recipes.ts')).recipesTask,
   'plain-walk': async () => (await import('./tasks/plain-walk.ts')).plainWalkTask,
+  music: async () => (await import('./tasks/music.ts')).musicScanTask,
+  'music-loop': async () => (await import('./tasks/music.ts')).musicLoopTask,
+  'music-naive': async () => (await import('./tasks/music.ts')).musicNaiveTask,
   bullmq: async () => (await import('./tasks/bullmq.ts')).bullmqTask,
 };
 

@@ -8,6 +8,7 @@ import { csvBench } from './csv.ts';
 import { groupsBench } from './groups.ts';
 import { httpBench } from './http.ts';
 import { memoryBench } from './memory.ts';
+import { musicBench } from './music.ts';
 import { noopBench } from './noop.ts';
 import { oddsBench } from './odds.ts';
 import { oddsMarketsBench } from './odds-markets.ts';
@@ -40,6 +41,7 @@ const BENCHES: readonly Bench[] = [
   autoBench,
   sampleBench,
   recipesBench,
+  musicBench,
   cloudBench,
   bundlesBench,
   walkBench,

@@ -34,6 +34,10 @@ export interface Scratch {
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const KEPT = join(tmpdir(), 'sluice-bench');
 
+/** Bundled CommonJS packages call `require`, which an ES module does not have. */
+const BANNER =
+  "import { createRequire as __cr } from 'node:module'; const require = __cr(import.meta.url);";
+
 /** Bundles what the measured processes run, so that none of them carries a TypeScript loader. */
 export async function openScratch(): Promise<Scratch> {
   mkdirSync(KEPT, { recursive: true });
@@ -49,6 +53,7 @@ export async function openScratch(): Promise<Scratch> {
     format: 'esm',
     platform: 'node',
     target: 'node20',
+    banner: { js: BANNER },
     logLevel: 'warning',
   });
   const child = (name: string): string => join(children, `${name}.mjs`);

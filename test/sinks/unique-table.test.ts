@@ -2,13 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'libsql';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { openSqlite } from '../../lib/adapters/local/sqlite.ts';
 import { defineJob, type Job } from '../../lib/core/job.ts';
 import { ok } from '../../lib/core/outcome.ts';
 import { jsonArray } from '../../lib/io/json-array.ts';
 import { newShared } from '../../lib/pool/shared.ts';
-import { uniqueTable } from '../../lib/sinks/table-sink.ts';
+import { currentTable, uniqueTable } from '../../lib/sinks/table-sink.ts';
 import { memoryWorld } from '../support/memory-engine.ts';
 import { openPostgres, type Postgres } from '../support/postgres.ts';
 import { brief } from '../support/world.ts';
@@ -149,4 +149,54 @@ it('wants its key among the columns, as text', () => {
   const given = { url: 'sqlite:x.db', table: 't', columns: { n: 'integer' } } as const;
   expect(() => uniqueTable({ ...given, unique: 'url' })).toThrow("Column 'url' of a unique table");
   expect(() => uniqueTable({ ...given, unique: 'n' })).toThrow("of type 'text'");
+});
+
+describe.each(kinds)('a current table in %s', (kind) => {
+  const currentJob = (table: string, seen: number): Job =>
+    defineJob({
+      name: 'pages',
+      input: jsonArray() as never,
+      steps: [
+        currentTable<Page>({
+          url: urlOf(kind),
+          table,
+          unique: 'url',
+          newest: 'seen',
+          columns: { url: 'text', n: 'integer', seen: 'integer' },
+          row: ({ url, n }) => ({ url, n, seen }),
+          group: 3,
+        }),
+        ({ n }: Page) => ok(n),
+      ] as never,
+    }) as unknown as Job;
+
+  it('has each value as the newest batch has it, and keeps what that one no longer has', async () => {
+    const table = newTable();
+    await run(currentJob(table, 10), [page(0), page(1), page(2, 'u1')], 'one');
+    const first = [
+      ['u0', 0, 0],
+      ['u1', 1, 1],
+    ];
+    expect(await rowsIn(kind, table)).toEqual(first);
+    await run(currentJob(table, 10), [page(0), page(1), page(2, 'u1')], 'one');
+    expect(await rowsIn(kind, table)).toEqual(first);
+    const second = [page(7, 'u1'), page(8, 'u1'), page(9, 'u2')];
+    expect(await run(currentJob(table, 20), second, 'two')).toEqual(['ok 7', 'ok 8', 'ok 9']);
+    const after = [
+      ['u0', 0, 0],
+      ['u1', 0, 7],
+      ['u2', 2, 9],
+    ];
+    expect(await rowsIn(kind, table)).toEqual(after);
+    // An older batch that comes late changes nothing but what it alone has.
+    await run(currentJob(table, 10), [page(0), page(1), page(3, 'u3')], 'one');
+    expect(await rowsIn(kind, table)).toEqual([...after, ['u3', 2, 3]]);
+  });
+});
+
+test('a current table needs its two columns', () => {
+  const given = { url: 'sqlite:x.db', table: 't', unique: 'a', newest: 'b' };
+  expect(() => currentTable({ ...given, columns: { a: 'text', b: 'text' } })).toThrow(
+    "Columns 'a' and 'b' of a current table must be among its columns",
+  );
 });

@@ -21,9 +21,15 @@ const PASSING = new Set(['EMFILE', 'ENFILE', 'EIO', 'EAGAIN', 'EBUSY', 'ESTALE',
 
 /**
  * The tags of one file: of a usual one at once, of any other by the library. Throws a PermanentError that says what is
- * wrong with it: GONE, UNREADABLE, CHANGED, EMPTY, NO_AUDIO, BAD_FILE, READ_LIMIT.
+ * wrong with it: NOT_HERE, GONE, UNREADABLE, CHANGED, EMPTY, NO_AUDIO, BAD_FILE, READ_LIMIT.
  */
 export function readFile(listed: ListedFile): FileTags | Promise<FileTags> {
+  if (listed.path.startsWith('s3://')) {
+    throw new PermanentError(
+      'the music job reads files of this machine, not objects: scan where the files are',
+      { code: 'NOT_HERE' },
+    );
+  }
   const file = opened(listed.path);
   let open = false;
   try {

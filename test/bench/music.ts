@@ -1,0 +1,58 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeLibrary } from '../jobs/music/write-library.ts';
+import type { Bench, Variant } from './support.ts';
+import { against, figure, row } from './table.ts';
+
+/** The naive pass is as slow for a few files as for many. */
+const NAIVE = 3000;
+
+export const musicBench: Bench = {
+  name: 'music',
+  about:
+    'a music library end to end (wanted: 10,000 files/s or 0.9 of the bare loop, 20 x the naive pass; second scan 20,000, read 50,000)',
+  async run({ options, scratch, size, measure, table, say }) {
+    const files = size(options.items, 100_000, 1000);
+    const folder = join(scratch.folder, 'music');
+    const { bytes, albums, tracks } = writeLibrary({ folder, files });
+    say(`${files} files, ${Math.round(bytes / 1e6)} MB, ${albums} albums, ${tracks} tracks`);
+    const of = (name: string, task: string, n: number): Variant => ({
+      name,
+      n,
+      task,
+      spec: { root: scratch.root, folder, files: n },
+      fresh: () => {
+        const { home, done } = scratch.newHome();
+        mkdirSync(home);
+        return { spec: { home, db: join(home, 'naive.db') }, done };
+      },
+    });
+    const naive = Math.min(files, NAIVE);
+    const rows = await measure([
+      of('two scans', 'music', files),
+      of('bare loop of the reader', 'music-loop', files),
+      of('naive pass', 'music-naive', naive),
+    ]);
+    table(rows, [
+      figure('files/s', 'rate'),
+      figure('first scan', 'first'),
+      figure('read', 'firstRead'),
+      figure('cores', 'firstCpu', 2),
+      figure('second scan', 'second'),
+      figure('read again', 'secondRead'),
+    ]);
+    const [scans, bare, slow] = ['two scans', 'bare loop of the reader', 'naive pass'].map(
+      (name) => row(rows, name).figures,
+    ) as [Record<string, number>, Record<string, number>, Record<string, number>];
+    const value = (of: Record<string, number>, name: string): number => of[name] ?? Number.NaN;
+    const first = value(scans, 'first');
+    say(`first scan: ${against(first, '>=', 10_000, 0)} files/s`);
+    say(`... ${against(first / value(bare, 'rate'), '>=', 0.9)} of the bare loop`);
+    say(`... ${against(first / value(slow, 'rate'), '>=', 20, 1)} times the naive pass`);
+    say(`second scan: ${against(value(scans, 'second'), '>=', 20_000, 0)} files/s`);
+    say(
+      `... its files found and looked up: ${against(value(scans, 'secondRead'), '>=', 50_000, 0)} files/s`,
+    );
+    say(`resident: ${against(row(rows, 'two scans').rssMb, '<=', 500, 0)} MB`);
+  },
+};
