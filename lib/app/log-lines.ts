@@ -10,7 +10,8 @@ export interface LogLine {
   text: string;
   time: number;
   level: string;
-  index: number;
+  /** Absent for groups: they have keys. */
+  index?: number;
   key: string | null;
   msg: string;
 }

@@ -66,7 +66,8 @@ function forPeople({ text, time, level, index, key, msg }: LogLine): string {
     msg: _m,
     ...fields
   } = JSON.parse(text) as Record<string, unknown>;
-  const head = `${isoTime(time)} ${level.padEnd(5)} #${index}${key === null ? '' : ` ${key}`}`;
+  const number = index === undefined ? '' : ` #${index}`;
+  const head = `${isoTime(time)} ${level.padEnd(5)}${number}${key === null ? '' : ` ${key}`}`;
   return visible([head, msg, ...fieldTexts(fields)].join(' '));
 }
 
