@@ -14,7 +14,7 @@ import { mapOrdered } from '../../pool/map-ordered.ts';
 const ITEM_OBJECTS = 1000;
 /** Objects that are looked at before an item ends although it holds fewer, or none. */
 const ITEM_ENTRIES = 100_000;
-/** Ranges of keys that are listed side by side. A request takes about 0.1 s. */
+/** Ranges of keys that are listed side by side. */
 const RANGES_AT_ONCE = 8;
 /** Pages that a range may have before its turn: 8 ranges hold some 10 MB. */
 const PAGES_AHEAD = 5;
