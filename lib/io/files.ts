@@ -51,7 +51,7 @@ export function files(options: FilesOptions = {}): Reader<FoundFile> {
     discover: each<WalkItem, FoundFile>({
       name: 'discover',
       key: nameOf,
-      // The job's own would be those of its slowest stage. More workers look at no file sooner, and hold 1 MB each.
+      // The job's own would be those of its slowest stage. More workers look at no file sooner.
       limits: { workers: 4, concurrency: 2, chunk: 1000, itemTimeout: '60s', ...options.limits },
       process: lookAt,
     }),

@@ -21,12 +21,12 @@ const FORBIDDEN = [
   '@aws-sdk/client-cloudformation',
   '@aws-sdk/client-lambda',
 ];
-/** 591,998 measured for the worker: without the SDK's chain of credentials, which alone is 112 KB. */
+/** 623,659 measured for the worker, 22 KB of it picomatch and what lists prefixes: without the SDK's chain of credentials, which alone is 112 KB. */
 const MAX_BYTES: Record<string, number> = {
-  worker: 620_000,
-  sweeper: 620_000,
+  worker: 640_000,
+  sweeper: 640_000,
   // It also writes the report: page, styles and charts.
-  orchestrator: 670_000,
+  orchestrator: 690_000,
 };
 
 const metafiles = new Map<string, Metafile>();
