@@ -21,12 +21,12 @@ const FORBIDDEN = [
   '@aws-sdk/client-cloudformation',
   '@aws-sdk/client-lambda',
 ];
-/** 623,659 measured for the worker, 22 KB of it picomatch and what lists prefixes: without the SDK's chain of credentials, which alone is 112 KB. */
+/** 641,694 bytes measured for the worker, 22 KB of it picomatch and what lists prefixes: without the SDK's chain of credentials, which alone is 112 KB. */
 const MAX_BYTES: Record<string, number> = {
-  worker: 640_000,
-  sweeper: 640_000,
+  worker: 660_000,
+  sweeper: 665_000,
   // It also writes the report: page, styles and charts.
-  orchestrator: 690_000,
+  orchestrator: 715_000,
 };
 
 const metafiles = new Map<string, Metafile>();

@@ -310,14 +310,15 @@ export const BUGS: readonly Bug[] = [
   bug('commit before the part is stored', WORK, [
     `  const part = await attempt.write(partKey(id, epoch));
   const rows = itemsOf(part.counts);
-  if (rows !== range.count) {
-    throw new Error(\`Chunk \${id.chunk} has \${rows} of \${range.count} rows: it is not committed.\`);
+  if (rows !== count) {
+    throw new Error(\`Chunk \${id.chunk} has \${rows} of \${count} rows: it is not committed.\`);
   }
   attempt.close();
   // In the same turn as the commit: both go to the store as one message.
   lease.drop();
   const wasStalled = (range.wasStalled ?? 0) - (part.stillStalled ?? 0);
-  const change = commit(id.chunk, epoch, nonZero({ ...part.counts, wasStalled }));
+  const fresh = isFresh(id, range) ? rows - part.counts.notRun : 0;
+  const change = commit(id.chunk, epoch, nonZero({ ...part.counts, wasStalled, fresh }));
   const answer = await engine.store.change(tallyKey(id, tallyOf(id.chunk)), change);`,
     `  const part = await attempt.write(\`\${partKey(id, epoch)}.early\`);
   lease.drop();
@@ -520,7 +521,7 @@ export const BUGS: readonly Bug[] = [
     ]),
   ),
   bug("the winners' parts are removed", FINALISE, [
-    'if (committed.done || committed.value.key !== key) await engine.objects.delete(key);',
+    'if (committed.done || name() !== key) await engine.objects.delete(key);',
     'await engine.objects.delete(key);',
   ]),
   tuned(
@@ -544,9 +545,9 @@ export const BUGS: readonly Bug[] = [
     edits: [
       {
         file: FINALISE,
-        find: '  const resolvedAt = await writeReport(engine, state);\n',
+        find: '  const left = await writeReport(engine, state);\n',
         replace:
-          '  if (engine.keepMs !== undefined) await expireRecords(engine, state, engine.keepMs);\n  const resolvedAt = await writeReport(engine, state);\n',
+          '  if (engine.keepMs !== undefined) await expireRecords(engine, state, engine.keepMs);\n  const left = await writeReport(engine, state);\n',
       },
       {
         file: WHEN,
@@ -562,13 +563,13 @@ export const BUGS: readonly Bug[] = [
     'if (stage.sealed !== undefined || stage.halt !== undefined) return;',
   ]),
   bug('the plan cursor before the chunk records', PLAN, [
-    `    const to = await putChunks(engine, id, { group, planned });
+    `    const to = await putChunks(engine, id, { group, planned, anyBorder });
     const change = advancePlan(cur, to, planned + group.length);
     const answer = await engine.store.change(stageKey(id), change);`,
     `    const to = (group.at(-1) as Cut).cursor;
     const change = advancePlan(cur, to, planned + group.length);
     const answer = await engine.store.change(stageKey(id), change);
-    await putChunks(engine, id, { group, planned });`,
+    await putChunks(engine, id, { group, planned, anyBorder });`,
   ]),
   bug('a chunk record is overwritten', WHEN, ["when: [['absent', 'v']],", 'when: [],']),
   bug('planning goes on after a cancel', WHEN, [
@@ -704,15 +705,15 @@ export const BUGS: readonly Bug[] = [
   tuned(
     RETRY_CANCELLED,
     bug('what a cancelled round did not run overrides an outcome', 'lib/engine/merge-round.ts', [
-      "if (status === 'notRun') return emit(was.line, was.failure);",
-      'void was;',
+      "const left = !options.counts(row) || status === 'notRun';",
+      'const left = !options.counts(row);',
     ]),
   ),
   tuned(
     { ...RETRIED, keepMs: 86_400_000 },
     bug('a round begins on records that expire', ROUND_WHEN, [
-      "remove: ['end', 'reason', 'resolvedAt', 'expires'],",
-      "remove: ['end', 'reason', 'resolvedAt'],",
+      "remove: ['end', 'reason', 'resolvedAt', 'open', 'expires'],",
+      "remove: ['end', 'reason', 'resolvedAt', 'open'],",
     ]),
   ),
   bug('a retry takes the stop of the round before along', ROUND_WHEN, [

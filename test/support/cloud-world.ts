@@ -18,6 +18,9 @@ import { type Batch, listBatches, readBatch } from '../../lib/engine/batch.ts';
 import { sweepBatch } from '../../lib/engine/sweep.ts';
 import { type Emulators, startEmulators, useEnvironment } from './emulators.ts';
 
+/** Of a job that does not load: the functions tell of it. */
+const NONE: { stages?: readonly unknown[] } = {};
+
 export interface CloudWorldOptions {
   /** Job references by the name under which they are deployed. */
   jobs: Record<string, string>;
@@ -38,7 +41,7 @@ export async function cloudWorld({ jobs, env = {}, lifeMs = 60_000 }: CloudWorld
   for (const [name, reference] of Object.entries(jobs)) {
     const { bytes } = await bundleJob(reference, join(root, 'bundles'));
     writeFileSync(join(root, 'jobs', `${name}.mjs`), bytes);
-    const { stages: of = [] } = await loadJob(join(root, 'jobs', `${name}.mjs`));
+    const { stages: of = [] } = await loadJob(join(root, 'jobs', `${name}.mjs`)).catch(() => NONE);
     for (let stage = 0; stage < Math.max(1, of.length); stage += 1) {
       const variable = `SLUICE_STAGE_${name.toUpperCase().replaceAll('-', '_')}_${stage}`;
       const queue = stage === 0 ? `stage-${name}` : `stage-${name}-${stage}`;
