@@ -303,14 +303,14 @@ describe('the emulated cloud at its real speed', () => {
 
   test(`${MANY} chunks under a cap of 2: nothing throttled, no receive burnt, no dead letter`, async () => {
     await world.upload('inbox/two/many.ndjson', lines(MANY));
-    const [batch] = await world.ended('many.ndjson');
+    const [batch] = await world.ended('many.ndjson', { withinMs: 150_000 });
     expect(await world.report(batch?.id as string)).toMatchObject({ ok: MANY, chunks: MANY });
     const { functions, mappings } = world.emulator.stats();
     const worker = { throttles: 0, timeouts: 0, errors: 0, peakBusy: 2 };
     expect(functions['WorkerTwo0']).toMatchObject(worker);
     expect(mappings['WorkerTwo0Source']).toMatchObject({ dropped: 0, returned: 0 });
     expect(await world.deadLetters()).toBe(0);
-  }, 60_000);
+  }, 180_000);
 
   test.each([
     ['One', 1, 14],
