@@ -7,27 +7,47 @@ const COUNTS = `SELECT (SELECT count(*) FROM artists WHERE seen_at = ?1), (SELEC
   FROM tracks WHERE seen_at = ?1`;
 
 /**
- * What a scan of the music job found, counted in its SQLite file: how many artists there are is in no outcome. Nothing of
- * another job, of a database elsewhere, or where a later scan has replaced the rows.
+ * What a scan of the music job found, counted in its SQLite file: how many artists there are is in no outcome. Of a
+ * database elsewhere, of none, or where a later scan has replaced the rows: what the outcomes tell. Nothing of another job.
  */
-export function musicSummary({ job, options, now, stages }: Report): string[] {
+export function musicSummary(report: Report): string[] {
+  if (report.job !== 'music') return [];
+  const rows = countedRows(report) ?? outcomeRows(report);
+  return rows.map(([name, count]) => `${name.padEnd(12)}${String(count).padStart(9)}`);
+}
+
+type CountRow = [string, number];
+
+function countedRows({ options, now, stages }: Report): CountRow[] | undefined {
   const { sink } = options;
   const path = typeof sink === 'string' ? /^sqlite:(.*)$/s.exec(sink)?.[1] : undefined;
-  if (job !== 'music' || path === undefined || !existsSync(path)) return [];
+  if (path === undefined || !existsSync(path)) return undefined;
   const counts = countsOf(path, Date.parse(now));
-  if (counts === undefined || counts.some((count) => count === null)) return [];
-  const [artists, albums, tracks, copies, recordings, doubts] = counts as number[];
-  const errors = stages?.find(({ name }) => name === 'extract')?.failed ?? 0;
-  const rows: [string, number | undefined][] = [
+  if (counts === undefined || counts.some((count) => count === null)) return undefined;
+  const [artists = 0, albums = 0, tracks = 0, copies = 0, recordings = 0, doubts = 0] =
+    counts as number[];
+  return [
     ['artists', artists],
     ['albums', albums],
     ['tracks', tracks],
-    ['duplicates', (copies ?? 0) + (recordings ?? 0)],
+    ['duplicates', copies + recordings],
     ['  copies', copies],
     ['doubts', doubts],
-    ['errors', errors],
+    ['errors', stages?.find(({ name }) => name === 'extract')?.failed ?? 0],
   ];
-  return rows.map(([name, count]) => `${name.padEnd(12)}${String(count).padStart(9)}`);
+}
+
+/** Every file that was read has a row, and only duplicates are skipped; so with all rows through these three are exact. */
+function outcomeRows({ status, stages }: Report): CountRow[] {
+  const of = (stage: string) => stages?.find(({ name }) => name === stage);
+  const [extract, albums, insert] = ['extract', 'albums', 'insert'].map(of);
+  if (status !== 'done' || extract === undefined || insert === undefined) return [];
+  if (insert.failed > 0 || (albums?.failed ?? 0) > 0) return [];
+  return [
+    ['tracks', extract.ok - insert.skipped],
+    ['duplicates', insert.skipped],
+    ['errors', extract.failed],
+  ];
 }
 
 function countsOf(path: string, seen: number): unknown[] | undefined {

@@ -29,10 +29,10 @@ export interface EachDefinition<A, B, O> extends StageParts {
   process(row: A, context: JobContext<O>): Result<B> | Promise<Result<B>>;
 }
 
-/** An `each` stage of a single group, or of several steps. */
-export interface SteppedStage<A, B, O> extends StageParts {
+/** An `each` stage of a single group, or of several steps: each takes what the one before gives. */
+export interface SteppedStage<A, B, O, S = readonly [Step<A, B, O>]> extends StageParts {
   key?(row: A): string;
-  steps: readonly [Step<A, B, O>];
+  steps: S;
 }
 
 /** A stage as `each` and `groupBy` return it: recognised by `sluice`, since bundles do not share classes. */
@@ -58,6 +58,17 @@ export function each<A, B, O = Record<string, unknown>>(
 ): Stage<A, B, O>;
 export function each<A, B, O = Record<string, unknown>>(
   definition: SteppedStage<A, B, O>,
+): Stage<A, B, O>;
+export function each<A, M, B, O = Record<string, unknown>>(
+  definition: SteppedStage<A, B, O, readonly [Step<A, M, O>, Step<NoInfer<M>, B, O>]>,
+): Stage<A, B, O>;
+export function each<A, M, N, B, O = Record<string, unknown>>(
+  definition: SteppedStage<
+    A,
+    B,
+    O,
+    readonly [Step<A, M, O>, Step<NoInfer<M>, N, O>, Step<NoInfer<N>, B, O>]
+  >,
 ): Stage<A, B, O>;
 export function each(definition: object): unknown {
   return { ...definition, sluice: 'each/1' };

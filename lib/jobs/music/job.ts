@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   defineJob,
   each,
@@ -78,34 +79,44 @@ interface Parts {
 
 function jobOf({ name, input, tables, secrets }: Parts): Job<ListedFile, unknown, MusicOptions> {
   const { lookUp, keep } = cacheSteps(({ cache }) => cache as string | undefined);
-  return defineJob({
-    name,
-    input,
-    key: ({ path }: ListedFile) => path,
-    options: optionsSchema,
-    ...(secrets.length === 0 ? {} : { secrets }),
-    limits: { chunk: GROUP, itemTimeout: '60s' },
-    retry: { tries: 3 },
-    stages: [
-      each({
-        name: 'extract',
-        cpu: true,
-        steps: [lookUp, read, keep] as never,
-      }),
-      groupBy({
-        name: 'albums',
-        cpu: true,
-        key: albumKey,
-        process: async (group) => ok.many(albumRows(group.key, await group.list(MAX_FILES))),
-      }),
-      each({
-        name: 'insert',
-        limits: { workers: 1, concurrency: 4, chunk: 10 * GROUP },
-        key: ({ id }: Row) => id.slice(0, 512),
-        steps: [...(tables === undefined ? [] : [tables]), inserted] as never,
-      }),
-    ] as never,
-  } as never) as unknown as Job<ListedFile, unknown, MusicOptions>;
+  const insert = {
+    name: 'insert',
+    limits: { workers: 1, concurrency: 4, chunk: 10 * GROUP },
+    key: ({ id }: Row) => keyOf(id),
+  };
+  return defineJob(
+    {
+      name,
+      input,
+      key: ({ path }: ListedFile) => keyOf(path),
+      options: optionsSchema,
+      ...(secrets.length === 0 ? {} : { secrets }),
+      limits: { chunk: GROUP, itemTimeout: '60s' },
+      retry: { tries: 3 },
+    },
+    each({ name: 'extract', cpu: true, steps: [lookUp, read, keep] }),
+    groupBy({
+      name: 'albums',
+      cpu: true,
+      key: albumKey,
+      process: async (group) => ok.many(albumRows(group.key, await group.list(MAX_FILES))),
+    }),
+    tables === undefined
+      ? each({ ...insert, process: inserted })
+      : each({ ...insert, steps: [tables, inserted] }),
+  );
+}
+
+/** Characters of an item's key at most; a path may have 4,096 bytes. */
+const KEY_CHARS = 512;
+const HASH_CHARS = 32;
+
+/** A long path by its hash and its end: the end tells more, and two long ones with one end are two keys. */
+export function keyOf(path: string): string {
+  if (path.length <= KEY_CHARS) return path;
+  const hash = createHash('sha256').update(path).digest('hex').slice(0, HASH_CHARS);
+  const end = path.slice(HASH_CHARS + 1 - KEY_CHARS).replace(/^\p{Surrogate}/u, '');
+  return `${hash}~${end}`;
 }
 
 /** Files of one album that are in memory at once: 1 KB each. Its rows go through `ok.many`, which takes 100,000. */

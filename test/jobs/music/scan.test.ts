@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'libsql';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { readFile } from '../../../lib/jobs/music/job.ts';
+import { keyOf, readFile } from '../../../lib/jobs/music/job.ts';
 import { warmCli } from '../../support/warm-cli.ts';
 import { mp3 } from './write-audio.ts';
 import { type WrittenLibrary, writeLibrary } from './write-library.ts';
@@ -127,6 +127,31 @@ it('ends with artists, albums, tracks, duplicates and errors', async () => {
   expect(said('tracks')).toBe(written.tracks);
   expect(said('duplicates')).toBe(written.copies + written.recordings);
   expect(said('errors')).toBe(written.broken);
+});
+
+it('without tables ends with what the outcomes tell', async () => {
+  const args = ['run', 'music', music(), '--home', join(folder, 'home'), '--again'];
+  const { stdout } = await warmCli([...args, '--progress', 'none', '--option', 'sink=none'], {
+    cwd: folder,
+  });
+  expect(stdout).toMatch(new RegExp(`^tracks +${written.tracks}$`, 'm'));
+  expect(stdout).toMatch(new RegExp(`^duplicates +${written.copies + written.recordings}$`, 'm'));
+  expect(stdout).toMatch(new RegExp(`^errors +${written.broken}$`, 'm'));
+  expect(stdout).not.toMatch(/^artists/m);
+});
+
+it('clips the key of a long path, and keeps two of them apart', () => {
+  const end = `${'b'.repeat(600)}.mp3`;
+  const [one, other] = [keyOf(`/x/${end}`), keyOf(`/y/${end}`)] as [string, string];
+  expect(one).toHaveLength(512);
+  expect(one).not.toBe(other);
+  expect(one.endsWith('b.mp3')).toBe(true);
+  // No half of a character at the cut.
+  const wide = keyOf(`/${'\u{1d11e}'.repeat(400)}`);
+  expect(keyOf(`x${'\u{1d11e}'.repeat(400)}y`)).not.toMatch(/\p{Surrogate}/u);
+  expect(wide).not.toMatch(/\p{Surrogate}/u);
+  const short = 'a'.repeat(512);
+  expect(keyOf(short)).toBe(short);
 });
 
 it('says what is wrong with a file, and goes on', async () => {
