@@ -73,7 +73,7 @@ describe('retry --dry-run', () => {
     );
     expect(await json(['retry', id, '--dry-run', '--code', 'A', '--first', '1'])).toEqual({
       ...{ batch: id, round: 1, eligible: 1, failed: 1, stalled: 0 },
-      notTaken: { otherCode: 2, otherKey: 0, stalled: 0, beyondFirst: 1 },
+      notTaken: { otherCode: 2, otherKey: 0, otherStage: 0, stalled: 0, beyondFirst: 1 },
       others: { ok: 56, skipped: 0, notRun: 0, resolved: 0 },
       codes: { A: 2, B: 1, STALLED: 1 },
     });
