@@ -140,14 +140,15 @@ async function checkSources(home: Home, { id }: Batch, { list, choice }: RetryPl
   // What a later stage retries is read from parts.
   const ofInput = list.subarray(0, choice.stages?.[0]?.bytes);
   for (const line of ofInput.toString().split('\n')) {
-    if (line !== '') used.add((JSON.parse(line) as RetryLine).source);
+    if (line === '') continue;
+    const { source, walk } = JSON.parse(line) as RetryLine;
+    // Of files that are found it is no source but a piece of the walk, which is stored.
+    if (walk === undefined) used.add(source);
   }
   for (const number of used) {
     const pin = sources[number];
     // What was spooled lies in the home, whatever became of its source.
     const spooled = (await home.objects.size(spoolIndexKey(id, number))) !== undefined;
-    // What was found in folders lies in the home too.
-    if (pin !== undefined && !spooled && pin.root !== true)
-      await boundSource(pin).read(0, Math.min(1, pin.bytes));
+    if (pin !== undefined && !spooled) await boundSource(pin).read(0, Math.min(1, pin.bytes));
   }
 }

@@ -1,4 +1,4 @@
-import type { FoundFile, WalkItem, WalkOptions } from './discovery.ts';
+import type { FoundFile, MissedFile, WalkItem, WalkOptions } from './discovery.ts';
 import type { RecordBlock } from './records.ts';
 import type { Stage } from './stage.ts';
 import type { StandardSchema } from './standard-schema.ts';
@@ -22,6 +22,8 @@ export interface Reader<R = unknown> {
   /** Of one whose rows are found, not read: what is looked for, and the stage that finds them. */
   readonly walk?: WalkOptions;
   readonly discover?: Stage<WalkItem, FoundFile>;
+  /** A file that was missed, looked at once more. */
+  lookAgain?(missed: MissedFile): Promise<FoundFile | MissedFile>;
 }
 
 export interface LineMaker {

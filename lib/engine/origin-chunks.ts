@@ -66,12 +66,13 @@ async function* chunksIn(
 /** @param first number in the stage of the chunk's first item */
 function originIn({ round }: StageId, record: StoredRecord, first: number): Origin {
   const { source, start, end, count, line, last } = record as Record<string, number>;
-  const { epochs } = record as { epochs?: string };
+  const { epochs, walk } = record as { epochs?: string; walk?: string };
   return {
     ...({ source, start, end, first, count } as Origin),
     ...(line === undefined ? {} : { line }),
     ...(last === undefined ? {} : { last }),
     ...(epochs === undefined ? {} : { epochs }),
+    ...(walk === undefined ? {} : { walk }),
     ...(round === 0 ? {} : { round }),
   };
 }

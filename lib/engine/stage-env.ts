@@ -43,7 +43,8 @@ export async function itemsOf(
   if (spec.id.stage === 0) return { items: input, spec };
   if (grouped !== true) {
     const found = spec.id.stage === 1 && isDiscovering(job.input);
-    return { items: stageInput(objects, spec.id, { filter, found }), spec };
+    const lookAgain = isDiscovering(job.input) ? job.input.lookAgain : undefined;
+    return { items: stageInput(objects, spec.id, { filter, found, lookAgain }), spec };
   }
   const items = await openGroups(objects, { ...spec, waiting });
   return { items, spec: { ...spec, range: { ...spec.range, count: items.count } } };

@@ -1,6 +1,7 @@
 import { isMissed, type MissedFile } from '../core/discovery.ts';
 import { type ItemError, SluiceError } from '../core/errors.ts';
 import { partKey, type StageId } from '../core/keys.ts';
+import type { Reader } from '../core/reader.ts';
 import type { ChunkRange, RecordBlock } from '../core/records.ts';
 import type { RoundChoice } from '../core/retry.ts';
 import type { Input } from '../ports/input.ts';
@@ -12,6 +13,8 @@ interface StageInputOptions {
   filter: RoundChoice | undefined;
   /** They are files that were found: those without facts are failed items. */
   found: boolean;
+  /** Of a retried file that was missed. */
+  lookAgain?: Reader['lookAgain'];
 }
 
 type Records = Pick<Input, 'records'>;
@@ -23,16 +26,15 @@ type Records = Pick<Input, 'records'>;
 export function stageInput(
   objects: ObjectStore,
   { stage, ...id }: StageId,
-  { filter, found }: StageInputOptions,
+  { filter, found, lookAgain }: StageInputOptions,
 ): Pick<Input, 'records' | 'indexes' | 'stalled'> {
   const before = { ...id, stage: stage - 1 };
   const given = partsInput(objects, before, found);
   const list = roundList(objects, { id: id.batch, round: id.round, filter }, stage);
   if (list === undefined) return given;
   const { next, items } = list;
-  const listed = listedInput(list, ({ round = 0 }) =>
-    lasting(objects, { ...before, round }, found),
-  );
+  const recordsOf = ({ round = 0 }) => lasting(objects, { ...before, round }, found);
+  const listed = again(listedInput(list, recordsOf), lookAgain);
   const own: typeof listed = {
     async *records(range) {
       for await (const block of given.records(range)) {
@@ -49,6 +51,24 @@ export function stageInput(
     records: (range) => of(range).records(range),
     indexes: (range) => of(range).indexes(range),
     stalled: (range) => of(range).stalled(range),
+  };
+}
+
+/** A retried file that was missed may be there by now; what the parts say of it never changes. */
+function again<I extends Records>(input: I, lookAgain: StageInputOptions['lookAgain']): I {
+  if (lookAgain === undefined) return input;
+  return {
+    ...input,
+    async *records(range) {
+      for await (const block of input.records(range)) {
+        const looks = block.rows.map((row) => (isMissed(row) ? lookAgain(row) : row));
+        const rows = await Promise.all(looks);
+        const raws = block.raws.map((raw, at) =>
+          rows[at] === block.rows[at] ? raw : JSON.stringify(rows[at]),
+        );
+        yield { ...block, rows, raws, errors: missedIn(rows) };
+      }
+    },
   };
 }
 

@@ -2,7 +2,7 @@ import type { FoundFile, WalkItem, WalkOptions } from '../core/discovery.ts';
 import { SluiceError } from '../core/errors.ts';
 import type { Reader } from '../core/reader.ts';
 import { each, type StageLimits } from '../core/stage.ts';
-import { lookAt } from './walk/look-at.ts';
+import { factsOf, lookAt } from './walk/look-at.ts';
 
 export interface FilesOptions {
   /** Patterns (picomatch) of which one must match the path below the root: `['**' + '/*.mp3']`. Default: every file. */
@@ -48,6 +48,7 @@ export function files(options: FilesOptions = {}): Reader<FoundFile> {
     open() {
       throw new SluiceError('STATE', 'files() finds its items; it reads none of them.');
     },
+    lookAgain: ({ path }) => factsOf(path),
     discover: each<WalkItem, FoundFile>({
       name: 'discover',
       key: nameOf,

@@ -4,10 +4,15 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { memoryCheckpointStore } from '../../lib/adapters/memory/checkpoint-store.ts';
 import { memoryObjectStore } from '../../lib/adapters/memory/object-store.ts';
+import type { WalkItem } from '../../lib/core/discovery.ts';
 import type { Job } from '../../lib/core/job.ts';
+import { jobKey, type ReportFile, reportKey, roundJobKey } from '../../lib/core/keys.ts';
+import type { Report } from '../../lib/core/report.ts';
+import { planRetry } from '../../lib/engine/plan-retry.ts';
+import { startNextRound } from '../../lib/engine/start-round.ts';
 import { batchState } from '../../lib/engine/status.ts';
 import { verifyBatch } from '../../lib/engine/verify.ts';
-import { defineJob, each, files, ok } from '../../lib/index.ts';
+import { defineJob, each, files, ok, PermanentError } from '../../lib/index.ts';
 import { walkFolders } from '../../lib/io/walk/walk-folders.ts';
 import { openWalkInput } from '../../lib/io/walk/walk-input.ts';
 import { ALL, inFolder, makeFiles, plainWalk } from '../io/walk/trees.ts';
@@ -32,6 +37,25 @@ const sizes = (): Job =>
   ) as Job;
 
 const PATHS = Array.from({ length: 50 }, (_, at) => `${at % 4}/${at % 5}/${at}`);
+
+type World = ReturnType<typeof walked>['world'];
+
+async function retry(world: World) {
+  const batch = await world.batch();
+  const plan = await planRetry(world.engine, batch, {});
+  const digest = world.engine.jobDigest;
+  const file = await world.engine.objects.get(jobKey(world.id));
+  const key = roundJobKey({ id: world.id, round: plan.round, digest });
+  await world.engine.objects.put(key, file as Uint8Array);
+  await startNextRound(world.engine, batch, { plan, digest });
+  return plan;
+}
+
+const objectOf = async (world: World, round: number, file: ReportFile): Promise<string> =>
+  Buffer.from((await world.engine.objects.get(reportKey(world.id, round, file))) ?? []).toString();
+
+const reportOf = async (world: World, round: number): Promise<Report> =>
+  JSON.parse(await objectOf(world, round, 'report.json')) as Report;
 
 const keysOf = (outcomes: string, stage: RegExp): (string | null)[] =>
   outcomes
@@ -210,6 +234,85 @@ describe('crashes and other planners', () => {
       expect([...files].sort()).toEqual(files);
       for (const path of PATHS) expect(files).toContain(join(root, path));
       expect((await verifyBatch(world.engine, await world.batch(), input)).problems).toEqual([]);
+    }));
+});
+
+describe('a retry of a job that finds its files', () => {
+  it('looks again at a file that was gone', () =>
+    inFolder(async (root) => {
+      const seen = new Set<string>();
+      for (const chunk of [1, 3, 1000]) {
+        makeFiles(root, PATHS);
+        const { world, input } = walked(root, { limits: { chunk } });
+        const cuts = input.cuts.bind(input);
+        input.cuts = async function* (cursor) {
+          for await (const cut of cuts(cursor)) {
+            for (const path of ['0/0/20', '1/1/1']) rmSync(join(root, path), { force: true });
+            yield cut;
+          }
+        };
+        await world.start();
+        await world.run();
+        expect(await world.report()).toMatchObject({ failed: 2 });
+        makeFiles(root, ['0/0/20']);
+        await retry(world);
+        await world.run();
+        // The other one is still gone, and says so anew.
+        const again = await reportOf(world, 1);
+        expect(again).toMatchObject({ status: 'done', failed: 1, resolved: 1, ok: 17 + 49 + 49 });
+        const failure = await objectOf(world, 1, 'failures.jsonl');
+        expect(JSON.parse(failure)).toMatchObject({ round: 1, error: { code: 'FILE_GONE' } });
+        expect(failure).toContain(`${root}/1/1/1: it was there`);
+        makeFiles(root, ['1/1/1']);
+        await retry(world);
+        await world.run();
+        expect(await reportOf(world, 2)).toMatchObject({ failed: 0, resolved: 2, ok: 117 });
+        const last = keysOf(await world.outcomes(), /"stage":1/);
+        expect([...last].sort()).toEqual(plainWalk(root).sort());
+        expect((await verifyBatch(world.engine, await world.batch(), input)).problems).toEqual([]);
+        // What discover gives holds times of files that were made anew.
+        seen.add(
+          (await world.outcomes())
+            .split('\n')
+            .filter((line) => line.includes('"stage":'))
+            .join('\n'),
+        );
+      }
+      expect(seen.size).toBe(1);
+    }));
+
+  it('reads a failed item of discover from its piece of the walk', () =>
+    inFolder(async (root) => {
+      makeFiles(root, PATHS);
+      const seen = new Set<string>();
+      for (const chunk of [1, 2, 1000]) {
+        const job = sizes();
+        const [discover] = job.stages as unknown as [
+          { process(row: WalkItem, context: never): unknown },
+        ];
+        const process = discover.process;
+        let down = true;
+        discover.process = (item, context) => {
+          const [folder] = item.files?.[0] ?? [''];
+          if (down && folder.endsWith('/1/1')) throw new PermanentError('away', { code: 'AWAY' });
+          return process(item, context);
+        };
+        const { world, input } = walked(root, { limits: { chunk } }, job);
+        await world.start();
+        await world.run();
+        const { failed } = await world.report();
+        expect(failed).toBeGreaterThan(0);
+        down = false;
+        const { list } = await retry(world);
+        expect(list.toString()).toContain('"walk":"');
+        await world.run();
+        expect(await reportOf(world, 1)).toMatchObject({ failed: 0, resolved: failed, ok: 117 });
+        const files = keysOf(await world.outcomes(), /"stage":1/);
+        expect([...files].sort()).toEqual(plainWalk(root).sort());
+        expect((await verifyBatch(world.engine, await world.batch(), input)).problems).toEqual([]);
+        seen.add(await world.outcomes());
+      }
+      expect(seen.size).toBe(1);
     }));
 });
 

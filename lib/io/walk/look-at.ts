@@ -44,7 +44,7 @@ export function lookAt({
 
 async function lookAtRest(paths: readonly string[], rows: Row[]): Promise<Result<FoundFile>> {
   for (let at = rows.length; at < paths.length; at += POOL_AT_ONCE) {
-    rows.push(...(await Promise.all(paths.slice(at, at + POOL_AT_ONCE).map(factsInPool))));
+    rows.push(...(await Promise.all(paths.slice(at, at + POOL_AT_ONCE).map(factsOf))));
   }
   return ok.many(rows as FoundFile[]);
 }
@@ -61,7 +61,8 @@ function factsHere(path: string): Row {
   }
 }
 
-const factsInPool = (path: string): Promise<Row> =>
+/** Facts of a file, or why there are none; asked through the thread pool. */
+export const factsOf = (path: string): Promise<Row> =>
   stat(path).then(
     (facts) => rowOf(path, facts),
     (error: NodeJS.ErrnoException) => missed(path, error),
