@@ -7,6 +7,7 @@ import { memoryObjectStore } from '../../lib/adapters/memory/object-store.ts';
 import type { WalkItem } from '../../lib/core/discovery.ts';
 import type { Job } from '../../lib/core/job.ts';
 import { jobKey, type ReportFile, reportKey, roundJobKey } from '../../lib/core/keys.ts';
+import type { Cut } from '../../lib/core/records.ts';
 import type { Report } from '../../lib/core/report.ts';
 import { planRetry } from '../../lib/engine/plan-retry.ts';
 import { startNextRound } from '../../lib/engine/start-round.ts';
@@ -246,10 +247,11 @@ describe('a retry of a job that finds its files', () => {
         const { world, input } = walked(root, { limits: { chunk } });
         const cuts = input.cuts.bind(input);
         input.cuts = async function* (cursor) {
-          for await (const cut of cuts(cursor)) {
-            for (const path of ['0/0/20', '1/1/1']) rmSync(join(root, path), { force: true });
-            yield cut;
-          }
+          // All folders are read before a file goes that was in one.
+          const all: Cut[] = [];
+          for await (const cut of cuts(cursor)) all.push(cut);
+          for (const path of ['0/0/20', '1/1/1']) rmSync(join(root, path), { force: true });
+          yield* all;
         };
         await world.start();
         await world.run();
