@@ -5,7 +5,11 @@ const SHARED = ['core', 'io', 'pool', 'engine', 'jobs'].map(
   (folder) => `test/${folder}/**/*.test.ts`,
 );
 
-const every = { testTimeout: 20_000, hookTimeout: 30_000, pool: 'forks' } as const;
+const every = {
+  testTimeout: process.env['SLUICE_FULL'] ? 120_000 : 20_000,
+  hookTimeout: 30_000,
+  pool: 'forks',
+} as const;
 
 export default defineConfig({
   test: {

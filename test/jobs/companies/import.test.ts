@@ -47,14 +47,17 @@ describe('an import in virtual time: four processes, clocks a second apart, a st
     expect(Math.abs(facts.etaError)).toBeLessThan(0.1);
   }, 30_000);
 
-  // Each in a process of its own, whose memory is measured. `SLUICE_IMPORT=525000` runs one of them.
+  // Each in a process of its own, whose memory is measured. `SLUICE_IMPORT=245000` runs what
+  // the long run leaves out, a hundred seconds of it.
   const one = process.env['SLUICE_IMPORT'];
   it.runIf(FULL || one !== undefined).each(
     [
       { companies: 245_000, quota: '100/1m', perCall: 1, days: 7 },
       { companies: 525_000, quota: '100/1m', perCall: 1, days: 15 },
       { companies: 525_000, quota: '30/1m', perCall: 1000, days: 1 },
-    ].filter(({ companies }) => one === undefined || companies === Number(one)),
+    ].filter(({ companies }) =>
+      one === undefined ? companies > 245_000 : companies === Number(one),
+    ),
   )(
     '$companies companies, $perCall a call, $quota: in $days days, in flat memory',
     async ({ companies, quota, perCall, days }) => {

@@ -6,7 +6,7 @@ import { type Merged, mergeListings } from '../../../lib/jobs/odds/merge.ts';
 import { createMergedPricer, matchName } from '../../../lib/jobs/odds/merged-price.ts';
 import { type Fate, type MatchTruth, writeSources } from '../../../lib/jobs/odds/sample-sources.ts';
 
-const MATCHES = process.env['SLUICE_FULL'] ? 300_000 : 6_000;
+const MATCHES = process.env['SLUICE_FULL'] ? 100_000 : 6_000;
 
 async function sources(matches: number) {
   const texts = { footballData: '', beatTheBookie: '' };
