@@ -93,10 +93,10 @@ function nextSteps(cli: Cli, place: AnyPlace, { batch, report }: ShownReport): s
   if (report.failed + report.stalled > 0) {
     const status = report.failed > 0 ? 'failed' : 'stalled';
     const again = `retry ${batch.id}${report.failed > 0 ? '' : ' --stalled'}`;
-    lines.push(
-      `look      ${cli.command(`items ${batch.id} --status ${status}`)}`,
-      `again     ${cli.command(again)}`,
-    );
+    lines.push(`look      ${cli.command(`items ${batch.id} --status ${status}`)}`);
+    // A retry is refused where rows were grouped.
+    const grouped = batch.settings.stages?.some(({ groupBy }) => groupBy === true) === true;
+    if (!grouped) lines.push(`again     ${cli.command(again)}`);
   } else {
     lines.push(`check     ${cli.command(`verify ${batch.id}`)}`);
   }

@@ -127,6 +127,9 @@ it('ends with artists, albums, tracks, duplicates and errors', async () => {
   expect(said('tracks')).toBe(written.tracks);
   expect(said('duplicates')).toBe(written.copies + written.recordings);
   expect(said('errors')).toBe(written.broken);
+  // A batch with groups cannot be retried, and nobody is told to.
+  expect(stdout).toMatch(/^look {6}.*items music-/m);
+  expect(stdout).not.toMatch(/^again /m);
 });
 
 it('without tables ends with what the outcomes tell', async () => {
