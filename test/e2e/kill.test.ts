@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { cli, newFolder, outcomesOf, reportOf, startCli } from '../support/cli.ts';
 
 /** 5 kills in `npm test`, 30 in `npm run test:full`, any number by SLUICE_KILLS. */
-const KILLS = Number(process.env['SLUICE_KILLS'] ?? (process.env['SLUICE_FULL'] ? 30 : 5));
+const KILLS = Number(process.env['SLUICE_KILLS'] ?? (process.env['SLUICE_FULL'] ? 30 : 3));
 const ROWS = 20_000;
 
 const folder = newFolder();
