@@ -411,7 +411,7 @@ describe('groupBy against a sequential oracle', () => {
           }
         },
       ),
-      { numRuns: FULL ? 500 : 12 },
+      { numRuns: FULL ? 300 : 12 },
     );
   }, 600_000);
 });
@@ -440,7 +440,7 @@ describe('cuts', () => {
           }
         },
       ),
-      { numRuns: FULL ? 1000 : 5 },
+      { numRuns: FULL ? 200 : 5 },
     );
   });
 

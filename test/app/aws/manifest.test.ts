@@ -120,7 +120,7 @@ describe('a manifest that is uploaded', () => {
 });
 
 it('many tiny objects: few chunks, each object read three times in all', async () => {
-  const count = process.env['SLUICE_FULL'] === undefined ? 300 : 10_000;
+  const count = process.env['SLUICE_FULL'] === undefined ? 300 : 4_000;
   const keys = Array.from(
     { length: count },
     (_, i) => `data/many/${String(i).padStart(5, '0')}.csv`,

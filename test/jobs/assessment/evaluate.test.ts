@@ -4,7 +4,7 @@ import { createEvaluator, type Strategy } from '../../../lib/jobs/assessment/eva
 import { buildFramework, type Relation } from '../../../lib/jobs/assessment/framework.ts';
 import { forests, graphs, guideState, recursiveState, type World } from './oracle.ts';
 
-const RUNS = { numRuns: process.env['SLUICE_FULL'] ? 20_000 : 600 };
+const RUNS = { numRuns: process.env['SLUICE_FULL'] ? 8_000 : 600 };
 
 /** State of every competency, by the engine. */
 function statesOf({ ids, relations, bits }: World, strategy: Strategy = 'pessimistic'): number[] {
