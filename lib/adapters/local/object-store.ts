@@ -20,9 +20,10 @@ import {
 import { open, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { compareUtf8 } from '../../core/compare-utf8.ts';
 import type { ObjectStore } from '../../ports/object-store.ts';
 import { folderKeeper, ifThere } from './folders.ts';
-import { checkKey, compareUtf8, decodeName, pathOfFolders, pathOfKey } from './object-key.ts';
+import { checkKey, decodeName, pathOfFolders, pathOfKey } from './object-key.ts';
 import { rangeOf } from './object-range.ts';
 import { storeError } from './store-error.ts';
 

@@ -1,5 +1,6 @@
 import type { ObjectRange, ObjectStore } from '../../ports/object-store.ts';
-import { checkKey, compareUtf8 } from '../local/object-key.ts';
+import { compareUtf8 } from '../../core/compare-utf8.ts';
+import { checkKey } from '../local/object-key.ts';
 import { rangeOf } from '../local/object-range.ts';
 
 /** Objects in a map; bytes are copied in and out. */

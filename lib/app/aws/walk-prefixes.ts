@@ -4,6 +4,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { asking } from '../../adapters/aws/errors.ts';
+import { compareUtf8 } from '../../core/compare-utf8.ts';
 import type { FoundFile, WalkOptions } from '../../core/discovery.ts';
 import type { SourcePin } from '../../core/records.ts';
 import { type Matcher, newMatcher } from '../../io/walk/matcher.ts';
@@ -48,9 +49,6 @@ export async function* walkPrefixes(
 }
 
 const URL = /^s3:\/\/([^/]+)\/?(.*)$/s;
-
-/** S3 lists keys by their bytes. */
-const byBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
 
 interface Root {
   s3: S3Client;
@@ -109,7 +107,7 @@ interface Range {
 }
 
 async function* objectsBelow(root: Root, from: string): AsyncGenerator<Listed> {
-  const borders = (await foldersOf(root)).filter((folder) => byBytes(folder, from) > 0);
+  const borders = (await foldersOf(root)).filter((folder) => compareUtf8(folder, from) > 0);
   const starts = [from, ...borders];
   const ranges = starts.map((after, at): Range => ({ after, end: starts[at + 1] }));
   const first = mapOrdered(ranges, RANGES_AT_ONCE, async (range) => {
@@ -149,7 +147,7 @@ async function pageOf({ s3, bucket, prefix }: Root, { after, end }: Range): Prom
   );
   const all = page.Contents ?? [];
   const beyond =
-    end === undefined ? -1 : all.findIndex(({ Key: key = '' }) => byBytes(key, end) >= 0);
+    end === undefined ? -1 : all.findIndex(({ Key: key = '' }) => compareUtf8(key, end) >= 0);
   if (beyond >= 0) return { objects: all.slice(0, beyond), next: undefined };
   const last = all.at(-1)?.Key;
   const more = page.IsTruncated === true && last !== undefined;
@@ -172,5 +170,5 @@ async function foldersOf({ s3, bucket, prefix }: Root): Promise<string[]> {
     for (const folder of next) all.add(folder);
     level = next;
   }
-  return [...all].sort(byBytes);
+  return [...all].sort(compareUtf8);
 }
