@@ -4,7 +4,7 @@ import type { Taken } from '../app/take-batch.ts';
 import { visible } from '../core/format.ts';
 import { isoTime } from '../core/iso-time.ts';
 import { type ReportFile, reportKey } from '../core/keys.ts';
-import type { Report } from '../core/report.ts';
+import { mayRetry, type Report } from '../core/report.ts';
 import { renderSummary } from '../core/summary.ts';
 import { hasEnded } from '../core/transitions.ts';
 import type { Batch } from '../engine/batch.ts';
@@ -94,9 +94,7 @@ function nextSteps(cli: Cli, place: AnyPlace, { batch, report }: ShownReport): s
     const status = report.failed > 0 ? 'failed' : 'stalled';
     const again = `retry ${batch.id}${report.failed > 0 ? '' : ' --stalled'}`;
     lines.push(`look      ${cli.command(`items ${batch.id} --status ${status}`)}`);
-    // A retry is refused where rows were grouped.
-    const grouped = batch.settings.stages?.some(({ groupBy }) => groupBy === true) === true;
-    if (!grouped) lines.push(`again     ${cli.command(again)}`);
+    if (mayRetry(report)) lines.push(`again     ${cli.command(again)}`);
   } else {
     lines.push(`check     ${cli.command(`verify ${batch.id}`)}`);
   }

@@ -19,8 +19,6 @@ export function addressClass(text: string): string {
   return address.match(GLOBAL, 3) ? 'public' : 'reserved';
 }
 
-export const isAddress = (text: string): boolean => addressClass(text) !== 'invalid';
-
 const isV6 = (address: ipaddr.IPv4 | ipaddr.IPv6): address is ipaddr.IPv6 =>
   address.kind() === 'ipv6';
 

@@ -68,12 +68,7 @@ export function figuresOf(
   };
 }
 
-export function successRate({
-  ok,
-  skipped,
-  failed,
-  stalled,
-}: Omit<Counts, 'notRun'>): number | null {
+function successRate({ ok, skipped, failed, stalled }: Omit<Counts, 'notRun'>): number | null {
   const judged = ok + skipped + failed + stalled;
   return judged === 0 ? null : rounded((ok + skipped) / judged, 1e6);
 }

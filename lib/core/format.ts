@@ -4,7 +4,7 @@
  */
 
 /** Narrow no-break space (U+202F): groups digits in HTML without a line break inside a number. */
-export const THIN = '\u202f';
+const THIN = '\u202f';
 
 /** 1234567 -> '1 234 567'; digits are grouped by `gap`. Anything that is not finite is '–'. */
 export function formatCount(n: number, gap: string = THIN): string {

@@ -46,7 +46,7 @@ export function groupBy<A, B, O = Record<string, unknown>>(
 }
 
 /** An outcome line, an index and a message hold it whole. */
-export const MAX_KEY_BYTES = 1024;
+const MAX_KEY_BYTES = 1024;
 
 export const DEFAULT_LIST = 10_000;
 

@@ -27,8 +27,8 @@ export interface HostUse {
 }
 
 /** Hosts that are told apart; the rest is `other`. */
-export const MAX_HOSTS = 20;
-export const OTHER_HOSTS = 'other';
+const MAX_HOSTS = 20;
+const OTHER_HOSTS = 'other';
 
 export interface CallFacts {
   ms: number;

@@ -1,5 +1,5 @@
 /** Entries that are held before they are flushed. */
-export const FLUSH_AT = 1000;
+const FLUSH_AT = 1000;
 /** Names kept apart in one flush. A name comes from code, so this is a guard, not a limit to plan with. */
 const MAX_NAMES = 1000;
 

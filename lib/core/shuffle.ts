@@ -40,7 +40,7 @@ export interface GroupCutOptions {
 }
 
 /** How many chunks a groupBy stage has, about: as many as memory needs, more while requests are few. */
-export function groupChunks(
+function groupChunks(
   { rows, chars }: Pick<BlockFacts, 'rows' | 'chars'>,
   { parts, chunk }: GroupCutOptions,
 ): number {

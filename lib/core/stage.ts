@@ -75,7 +75,7 @@ export function each(definition: object): unknown {
 }
 
 /** Queues, functions and records of a job grow with it. */
-export const MAX_STAGES = 10;
+const MAX_STAGES = 10;
 const STAGE_NAME = /^[a-z][a-z0-9-]{0,39}$/;
 
 /** Throws `BAD_JOB` that names the stage and what is wrong with it. */

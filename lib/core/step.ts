@@ -93,7 +93,7 @@ export type Step<A = unknown, B = unknown, O = Record<string, unknown>> =
   | GroupStep<A, B, O>;
 
 /** Rows of a group, where a job says nothing: between the 100 and 200 from which larger ones gain little. */
-export const DEFAULT_GROUP = 200;
+const DEFAULT_GROUP = 200;
 const MAX_GROUP = 10_000;
 
 /**

@@ -37,7 +37,7 @@ export interface BlockBytes {
   places: Places;
 }
 
-export const BROKEN_QUOTE = new Refusal(
+const BROKEN_QUOTE = new Refusal(
   'BROKEN_QUOTE',
   'opens a quote that is not closed before a delimiter or the line end. Double the quotes inside a quoted cell ("") or remove them.',
 );

@@ -5,7 +5,7 @@ import { Refusal } from './block.ts';
 import { openNdjson, parseJson } from './ndjson.ts';
 
 /** How each line of a failures file begins. */
-export const FAILURE_TAG = 'failure/1';
+const FAILURE_TAG = 'failure/1';
 const FIRST_LINE = /^(?:\xef\xbb\xbf)?\s*\{\s*"sluice"\s*:\s*"failure\/1"/;
 
 /** A line of a report's failures.jsonl. `record` is absent where the record could not be read. */

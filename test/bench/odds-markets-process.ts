@@ -7,6 +7,7 @@ import { mergeListings } from '../../lib/jobs/odds/merge.ts';
 import { createMergedPricer } from '../../lib/jobs/odds/merged-price.ts';
 import type { Cells } from '../../lib/jobs/odds/quotes.ts';
 import { writeSources } from '../../lib/jobs/odds/sample-sources.ts';
+import { cpuOfRow } from './median.ts';
 
 const MATCHES = 10_000;
 const ROUNDS = 7;
@@ -62,7 +63,8 @@ export async function benchOddsMarketsProcess(): Promise<void> {
   ];
   console.log(`${rows.length} rows, ${pairs.length} pairs, ${merged.length} matches`);
   const figures: [string, number][] = [];
-  for (const [name, work] of loops) figures.push([name, await medianOf(rows.length, work)]);
+  for (const [name, work] of loops)
+    figures.push([name, await cpuOfRow({ rows: rows.length, rounds: ROUNDS }, work)]);
   const sum = figures.reduce((all, [, one]) => all + one, 0);
   for (const [name, one] of [...figures, ['all', sum] as [string, number]]) {
     console.log(
@@ -91,16 +93,5 @@ function each<T>(values: readonly T[], work: (value: T) => unknown): () => unkno
 }
 
 const count = (value: number): string => String(Math.round(value));
-
-async function medianOf(rows: number, work: () => unknown): Promise<number> {
-  const figures: number[] = [];
-  for (let round = 0; round <= ROUNDS; round++) {
-    const before = process.cpuUsage();
-    await work();
-    const { user, system } = process.cpuUsage(before);
-    if (round > 0) figures.push((user + system) / rows);
-  }
-  return figures.toSorted((a, b) => a - b)[Math.floor(ROUNDS / 2)] as number;
-}
 
 if (process.argv[1]?.endsWith('odds-markets-process.ts')) await benchOddsMarketsProcess();

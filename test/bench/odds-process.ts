@@ -9,6 +9,7 @@ import { netOdds } from '../../lib/jobs/odds/net.ts';
 import type { OddsOptions } from '../../lib/jobs/odds/price.ts';
 import { writeSample } from '../../lib/jobs/odds/sample.ts';
 import { jobContext } from '../support/job-context.ts';
+import { cpuOfRow } from './median.ts';
 
 const { SLUICE_DATA = '../shared/data' } = process.env;
 const SEASON = `${SLUICE_DATA}/odds/jokecamp/football-data.co.uk/england/2015-2016/Premier.csv`;
@@ -38,7 +39,7 @@ export async function benchOddsProcess(): Promise<OddsFigures> {
   const repeat = Math.ceil(SAMPLE_ROWS / rows.length);
   const context = contextOf({ commission: '2%' });
   const timed = (work: (row: Row) => unknown) =>
-    medianOf(repeat * rows.length, () => {
+    cpuOfRow({ rows: repeat * rows.length, rounds: ROUNDS }, () => {
       for (let i = 0; i < repeat; i++) for (const row of rows) work(row);
     });
   console.log(
@@ -88,19 +89,6 @@ function contextOf(given: Record<string, unknown>): JobContext<OddsOptions> {
   return jobContext(checked.value);
 }
 
-/** CPU microseconds per row, all threads of the process: steadier on a busy machine than the clock. */
-async function medianOf(rows: number, work: () => unknown): Promise<number> {
-  const figures: number[] = [];
-  for (let round = 0; round <= ROUNDS; round++) {
-    const before = process.cpuUsage();
-    await work();
-    const { user, system } = process.cpuUsage(before);
-    if (round > 0) figures.push((user + system) / rows);
-  }
-  figures.sort((a, b) => a - b);
-  return figures[Math.floor(ROUNDS / 2)] as number;
-}
-
 const thousands = (value: number): string => `${Math.round(value / 1000)}k`.padStart(6);
 
 async function benchLoops(sample: Buffer): Promise<OddsFigures['loops']> {
@@ -133,8 +121,8 @@ async function benchLoops(sample: Buffer): Promise<OddsFigures['loops']> {
     }
     return blocks;
   };
-  const converting = await medianOf(rows.length, convert);
-  const writing = await medianOf(rows.length, write);
+  const converting = await cpuOfRow({ rows: rows.length, rounds: ROUNDS }, convert);
+  const writing = await cpuOfRow({ rows: rows.length, rounds: ROUNDS }, write);
   const texts = write();
   const zip = () => texts.map((text) => gzipSync(text, { level: 1 }));
   const zipped = zip();
@@ -142,12 +130,20 @@ async function benchLoops(sample: Buffer): Promise<OddsFigures['loops']> {
   const times = [
     {
       name: 'parse (csv -> rows)',
-      microseconds: await medianOf(rows.length, () => eachBlock(sample, () => undefined)),
+      microseconds: await cpuOfRow({ rows: rows.length, rounds: ROUNDS }, () =>
+        eachBlock(sample, () => undefined),
+      ),
     },
     { name: 'convert (key + process)', microseconds: converting },
     { name: 'stringify (outcomes -> lines)', microseconds: writing - converting },
-    { name: 'gzip level 1', microseconds: await medianOf(rows.length, zip) },
-    { name: 'SHA-256 of the gzip members', microseconds: await medianOf(rows.length, hash) },
+    {
+      name: 'gzip level 1',
+      microseconds: await cpuOfRow({ rows: rows.length, rounds: ROUNDS }, zip),
+    },
+    {
+      name: 'SHA-256 of the gzip members',
+      microseconds: await cpuOfRow({ rows: rows.length, rounds: ROUNDS }, hash),
+    },
   ];
   const sizes = {
     in: sample.length / SAMPLE_ROWS,

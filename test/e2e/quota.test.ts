@@ -111,15 +111,22 @@ describe('a quota that processes of one home share', () => {
     'holds at a strict register, $processes imports at once, each killed $kills times',
     async ({ processes, companies, kills }) => {
       const [calls, seconds] = [50, 2];
-      const server = await startFakeInsee({ calls, windowMs: seconds * 1000 });
+      const lists = Array.from({ length: processes }, (_, at) =>
+        Array.from({ length: companies }, (__, n) => sirenAt(100 + at * companies + n)),
+      );
+      const callsOf = lists.map(() => 0);
+      const onCall = (path: string, body: string): void => {
+        const siren = /\d{9}/.exec(path + body)?.[0] ?? '';
+        const at = lists.findIndex((list) => list.includes(siren));
+        callsOf[at] = (callsOf[at] ?? 0) + 1;
+      };
+      const server = await startFakeInsee({ calls, windowMs: seconds * 1000, onCall });
       try {
         const world = newWorld();
         const env = { INSEE_API_KEY: KEY };
         const live = async (at: number): Promise<void> => {
           const file = `${at}.csv`;
-          const own = Array.from({ length: companies }, (_, n) =>
-            sirenAt(100 + at * companies + n),
-          );
+          const own = lists[at] ?? [];
           world.write(file, `siren\n${own.join('\n')}\n`);
           const quota = [
             '--option',
@@ -130,10 +137,10 @@ describe('a quota that processes of one home share', () => {
           const args = ['run', 'companies', file, '--quiet', ...quota];
           for (let life = 0; life <= kills; life += 1) {
             const { child, done } = world.start(args, { env });
-            // After some calls more of whoever: wherever it stands by then.
-            const until = server.stats().calls + 5 + Math.floor(Math.random() * 8);
+            // After 5 to 12 calls of its own: three deaths at one item would rightly blame the item.
+            const until = (callsOf[at] ?? 0) + 5 + Math.floor(Math.random() * 8);
             const watch = setInterval(() => {
-              if (life < kills && server.stats().calls >= until) child.kill('SIGKILL');
+              if (life < kills && (callsOf[at] ?? 0) >= until) child.kill('SIGKILL');
             }, 5);
             const { code, stderr } = await done;
             clearInterval(watch);

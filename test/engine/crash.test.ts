@@ -5,6 +5,7 @@ import { partsPrefix, savedPrefix } from '../../lib/core/keys.ts';
 import { ok, skip } from '../../lib/core/outcome.ts';
 import { verifyBatch } from '../../lib/engine/verify.ts';
 import { ndjson } from '../../lib/io/ndjson.ts';
+import { Crash, dyingAt } from '../support/dying.ts';
 import { copyStores, memoryWorld } from '../support/memory-engine.ts';
 
 const ROWS = Array.from({ length: 12 }, (_, at) => ({ at }));
@@ -18,20 +19,6 @@ const job = defineJob<{ at: number }, unknown, Record<string, unknown>>({
     return at % 5 === 3 ? skip('odd one') : ok({ at, draw: ctx.rng() });
   },
 }) as Job;
-
-class Crash extends Error {}
-
-/** Dies at the n-th moment (before and after each call count apart), and stays dead. */
-function dyingAt(n: number) {
-  let moments = 0;
-  return {
-    moments: () => moments,
-    onCall(): void {
-      moments += 1;
-      if (moments >= n) throw new Crash(`crash at moment ${n}`);
-    },
-  };
-}
 
 async function undisturbed(): Promise<{ outcomes: string; moments: number }> {
   const count = dyingAt(Number.POSITIVE_INFINITY);

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { DeleteMessageCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { stageVariable } from '../../cdk/names.ts';
 import { memoryLogger } from '../../lib/adapters/memory/logger.ts';
 import { type Cloud, openCloud } from '../../lib/app/aws/cloud.ts';
 import { cloudEngine } from '../../lib/app/aws/cloud-engine.ts';
@@ -43,9 +44,8 @@ export async function cloudWorld({ jobs, env = {}, lifeMs = 60_000 }: CloudWorld
     writeFileSync(join(root, 'jobs', `${name}.mjs`), bytes);
     const { stages: of = [] } = await loadJob(join(root, 'jobs', `${name}.mjs`)).catch(() => NONE);
     for (let stage = 0; stage < Math.max(1, of.length); stage += 1) {
-      const variable = `SLUICE_STAGE_${name.toUpperCase().replaceAll('-', '_')}_${stage}`;
       const queue = stage === 0 ? `stage-${name}` : `stage-${name}-${stage}`;
-      stages[variable] = await emulators.createQueue(queue);
+      stages[stageVariable(name, stage)] = await emulators.createQueue(queue);
     }
   }
   await emulators.createTable('table');

@@ -109,7 +109,7 @@ function placeholders<T>(sign: '#' | ':'): { of(thing: T): string; used(): [stri
 }
 
 /** A double's shortest text has at most 17 digits, DynamoDB keeps 38: numbers come back exactly. */
-export const toAttribute = (value: Value): AttributeValue =>
+const toAttribute = (value: Value): AttributeValue =>
   typeof value === 'string' ? { S: value } : { N: String(value) };
 
 /** The record of an item, without its keys; undefined for an attribute that is neither text nor number. */

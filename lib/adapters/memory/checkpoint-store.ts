@@ -1,7 +1,7 @@
 import { applyChange, type StoredRecord } from '../../core/change.ts';
+import { compareUtf8 } from '../../core/compare-utf8.ts';
 import { LIVE } from '../../core/keys.ts';
 import type { CheckpointStore } from '../../ports/checkpoint-store.ts';
-import { compareUtf8 } from '../../core/compare-utf8.ts';
 import { checkRecord } from '../local/record-check.ts';
 
 /** Records in maps. They are frozen, so that nobody can alter the store through an answer. */

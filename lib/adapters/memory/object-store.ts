@@ -1,5 +1,5 @@
-import type { ObjectRange, ObjectStore } from '../../ports/object-store.ts';
 import { compareUtf8 } from '../../core/compare-utf8.ts';
+import type { ObjectRange, ObjectStore } from '../../ports/object-store.ts';
 import { checkKey } from '../local/object-key.ts';
 import { rangeOf } from '../local/object-range.ts';
 

@@ -50,7 +50,7 @@ export function parseInbox(body: string): InboxEvent[] {
 }
 
 /** A step as Sluice sends it, checked; what a worker's queue holds too. */
-export function ownStep(value: Record<string, unknown>): InboxEvent {
+function ownStep(value: Record<string, unknown>): InboxEvent {
   const { v, step, batch, round, stage, chunk } = value;
   if (typeof v === 'number' && v > MESSAGE_VERSION) {
     return { kind: 'newer', why: `message version ${v}, known: ${MESSAGE_VERSION}` };

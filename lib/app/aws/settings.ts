@@ -29,10 +29,6 @@ type Env = Readonly<Record<string, string | undefined>>;
 const STAGE = /^SLUICE_STAGE_([A-Z0-9_]+)_(\d+)$/;
 const DAY_MS = 86_400_000;
 
-/** The variable that holds the URL of a stage's queue. */
-export const stageVariable = (job: string, stage: number): string =>
-  `SLUICE_STAGE_${job.toUpperCase().replaceAll('-', '_')}_${stage}`;
-
 /** Throws a SluiceError `USAGE` that names the variable which is missing or out of its bounds. */
 export function cloudSettings(env: Env): CloudSettings {
   const queues: Record<string, string> = { orchestrator: required(env, 'SLUICE_INBOX') };

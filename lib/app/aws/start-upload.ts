@@ -69,7 +69,7 @@ const MAX_REASON = 1000;
 /** A job's name is part of a batch's; a folder of another form is not. */
 const JOB_NAME = /^[a-z][a-z0-9-]{0,39}$/;
 
-export const idOf = (upload: Pick<Upload, 'job'>, { pin, metadata }: PinnedUpload): string =>
+const idOf = (upload: Pick<Upload, 'job'>, { pin, metadata }: PinnedUpload): string =>
   batchId({
     job: JOB_NAME.test(upload.job) ? upload.job : 'unknown',
     sources: [pin],

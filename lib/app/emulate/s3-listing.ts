@@ -62,7 +62,7 @@ function groupOf(key: string, prefix: string, delimiter: string | undefined): st
 }
 
 /** Slashes stay as they are, here and in the events. */
-export const urlEncoded = (key: string): string =>
+const urlEncoded = (key: string): string =>
   encodeURIComponent(key).replaceAll('%20', '+').replaceAll('%2F', '/');
 
 const escaped = (text: string): string =>

@@ -14,7 +14,7 @@ export interface GuardOptions {
 }
 
 /** Names under which this server may be asked for. Any other is a page that had its own name resolved to this machine. */
-export const hostsOf = (port: number): string[] =>
+const hostsOf = (port: number): string[] =>
   ['127.0.0.1', 'localhost', '[::1]'].map((host) => `${host}:${port}`);
 
 /** Cookies know no port: two servers on one machine need two names. */

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { badField, HttpError } from './http-error.ts';
 
 /** A thousand paths of 250 characters. */
-export const BODY_BYTES = 256 * 1024;
+const BODY_BYTES = 256 * 1024;
 /** What is too large is read to its end up to here, and dropped: a client that still writes does not see the answer. */
 const DROP_BYTES = 64 * 1024 * 1024;
 

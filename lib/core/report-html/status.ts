@@ -65,7 +65,7 @@ ${report.round > 0 && html`<div><dt>Round</dt><dd>${report.round}</dd></div>`}
 }
 
 /** The batch in one sentence: what a reader takes away who reads nothing else. */
-export function sentence(report: Report): string {
+function sentence(report: Report): string {
   if (report.total === 0) return 'The input held no items.';
   const all = `${formatCount(report.total)} ${report.total === 1 ? 'item' : 'items'}`;
   const ran = report.total - report.notRun;

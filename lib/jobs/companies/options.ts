@@ -22,7 +22,7 @@ export type CompaniesOptions = {
 };
 
 /** Of the INSEE's register, version 3.11. */
-export const SIRENE = 'https://api.insee.fr/api-sirene/3.11';
+const SIRENE = 'https://api.insee.fr/api-sirene/3.11';
 /** What INSEE publishes for its public plan: 30 calls a minute. */
 const QUOTA = '30/1m';
 const [MAX_GROUP, MAX_TEXT] = [10_000, 1_000_000];

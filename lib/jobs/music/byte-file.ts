@@ -20,9 +20,9 @@ export interface ReadBounds {
 }
 
 /** A tag with a text of a page or two, and the first frames behind it, are in the first read. */
-export const HEAD_BYTES = 8 * 1024;
+const HEAD_BYTES = 8 * 1024;
 /** ID3v1 and the APE footer need 160 of them; the rest tells copies from one another. */
-export const TAIL_BYTES = 4 * 1024;
+const TAIL_BYTES = 4 * 1024;
 /** Another read takes at least this much, which costs no more than a byte. */
 const WINDOW_BYTES = 4 * 1024;
 

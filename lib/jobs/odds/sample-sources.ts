@@ -47,7 +47,7 @@ export interface Sources {
   matches: Record<Fate, number>;
 }
 
-export const BEAT_THE_BOOKIE_HEADER =
+const BEAT_THE_BOOKIE_HEADER =
   'match_id,league,match_date,home_team,home_score,away_team,away_score,avg_odds_home_win,avg_odds_draw,' +
   'avg_odds_away_win,max_odds_home_win,max_odds_draw,max_odds_away_win,top_bookie_home_win,top_bookie_draw,' +
   'top_bookie_away_win,n_odds_home_win,n_odds_draw,n_odds_away_win';

@@ -10,7 +10,7 @@ export interface HtmlHandler {
  * Elements within elements at most. Browsers flatten below 512; the parser's own work grows with the depth (a page
  * of 160,000 `<div>` took 1.3 s, twice as many four times that), so what lies deeper ends the reading.
  */
-export const MAX_DEPTH = 1000;
+const MAX_DEPTH = 1000;
 
 class TooDeep extends Error {}
 

@@ -101,7 +101,7 @@ export const optionsSchema: Schema = {
 };
 
 /** Also in the emulator: what it runs must be what would run on AWS. */
-export const inTheCloud = (): boolean => process.env['AWS_LAMBDA_FUNCTION_NAME'] !== undefined;
+const inTheCloud = (): boolean => process.env['AWS_LAMBDA_FUNCTION_NAME'] !== undefined;
 
 function checkOptions(given: unknown): Checked {
   const checked = z.safeParse(builtInShape, given);

@@ -201,7 +201,7 @@ function nutritionOf(value: unknown, resolve: Resolve): Record<string, string> |
 }
 
 /** A tag of BCP 47 in its usual spelling; undefined for what is none ('English'), since a name is not a tag. */
-export function languageOf(text: string | undefined): string | undefined {
+function languageOf(text: string | undefined): string | undefined {
   const parts = text?.trim().replace(/_/g, '-').split('-', 5) ?? [];
   const [language = '', ...rest] = parts;
   if (!/^[a-z]{2,3}$/i.test(language) || /^(?:und|mul|zxx)$/i.test(language)) return undefined;

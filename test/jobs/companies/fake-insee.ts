@@ -9,6 +9,8 @@ export interface FakeInseeOptions extends Partial<Omit<GatewayOptions, 'now'>> {
   /** Each answer waits so long. */
   latencyMs?: number;
   onRefused?: (stats: GatewayStats) => void;
+  /** Hears of each call before it is answered: its path below the base, and its body. */
+  onCall?: (path: string, body: string) => void;
 }
 
 export interface FakeInsee {
@@ -42,6 +44,7 @@ export async function startFakeInsee(options: FakeInseeOptions = {}): Promise<Fa
       const path = url.startsWith(BASE) ? url.slice(BASE.length) : `/outside${url}`;
       const body = Buffer.concat(chunks).toString();
       const { headers, method = 'GET' } = request;
+      options.onCall?.(path, body);
       const answered = gateway.answer({ method, path, headers, body });
       if (answered.status === 429) options.onRefused?.(gateway.stats());
       void sleep(latencyMs).then(() => {
