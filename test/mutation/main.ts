@@ -24,6 +24,7 @@ import { type MutationReport, scoreTable } from './score-table.ts';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const HOME = join(tmpdir(), 'sluice-mutation');
 const COPY = join(HOME, 'copy');
+const PACKAGES = join(HOME, 'node_modules/@stryker-mutator');
 const STRYKER = ['@stryker-mutator/core@9.6.1', '@stryker-mutator/vitest-runner@9.6.1'];
 /** All that the tests of core, engine and the simulated worlds read. */
 const COPIED = ['lib', 'test', 'package.json'];
@@ -33,6 +34,9 @@ const { values } = parseArgs({
     files: { type: 'string', default: 'lib/core/**/*.ts,lib/engine/**/*.ts' },
     /** All files in one run of Stryker: one trial of all tests instead of one a file, but nothing is kept of a run that is broken off. */
     together: { type: 'boolean', default: false },
+    /** Only so many percent of the changes, chosen by a hash of where and what they are, and of `--seed`. */
+    sample: { type: 'string', default: '100' },
+    seed: { type: 'string', default: '1' },
     concurrency: { type: 'string', default: '2' },
     /** No file is begun after this. */
     minutes: { type: 'string', default: '600' },
@@ -59,12 +63,16 @@ async function prepare(): Promise<void> {
 
 /** One file at a time, if not `--together`: a run that is broken off keeps what the files before have told. */
 async function mutate(files: string[]): Promise<MutationReport | undefined> {
-  const name = files.length === 1 ? (files[0] as string).replaceAll('/', '-') : 'together';
+  const all = files.length === 1 ? (files[0] as string).replaceAll('/', '-') : 'together';
+  const name = values.sample === '100' ? all : `${all}-${values.sample}-${values.seed}`;
   const report = join(HOME, `${name}.json`);
   rmSync(report, { force: true });
   const config = {
     testRunner: 'vitest',
-    plugins: [join(HOME, 'node_modules/@stryker-mutator/vitest-runner/dist/src/index.js')],
+    plugins: [
+      join(PACKAGES, 'vitest-runner/dist/src/index.js'),
+      fileURLToPath(new URL('sample.mjs', import.meta.url)),
+    ],
     vitest: { configFile: 'test/mutation/vitest.config.ts', related: false },
     mutate: files,
     concurrency: Number(values.concurrency),
@@ -79,11 +87,16 @@ async function mutate(files: string[]): Promise<MutationReport | undefined> {
     cleanTempDir: 'always',
   };
   writeFileSync(join(COPY, 'stryker.config.json'), JSON.stringify(config));
-  const stryker = spawn(
-    process.execPath,
-    [join(HOME, 'node_modules/@stryker-mutator/core/bin/stryker.js'), 'run'],
-    { cwd: COPY, stdio: ['ignore', 'inherit', 'inherit'] },
-  );
+  const stryker = spawn(process.execPath, [join(PACKAGES, 'core/bin/stryker.js'), 'run'], {
+    cwd: COPY,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: {
+      ...process.env,
+      SLUICE_MUTATION_SAMPLE: values.sample,
+      SLUICE_MUTATION_SEED: values.seed,
+      SLUICE_MUTATION_MUTATORS: join(PACKAGES, 'instrumenter/dist/src/mutators/mutate.js'),
+    },
+  });
   await once(stryker, 'exit');
   return existsSync(report)
     ? (JSON.parse(readFileSync(report, 'utf8')) as MutationReport)
