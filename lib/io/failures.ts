@@ -12,6 +12,8 @@ const FIRST_LINE = /^(?:\xef\xbb\xbf)?\s*\{\s*"sluice"\s*:\s*"failure\/1"/;
 interface FailureLine {
   sluice: typeof FAILURE_TAG;
   error?: Partial<ItemError>;
+  /** Absent: the first stage. */
+  stage?: number;
   /** Where the record stood in the first input. */
   where?: string;
   record?: unknown;
@@ -42,16 +44,12 @@ function unwrap(block: RecordBlock, format: Reader['format']): RecordBlock {
   const raws = [...block.raws];
   const rows = block.rows.map((line, i) => {
     if (errors.has(i)) return undefined;
-    if (!isFailureLine(line)) {
-      errors.set(
-        i,
-        invalid(
-          'NO_FAILURE_LINE',
-          'The line is no line of a failures file, though the first one is.',
-        ),
-      );
+    const refused = refusal(line);
+    if (refused !== undefined) {
+      errors.set(i, refused);
       return undefined;
     }
+    if (!isFailureLine(line)) return undefined;
     if (typeof line.raw === 'string') raws[i] = line.raw;
     if (line.record !== undefined) return line.record;
     const row = format !== 'csv' && line.raw ? parseJson(line.raw) : new Refusal('', '');
@@ -70,6 +68,21 @@ function unwrap(block: RecordBlock, format: Reader['format']): RecordBlock {
       return isFailureLine(line) && typeof line.where === 'string' ? line.where : undefined;
     },
   };
+}
+
+/** Why a line holds no row of the job's input, if so. */
+function refusal(line: unknown): ItemError | undefined {
+  if (!isFailureLine(line)) {
+    return invalid(
+      'NO_FAILURE_LINE',
+      'The line is no line of a failures file, though the first one is.',
+    );
+  }
+  if (line.stage === undefined || line.stage === 0) return undefined;
+  return invalid(
+    'LATER_STAGE',
+    `The line failed in stage ${line.stage + 1} of its batch, whose rows are not those of the job's input: \`sluice retry\` runs it again.`,
+  );
 }
 
 function isFailureLine(line: unknown): line is FailureLine {

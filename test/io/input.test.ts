@@ -304,10 +304,12 @@ describe('failures fed back in', () => {
   const line = (fields: object): string => JSON.stringify({ sluice: 'failure/1', ...fields });
 
   test('rows are the records, whatever the format of the job; raws are the records\u2019 own', async () => {
+    const later = line({ index: 0, stage: 1, record: { a: '1', b: '2' } });
     const text = [
       line({ index: 4, key: 'k', record: { a: '1', b: '2' }, raw: '1,2' }),
       line({ index: 5, error: { code: 'BROKEN_QUOTE', message: 'It is broken.' }, raw: '"1"x,2' }),
       line({ index: 6, raw: '' }),
+      later,
       '{"a":1}',
       '{bad',
     ].join('\n');
@@ -317,12 +319,13 @@ describe('failures fed back in', () => {
       { a: '1', b: '2' },
       'BROKEN_QUOTE',
       'NO_RECORD',
+      'LATER_STAGE',
       'NO_FAILURE_LINE',
       'BAD_JSON',
     ]);
     const [cut] = await cutsOf(input);
     for await (const block of input.records((cut as Cut).range)) {
-      expect(block.raws).toEqual(['1,2', '"1"x,2', '', '{"a":1}', '{bad']);
+      expect(block.raws).toEqual(['1,2', '"1"x,2', '', later, '{"a":1}', '{bad']);
       expect(block.errors?.get(1)).toEqual({
         kind: 'invalid',
         code: 'BROKEN_QUOTE',
