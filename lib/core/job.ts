@@ -30,7 +30,7 @@ export interface JobContext<O = Record<string, unknown>> {
   readonly now: number;
   /** Next number in [0, 1), seeded by job name, item index and the record's own bytes. */
   rng(): number;
-  /** The job's options, as its schema gave them; the same object for all items of a chunk. */
+  /** The job's options, as its schema gave them; one object for all items of a batch that a thread, process or function works. */
   readonly options: O;
   /** The value of a secret that the job names in `secrets`. */
   secret(name: string): string;

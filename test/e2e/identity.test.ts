@@ -176,3 +176,23 @@ export default defineJob({ name: 'mend', input: csv(), key: (row) => row.id, pro
     'd ok {"id":"d","n":"4"}',
   ]);
 });
+
+it.each(['on', 'off'])(
+  'ctx.options is one object for all chunks of a batch, threads %s',
+  async (parallel) => {
+    const world = newWorld();
+    world.write(
+      'job.ts',
+      `import { ndjson, defineJob, ok } from 'sluice';
+const seen = new Set();
+const options = { '~standard': { version: 1, vendor: 'own', validate: (value) => ({ value }) } };
+export default defineJob({ name: 'one', input: ndjson(), cpu: true, options, process(row, ctx) {
+  seen.add(ctx.options); return ok(seen.size + ctx.options.a); } });`,
+    );
+    world.write('input.jsonl', '{}\n'.repeat(40));
+    const flags = ['--option', 'a=x', '--chunk', '4', '--parallel', parallel, '--quiet'];
+    expect((await world.cli(['run', 'job.ts', 'input.jsonl', ...flags])).code).toBe(0);
+    const values = parseLines<{ value: string }>(world.outcomes()).map(({ value }) => value);
+    expect(new Set(values)).toEqual(new Set(['1x']));
+  },
+);
