@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Job, Limits } from '../../lib/core/job.ts';
+import { shuffleKey } from '../../lib/core/keys.ts';
 import { settingsOf } from '../../lib/core/options.ts';
 import { type BlockFacts, cutGroups, newBlockSums, PREFIXES } from '../../lib/core/shuffle.ts';
 import { openAttempt } from '../../lib/engine/attempt.ts';
@@ -81,6 +82,16 @@ function expectGroups(outcomes: string, rows: readonly Given[]): void {
   expect(linesOf(outcomes, 2).map(({ value }) => value?.at)).toEqual(kept.map((_, at) => at));
 }
 
+/** One byte of the second is flipped, the third is gone. */
+async function damageShuffles({ raw, id }: Awaited<ReturnType<typeof worldOf>>['world']) {
+  const before = { batch: id, round: 0, stage: 0 };
+  const second = shuffleKey({ ...before, chunk: 1 }, 1);
+  const bytes = Buffer.from((await raw.objects.get(second)) ?? []);
+  bytes[20] = (bytes[20] as number) ^ 1;
+  await raw.objects.put(second, bytes);
+  await raw.objects.delete(shuffleKey({ ...before, chunk: 2 }, 1));
+}
+
 describe('groupBy', () => {
   it('works the rows of each key together, in the order of their hashes, whatever the chunks and workers', async () => {
     const rows = inputOf(40, 25);
@@ -107,6 +118,13 @@ describe('groupBy', () => {
     const { world } = await worldOf(groupedJob(), inputOf(20, 9), { chunk: 5, workers: 2 });
     const verdict = await verifyBatch(world.engine, await world.batch(), undefined);
     expect(verdict.problems).toEqual([]);
+    expect(verdict.checked).toContain('4 shuffle objects');
+    await damageShuffles(world);
+    const damaged = await verifyBatch(world.engine, await world.batch(), undefined);
+    expect(damaged.problems).toEqual([
+      expect.stringMatching(/shuffle\/0\/000001-1\.gz: its SHA-256 is not the one its part says/),
+      expect.stringMatching(/shuffle\/0\/000002-1\.gz: the shuffle object is missing/),
+    ]);
     const state = await batchState(world.engine.store, world.id);
     const [first, second] = state?.stages ?? [];
     expect(first?.doneItems).toBe(20);
