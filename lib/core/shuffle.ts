@@ -54,19 +54,12 @@ function groupChunks(
  * parts, and of frozen options. A block's rows count as spread evenly over its prefixes, so counts are about right and
  * heavy keys, which have blocks of their own, are exact.
  */
-export function cutGroups(blocks: Iterable<BlockFacts>, options: GroupCutOptions): GroupCut[] {
-  const spread = newSpread();
-  const total = { rows: 0, chars: 0 };
-  for (const block of blocks) {
-    spread.add(block);
-    total.rows += block.rows;
-    total.chars += block.chars;
-  }
+export function cutGroups({ total, buckets }: BlockSums, options: GroupCutOptions): GroupCut[] {
   if (total.rows === 0) return [];
   const wanted = total.rows / groupChunks(total, options);
   const ends: number[] = [];
   let open = { rows: 0, chars: 0 };
-  for (const [at, { rows, chars }] of spread.buckets()) {
+  for (const [at, { rows, chars }] of buckets()) {
     const held = heldBytes(open) + heldBytes({ rows, chars });
     const full = held > CHUNK_BYTES || rows >= wanted;
     if (open.rows > LEAST_ROWS && full) {
@@ -97,18 +90,29 @@ function cutOf(
   return { range, cursor: `${at + 1}:${to}:0` };
 }
 
+/** Of all blocks, in 1 MB however many there are. */
+export interface BlockSums {
+  add(block: BlockFacts): void;
+  readonly total: { rows: number; chars: number };
+  buckets(): Generator<[number, { rows: number; chars: number }]>;
+}
+
 /** Rows and characters by bucket, as differences from bucket to bucket: a block is two additions, however wide. */
-function newSpread() {
+export function newBlockSums(): BlockSums {
+  const total = { rows: 0, chars: 0 };
   const rowSteps = new Float64Array(BUCKETS + 1);
   const charSteps = new Float64Array(BUCKETS + 1);
   return {
-    add({ first, last, rows, chars }: BlockFacts): void {
+    total,
+    add({ first, last, rows, chars }) {
+      total.rows += rows;
+      total.chars += chars;
       const from = Math.floor(first / BUCKET_PREFIXES);
       const to = Math.floor(last / BUCKET_PREFIXES) + 1;
       step(rowSteps, { from, to, amount: rows / (to - from) });
       step(charSteps, { from, to, amount: chars / (to - from) });
     },
-    *buckets(): Generator<[number, { rows: number; chars: number }]> {
+    *buckets() {
       let [rows, chars] = [0, 0];
       for (let at = 0; at < BUCKETS; at += 1) {
         rows += rowSteps[at] as number;

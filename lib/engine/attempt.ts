@@ -14,7 +14,13 @@ import { getPart, type PartBytes, trailerOf } from './read-part.ts';
 import { newRecordSource } from './record-source.ts';
 import { secretCleaner, withoutSecrets } from './redact.ts';
 import type { toRow } from './row-text.ts';
-import { newRows, type Rows, type RowsOptions, type WrittenPart } from './rows.ts';
+import {
+  type MakeShuffle,
+  newRows,
+  type Rows,
+  type RowsOptions,
+  type WrittenPart,
+} from './rows.ts';
 import { shuffleOf } from './shuffle.ts';
 import { itemsOf, stageEnv } from './stage-env.ts';
 import { newStepRun } from './step-run.ts';
@@ -83,7 +89,8 @@ export async function openAttempt(
     },
     async write(key) {
       const usage = { ...env.usage(), http: http?.meter.uses() };
-      const summary = await putPart(key, rows.toPart(usage, polls.open()), { env, spec, next });
+      const part = rows.toPart(usage, polls.open(), shuffleFor(key, spec, next));
+      const summary = await putPart(key, part, { env, spec });
       return { ...summary, ...(stillStalled === 0 ? {} : { stillStalled }) };
     },
     close() {
@@ -103,14 +110,22 @@ function stateFor({ grouped }: AttemptEnv, control: Control, began: boolean): Co
 /** Stores a part or a save. What a groupBy reads goes before the part, so that a mark means that both are there. */
 async function putPart(
   key: string,
-  { body, outcomes, ...facts }: WrittenPart,
-  { env: { objects }, spec, next }: { env: AttemptEnv; spec: AttemptSpec; next: Stage | undefined },
+  { body, shuffle, ...facts }: WrittenPart,
+  { env: { objects }, spec }: { env: AttemptEnv; spec: AttemptSpec },
 ): Promise<PartSummary> {
-  if (next?.sluice === 'groupBy/1' && key === partKey(spec.id, spec.epoch)) {
-    await objects.put(shuffleKey(spec.id, spec.epoch), shuffleOf(outcomes, next));
-  }
+  if (shuffle !== undefined) await objects.put(shuffleKey(spec.id, spec.epoch), shuffle);
   await objects.put(key, body);
   return { bytes: body.reduce((sum, piece) => sum + piece.length, 0), ...facts };
+}
+
+/** What a groupBy behind it reads is made of a part, not of a save. */
+function shuffleFor(
+  key: string,
+  { id, epoch }: AttemptSpec,
+  next: Stage | undefined,
+): MakeShuffle | undefined {
+  if (next?.sluice !== 'groupBy/1' || key !== partKey(id, epoch)) return undefined;
+  return (outcomes) => shuffleOf(outcomes, next);
 }
 
 /** All that has no row was not run. Returns how many of them had stalled in an earlier round. */

@@ -2,11 +2,14 @@ import { type ChunkId, shuffleKey, shuffleListKey } from '../core/keys.ts';
 import type { ChunkRange, RecordBlock } from '../core/records.ts';
 import { ROW_BYTES } from '../core/shuffle.ts';
 import { mapOrdered } from '../pool/map-ordered.ts';
+import { newShared, type Shared } from '../pool/shared.ts';
 import type { Input } from '../ports/input.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
-import { type HeldGroup, newGroup } from './group.ts';
-import { type Block, blockTexts, openShuffle, runsIn, type Shuffle } from './read-shuffle.ts';
+import { type HeldGroup, newGroup, type Place } from './group.ts';
+import { newHeldBytes } from './held-bytes.ts';
+import { blockBytes, runsIn, type ShuffleRun } from './read-shuffle.ts';
 import { compareKeys } from './shuffle.ts';
+import { type Piece, shuffleIndexes } from './shuffle-indexes.ts';
 import { epochsOf } from './shuffle-list.ts';
 
 /** The groups of one chunk of a groupBy stage. */
@@ -17,8 +20,6 @@ export interface GroupInput extends Pick<Input, 'records'> {
 
 /** Shuffle objects read at once: a request to S3 takes some 20 ms, so 10,000 parts 6 s. Here the disk decides. */
 const READS_AT_ONCE = 64;
-/** A small object comes whole with its index; of a large one at least the index does. */
-const TAIL_BYTES = 64 * 1024;
 /** Three times what a chunk is cut for. What is larger is one heavy key, or a few: those are read again as they are worked. */
 const HOLD_BYTES = 18 * 1024 * 1024;
 /** Groups that the record source has at hand. */
@@ -29,6 +30,8 @@ interface Opening {
   range: ChunkRange;
   /** Told now and then: it may take longer than an item. */
   waiting?: (() => void) | undefined;
+  /** Of the worker: what it keeps of the parts for its next chunk. */
+  shared?: Shared | undefined;
 }
 
 /**
@@ -37,25 +40,21 @@ interface Opening {
  */
 export async function openGroups(
   objects: ObjectStore,
-  { id, range, waiting }: Opening,
+  { id, range, waiting, shared = newShared() }: Opening,
 ): Promise<GroupInput> {
   const before = { batch: id.batch, round: id.round, stage: id.stage - 1 };
   const epochs = await epochsOf(objects, shuffleListKey(before));
   const span = { lo: range.start, hi: range.end };
   const gathered = newGathered();
+  const indexes = shuffleIndexes(shared, before);
   const sources = epochs.map((epoch, chunk) => shuffleKey({ ...before, chunk }, epoch));
-  const pieces = mapOrdered(sources, READS_AT_ONCE, (key) => openPieces(objects, key, span));
-  for await (const { shuffle, segments } of pieces) {
+  const pieces = mapOrdered(sources, READS_AT_ONCE, (key) => indexes.pieceOf(objects, key, span));
+  for await (const { shuffle, blocks } of pieces) {
     waiting?.();
-    for (const blocks of segments) {
-      for await (const { at, text } of blockTexts(objects, shuffle, blocks)) {
-        const place = { object: shuffle.key, ...(blocks[at] as Block) };
-        const whole = place.first >= span.lo && place.last < span.hi;
-        for (const run of runsIn(shuffle.key, text, span)) {
-          // A slice would hold the whole block, of which the most may be another chunk's.
-          gathered.add(whole ? run : { ...run, text: Buffer.from(run.text).toString() }, place);
-        }
-      }
+    for await (const { at, bytes } of blockBytes(objects, shuffle, blocks)) {
+      const { start, end } = blocks[at] as Piece['blocks'][0];
+      const place = { object: shuffle.key, start, end };
+      for (const run of runsIn(shuffle.key, bytes, span)) gathered.add(run, { bytes, place });
     }
   }
   const groups: (HeldGroup | undefined)[] = gathered.sorted();
@@ -79,45 +78,24 @@ export async function openGroups(
   };
 }
 
-/** The blocks of a shuffle object that may have rows of the span, by segment; small ones are at hand. */
-async function openPieces(
-  objects: ObjectStore,
-  key: string,
-  { lo, hi }: { lo: number; hi: number },
-): Promise<{ shuffle: Shuffle; segments: Block[][] }> {
-  const shuffle = await openShuffle(objects, key, TAIL_BYTES);
-  const segments = shuffle.segments
-    .map((blocks) => blocks.filter(({ first, last }) => first < hi && last >= lo))
-    .filter((blocks) => blocks.length > 0);
-  return { shuffle, segments };
-}
-
-/** Where a block lies. */
-interface Place {
-  object: string;
-  start: number;
-  end: number;
-}
-
 /** Groups by key, with their rows, until those are too many. */
 function newGathered() {
   const groups = new Map<string, HeldGroup>();
+  const held = newHeldBytes();
   let bytes = 0;
   let holds = true;
   const letGo = (): void => {
     holds = false;
-    for (const { runs } of groups.values()) for (const run of runs) run.text = undefined;
+    for (const { runs } of groups.values()) for (const run of runs) run.lines = undefined;
   };
   return {
-    add(
-      { hash, key, rows, text }: { hash: string; key: string; rows: number; text: string },
-      { object, start, end }: Place,
-    ): void {
+    add({ hash, key, rows, from, to }: ShuffleRun, block: { bytes: Buffer; place: Place }): void {
       const group = groups.get(key) ?? { hash, key, size: 0, runs: [] };
-      groups.set(key, group);
+      if (group.size === 0) groups.set(key, group);
       group.size += rows;
-      bytes += text.length + ROW_BYTES;
-      group.runs.push({ object, start, end, text: holds ? text : undefined });
+      bytes += to - from + ROW_BYTES;
+      const lines = holds ? held.copy(block.bytes, from, to) : undefined;
+      group.runs.push({ place: block.place, lines });
       if (holds && bytes > HOLD_BYTES) letGo();
     },
     sorted: (): HeldGroup[] => [...groups.values()].sort(compareKeys),

@@ -38,6 +38,8 @@ export interface Trailer {
   gives?: [bytes: number, items: number][];
   /** Calls by host, of a job that called some. */
   http?: Record<string, HostUse>;
+  /** SHA-256 of the shuffle object beside it, of a part that feeds a groupBy. */
+  shuffle?: string;
   /** SHA-256 of the first three sections' bytes. */
   sha256: [string, string, string];
   /** Of a save only: rows behind a gap by their place in the chunk, and the remote work that is waited for. */
@@ -96,7 +98,7 @@ export function assemblePart(
   return [...sections.flat(), trailer, gzipSync(`${text}\n`, { level: 0 })];
 }
 
-const digest = (members: Buffer[]): string => {
+export const digest = (members: readonly Buffer[]): string => {
   const hash = createHash('sha256');
   for (const member of members) hash.update(member);
   return hash.digest('hex');

@@ -1,5 +1,5 @@
 import { type StageId, shuffleKey, shuffleListKey, stageKey } from '../core/keys.ts';
-import { type BlockFacts, cutGroups, type GroupCut } from '../core/shuffle.ts';
+import { cutGroups, type GroupCut, newBlockSums } from '../core/shuffle.ts';
 import { advancePlan, seal } from '../core/transitions.ts';
 import { mapOrdered } from '../pool/map-ordered.ts';
 import { requireStage } from './batch.ts';
@@ -55,7 +55,7 @@ async function cutAll(
   { parts, chunk }: { parts: number; chunk: number },
 ): Promise<GroupCut[]> {
   const epochs: number[] = [];
-  const blocks: BlockFacts[] = [];
+  const blocks = newBlockSums();
   const names = parts === 0 ? [] : committedParts(store, before, parts);
   const opened = mapOrdered(names, READS_AT_ONCE, async ({ chunk: part, epoch }) => {
     const key = shuffleKey({ ...before, chunk: part }, epoch);
@@ -63,10 +63,7 @@ async function cutAll(
   });
   for await (const { epoch, segments } of opened) {
     epochs.push(epoch);
-    // Facts alone: a block that came out of its object would keep the bytes around it.
-    for (const { first, last, rows, chars } of segments.flat()) {
-      blocks.push({ first, last, rows, chars });
-    }
+    for (const block of segments.flat()) blocks.add(block);
   }
   await objects.put(shuffleListKey(before), listBytes(epochs));
   return cutGroups(blocks, { parts, chunk });

@@ -3,7 +3,7 @@ import { SluiceError } from '../core/errors.ts';
 import type { BlockFacts } from '../core/shuffle.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { unzipSection } from './read-part.ts';
-import { prefixOf, SHUFFLE_FOOT_BYTES, type ShuffleIndex } from './shuffle.ts';
+import { HASH_DIGITS, prefixOf, SHUFFLE_FOOT_BYTES, type ShuffleIndex } from './shuffle.ts';
 
 /** A block, and where it lies in its object. */
 export interface Block extends BlockFacts {
@@ -93,58 +93,75 @@ export interface ShuffleRun {
   hash: string;
   key: string;
   rows: number;
-  /** Their lines, each with its line end. */
-  text: string;
+  /** Where in the block's bytes their lines lie, each with its line end. */
+  from: number;
+  to: number;
 }
 
 /** Blocks are asked for together up to so many bytes. */
 const READ_BYTES = 1024 * 1024;
 
-/** The texts of blocks that follow one another, a few in memory at a time. */
-export async function* blockTexts(
+/** The bytes of blocks in their order, a few in memory at a time; those that follow one another are one request. */
+export async function* blockBytes(
   objects: ObjectStore,
   { key, tail, tailAt }: Pick<Shuffle, 'key' | 'tail' | 'tailAt'>,
   blocks: readonly Pick<Block, 'start' | 'end'>[],
-): AsyncGenerator<{ at: number; text: string }> {
+): AsyncGenerator<{ at: number; bytes: Buffer }> {
   for (let from = 0; from < blocks.length; ) {
     const { start } = blocks[from] as Block;
     let to = from + 1;
-    while (to < blocks.length && (blocks[to] as Block).end - start <= READ_BYTES) to += 1;
+    while (to < blocks.length && isNext(blocks, to, start + READ_BYTES)) to += 1;
     const { end } = blocks[to - 1] as Block;
-    const bytes =
+    const zipped =
       start >= tailAt
         ? tail.subarray(start - tailAt, end - tailAt)
         : await objects.get(key, { start, end });
-    if (bytes?.length !== end - start) throw damaged(key, 'it is shorter than its foot says');
+    if (zipped?.length !== end - start) throw damaged(key, 'it is shorter than its foot says');
     for (; from < to; from += 1) {
       const block = blocks[from] as Block;
-      const zipped = bytes.subarray(block.start - start, block.end - start);
-      yield { at: from, text: (await unzipSection(key, zipped)).toString() };
+      const bytes = await unzipSection(
+        key,
+        zipped.subarray(block.start - start, block.end - start),
+      );
+      yield { at: from, bytes };
     }
   }
 }
 
-/** The runs of a block whose hashes lie in [lo, hi). */
+const isNext = (
+  blocks: readonly Pick<Block, 'start' | 'end'>[],
+  at: number,
+  most: number,
+): boolean => {
+  const { start, end } = blocks[at] as Block;
+  return start === (blocks[at - 1] as Block).end && end <= most;
+};
+
+const [LF, SPACE] = [10, 32];
+
+/** The runs of a block whose hashes lie in [lo, hi): it is sorted, so what comes behind them is not looked at. */
 export function* runsIn(
-  key: string,
-  text: string,
+  name: string,
+  bytes: Buffer,
   { lo, hi }: { lo: number; hi: number },
 ): Generator<ShuffleRun> {
-  for (let at = 0; at < text.length; ) {
-    const line = text.indexOf('\n', at);
-    const count = text.indexOf(' ', at) + 1;
-    const name = text.indexOf(' ', count) + 1;
-    const rows = Number(text.slice(count, name - 1));
-    if (line < 0 || name > line || !(rows > 0)) throw damaged(key, 'a block has no line of a key');
-    let end = line + 1;
-    for (let row = 0; row < rows; row += 1) end = text.indexOf('\n', end) + 1;
-    if (end === 0) throw damaged(key, 'a block ends within a row');
-    const hash = text.slice(at, count - 1);
+  for (let at = 0; at < bytes.length; ) {
+    const line = bytes.indexOf(LF, at);
+    const count = at + HASH_DIGITS + 1;
+    const named = bytes.indexOf(SPACE, count) + 1;
+    const rows = Number(bytes.toString('latin1', count, named - 1));
+    if (line < 0 || named > line || !(rows > 0))
+      throw damaged(name, 'a block has no line of a key');
+    const hash = bytes.toString('latin1', at, count - 1);
     const prefix = prefixOf(hash);
-    if (prefix >= lo && prefix < hi) {
-      const named = JSON.parse(text.slice(name, line)) as string;
-      yield { hash, key: named, rows, text: text.slice(line + 1, end) };
+    if (prefix >= hi) return;
+    let to = line + 1;
+    for (let row = 0; row < rows; row += 1) to = bytes.indexOf(LF, to) + 1 || bytes.length + 1;
+    if (to > bytes.length) throw damaged(name, 'a block ends within a row');
+    if (prefix >= lo) {
+      const key = JSON.parse(bytes.toString('utf8', named, line)) as string;
+      yield { hash, key, rows, from: line + 1, to };
     }
-    at = end;
+    at = to;
   }
 }

@@ -10,7 +10,7 @@ import {
 import { type HostUse, mergeUses } from '../core/http-meter.ts';
 import { type Counts, noCounts, type Status } from '../core/outcome.ts';
 import type { OpenPoll } from '../core/poll.ts';
-import { assemblePart, type CodeCount, type Trailer, type WorkerShare } from './part.ts';
+import { assemblePart, type CodeCount, digest, type Trailer, type WorkerShare } from './part.ts';
 import type { PartBytes } from './read-part.ts';
 import { newSections } from './sections.ts';
 
@@ -45,8 +45,8 @@ export interface Rows {
   put(position: number, row: Row): void;
   /** Whether there is a row already, be it behind a gap. */
   has(position: number): boolean;
-  /** The whole prefix as a part; rows behind a gap and open polls go along. */
-  toPart(usage: PartUsage, polls?: readonly OpenPoll[]): WrittenPart;
+  /** The whole prefix as a part; rows behind a gap and open polls go along, and the digest of what `shuffle` makes of its outcomes. */
+  toPart(usage: PartUsage, polls?: readonly OpenPoll[], shuffle?: MakeShuffle): WrittenPart;
 }
 
 /** What the attempt used so far. */
@@ -57,10 +57,13 @@ export interface PartUsage {
   http?: Record<string, HostUse> | undefined;
 }
 
+/** Makes the shuffle object of the gzip members of a part's outcomes. */
+export type MakeShuffle = (outcomes: readonly Buffer[]) => Buffer[];
+
 export interface WrittenPart {
   body: Buffer[];
-  /** The gzip members of its outcomes. */
-  outcomes: Buffer[];
+  /** The object that is stored before it. */
+  shuffle: Buffer[] | undefined;
   counts: Counts;
   codes: Record<string, CodeCount>;
   durations: SparseHistogram;
@@ -136,7 +139,7 @@ export function newRows(options: RowsOptions): Rows {
         add(next);
       }
     },
-    toPart({ http, ...usage }, polls = []) {
+    toPart({ http, ...usage }, polls = [], makeShuffle) {
       head();
       if (share.items > 0) facts.workers[worker] = share;
       const uses = mergeUses(saved?.trailer.http, http);
@@ -145,10 +148,16 @@ export function newRows(options: RowsOptions): Rows {
       facts.processes[process] = usage;
       const sparse = toSparse(durations);
       const kept = keptOf(open, { startedAt, polls });
-      const body = assemblePart(sections.members, { ...facts, durations: sparse, ...kept });
+      const shuffle = makeShuffle?.(sections.members[0]);
+      const said = shuffle === undefined ? {} : { shuffle: digest(shuffle) };
+      const body = assemblePart(sections.members, {
+        ...facts,
+        durations: sparse,
+        ...kept,
+        ...said,
+      });
       const codes = structuredClone(facts.codes);
-      const [outcomes] = sections.members;
-      return { body, outcomes, counts: { ...facts.counts }, codes, durations: sparse };
+      return { body, shuffle, counts: { ...facts.counts }, codes, durations: sparse };
     },
   };
 }

@@ -42,7 +42,7 @@ export const SHUFFLE_FOOT_BYTES = FOOT_TEXT_BYTES + 23;
 /** The first 48 bits of the SHA-256 of a key's UTF-8 bytes, as 12 hex digits. */
 const hashOf = (key: string): string => fullHash(key).slice(0, HASH_DIGITS);
 const fullHash = (key: string): string => digestOf('sha256', key, 'hex');
-const HASH_DIGITS = 12;
+export const HASH_DIGITS = 12;
 export const prefixOf = (hash: string): number => Number.parseInt(hash.slice(0, 8), 16);
 
 /** The order of groups. Two keys have one hash where unpaired surrogates, which UTF-8 does not have, tell them apart. */

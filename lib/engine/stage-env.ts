@@ -37,7 +37,7 @@ const ALL = { from: 0, to: Number.POSITIVE_INFINITY };
 
 /** What the attempt works, and its range as it turned out. */
 export async function itemsOf(
-  { input, job, objects, filter, grouped, waiting }: AttemptEnv,
+  { input, job, objects, filter, grouped, waiting, shared }: AttemptEnv,
   spec: AttemptSpec,
 ): Promise<{ items: Pick<Input, 'records' | 'indexes' | 'stalled'>; spec: AttemptSpec }> {
   if (spec.id.stage === 0) return { items: input, spec };
@@ -46,6 +46,6 @@ export async function itemsOf(
     const lookAgain = isDiscovering(job.input) ? job.input.lookAgain : undefined;
     return { items: stageInput(objects, spec.id, { filter, found, lookAgain }), spec };
   }
-  const items = await openGroups(objects, { ...spec, waiting });
+  const items = await openGroups(objects, { ...spec, waiting, shared });
   return { items, spec: { ...spec, range: { ...spec.range, count: items.count } } };
 }

@@ -12,10 +12,9 @@ import type { Report } from '../core/report.ts';
 import type { End } from '../core/transitions.ts';
 import type { Input } from '../ports/input.ts';
 import type { Batch } from './batch.ts';
-import { committedParts, type PartName, sha256 } from './committed-parts.ts';
+import { sha256 } from './committed-parts.ts';
 import type { Engine } from './engine.ts';
 import { reportState } from './finalise.ts';
-import { getPart } from './read-part.ts';
 import {
   buildReport,
   countsOf,
@@ -24,6 +23,7 @@ import {
   reportJson,
 } from './report-files.ts';
 import { batchInRound } from './rounds.ts';
+import { checkParts } from './verify-parts.ts';
 
 export interface Verdict {
   /** What was compared, for people. */
@@ -108,52 +108,6 @@ async function checkStored({ objects }: Stores, batch: Batch, verdict: Verdict):
     else if (sha256(bytes) !== digest)
       verdict.problems.push(`${key}: the ${what} is not the recorded one`);
     else verdict.checked.push(what);
-  }
-}
-
-/** Each part against the stored manifest, so that a difference names its part. */
-async function checkParts(
-  { store, objects }: Stores,
-  state: ReportState,
-  verdict: Verdict,
-): Promise<void> {
-  const key = reportKey(state.batch.id, state.batch.round, 'manifest.jsonl');
-  const manifest = (await objects.get(key)) ?? new Uint8Array();
-  const lines = Buffer.from(manifest)
-    .toString()
-    .split('\n')
-    .filter((line) => line !== '');
-  let at = 0;
-  for await (const { key: part } of allParts(store, state)) {
-    const line = parse(lines[at]);
-    at += 1;
-    try {
-      const { bytes } = await getPart(objects, part);
-      if (line?.key !== part) verdict.problems.push(`${key}: line ${at} does not name ${part}`);
-      else if (line.bytes !== bytes.length || line.sha256 !== sha256(bytes)) {
-        verdict.problems.push(`${part}: its SHA-256 is not the one in the manifest`);
-      }
-    } catch (error) {
-      verdict.problems.push((error as Error).message);
-    }
-  }
-  verdict.checked.push(`${at} parts`);
-}
-
-async function* allParts(
-  store: Stores['store'],
-  { stages }: ReportState,
-): AsyncGenerator<PartName> {
-  for (const { id, chunks } of stages) yield* committedParts(store, id, chunks);
-}
-
-function parse(
-  line: string | undefined,
-): { key?: string; bytes?: number; sha256?: string } | undefined {
-  try {
-    return JSON.parse(line ?? '') as { key?: string };
-  } catch {
-    return undefined;
   }
 }
 

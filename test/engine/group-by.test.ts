@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Job, Limits } from '../../lib/core/job.ts';
+import { shuffleKey } from '../../lib/core/keys.ts';
 import { settingsOf } from '../../lib/core/options.ts';
-import { cutGroups, PREFIXES } from '../../lib/core/shuffle.ts';
+import { type BlockFacts, cutGroups, newBlockSums, PREFIXES } from '../../lib/core/shuffle.ts';
 import { openAttempt } from '../../lib/engine/attempt.ts';
 import type { ControlState } from '../../lib/engine/engine.ts';
 import { batchState } from '../../lib/engine/status.ts';
@@ -81,6 +82,16 @@ function expectGroups(outcomes: string, rows: readonly Given[]): void {
   expect(linesOf(outcomes, 2).map(({ value }) => value?.at)).toEqual(kept.map((_, at) => at));
 }
 
+/** One byte of the second is flipped, the third is gone. */
+async function damageShuffles({ raw, id }: Awaited<ReturnType<typeof worldOf>>['world']) {
+  const before = { batch: id, round: 0, stage: 0 };
+  const second = shuffleKey({ ...before, chunk: 1 }, 1);
+  const bytes = Buffer.from((await raw.objects.get(second)) ?? []);
+  bytes[20] = (bytes[20] as number) ^ 1;
+  await raw.objects.put(second, bytes);
+  await raw.objects.delete(shuffleKey({ ...before, chunk: 2 }, 1));
+}
+
 describe('groupBy', () => {
   it('works the rows of each key together, in the order of their hashes, whatever the chunks and workers', async () => {
     const rows = inputOf(40, 25);
@@ -107,6 +118,13 @@ describe('groupBy', () => {
     const { world } = await worldOf(groupedJob(), inputOf(20, 9), { chunk: 5, workers: 2 });
     const verdict = await verifyBatch(world.engine, await world.batch(), undefined);
     expect(verdict.problems).toEqual([]);
+    expect(verdict.checked).toContain('4 shuffle objects');
+    await damageShuffles(world);
+    const damaged = await verifyBatch(world.engine, await world.batch(), undefined);
+    expect(damaged.problems).toEqual([
+      expect.stringMatching(/shuffle\/0\/000001-1\.gz: its SHA-256 is not the one its part says/),
+      expect.stringMatching(/shuffle\/0\/000002-1\.gz: the shuffle object is missing/),
+    ]);
     const state = await batchState(world.engine.store, world.id);
     const [first, second] = state?.stages ?? [];
     expect(first?.doneItems).toBe(20);
@@ -404,6 +422,12 @@ describe('groupBy against a sequential oracle', () => {
   }, 600_000);
 });
 
+const sumsOf = (blocks: readonly BlockFacts[]) => {
+  const sums = newBlockSums();
+  for (const block of blocks) sums.add(block);
+  return sums;
+};
+
 describe('cuts', () => {
   it('cover all hashes without a gap, whatever the blocks', () => {
     const prefix = fc.integer({ min: 0, max: PREFIXES - 1 });
@@ -418,8 +442,8 @@ describe('cuts', () => {
         fc.array(block, { minLength: 1, maxLength: 40 }),
         fc.integer({ min: 1, max: 1000 }),
         (blocks, chunk) => {
-          const cuts = cutGroups(blocks, { parts: blocks.length, chunk });
-          expect(cuts).toEqual(cutGroups(blocks, { parts: blocks.length, chunk }));
+          const cuts = cutGroups(sumsOf(blocks), { parts: blocks.length, chunk });
+          expect(cuts).toEqual(cutGroups(sumsOf(blocks), { parts: blocks.length, chunk }));
           expect(cuts[0]?.range.start).toBe(0);
           expect(cuts.at(-1)?.range.end).toBe(PREFIXES);
           for (const [at, { range }] of cuts.entries()) {
@@ -435,7 +459,7 @@ describe('cuts', () => {
   it('give a heavy key a chunk of its own', () => {
     const heavy = { first: 2 ** 31, last: 2 ** 31, rows: 1000, chars: 100_000 };
     const light = { first: 0, last: PREFIXES - 1, rows: 1000, chars: 100_000 };
-    const cuts = cutGroups([light, heavy], { parts: 1, chunk: 100 });
+    const cuts = cutGroups(sumsOf([light, heavy]), { parts: 1, chunk: 100 });
     const around = cuts.find(({ range }) => range.start <= 2 ** 31 && range.end > 2 ** 31);
     expect((around?.range.end ?? 0) - (around?.range.start ?? 0)).toBe(PREFIXES / 65_536);
     expect(cuts.length).toBeGreaterThan(10);

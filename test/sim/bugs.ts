@@ -364,10 +364,7 @@ export const BUGS: readonly Bug[] = [
   ),
   tuned(
     POLLED,
-    bug('a save forgets what is waited for', ATTEMPT, [
-      'rows.toPart(usage, polls.open())',
-      'rows.toPart(usage)',
-    ]),
+    bug('a save forgets what is waited for', ATTEMPT, ['usage, polls.open()', 'usage, []']),
   ),
   tuned(POLLED, bug('each attempt submits anew', ATTEMPT, ['saved?.trailer.polls ?? []', '[]'])),
   tuned(

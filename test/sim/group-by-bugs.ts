@@ -75,13 +75,14 @@ export const GROUP_BY_BUGS: readonly { name: string; tune: Tune; edits: Edit[] }
     edits: [
       {
         file: ATTEMPT,
-        find: 'await objects.put(shuffleKey(',
-        replace: 'const late = () => undefined;\n    void objects.put(shuffleKey(',
+        find: 'if (shuffle !== undefined) await objects.put(shuffleKey(',
+        replace:
+          'const late = () => undefined;\n  if (shuffle !== undefined) void objects.put(shuffleKey(',
       },
       {
         file: ATTEMPT,
-        find: 'shuffleOf(outcomes, next));',
-        replace: 'shuffleOf(outcomes, next)).catch(late);',
+        find: 'spec.epoch), shuffle);',
+        replace: 'spec.epoch), shuffle).catch(late);',
       },
     ],
   },
@@ -146,8 +147,13 @@ export const GROUP_BY_BUGS: readonly { name: string; tune: Tune; edits: Edit[] }
     edits: [
       {
         file: ATTEMPT,
-        find: 'shuffleOf(outcomes, next));',
-        replace: 'shuffleOf(spec.cursor > 0 ? outcomes.slice(1) : outcomes, next));',
+        find: 'return (outcomes) => shuffleOf(outcomes, next);',
+        replace: 'return (outcomes) => shuffleOf(cursor > 0 ? outcomes.slice(1) : outcomes, next);',
+      },
+      {
+        file: ATTEMPT,
+        find: '{ id, epoch }: AttemptSpec,',
+        replace: '{ id, epoch, cursor }: AttemptSpec,',
       },
     ],
   },
