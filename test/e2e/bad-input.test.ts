@@ -2,9 +2,10 @@ import { appendFileSync, existsSync, renameSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../../lib/core/outcome.ts';
+import { bundledJob } from '../support/bundled-job.ts';
 import { brief, newWorld, parseLines, until, type World } from '../support/world.ts';
 
-const CSV_JOB = `import { z } from 'zod';
+const CSV_JOB = `import * as z from 'zod';
 import { csv, defineJob, ok } from 'sluice';
 export default defineJob({
   name: 'rows',
@@ -43,7 +44,7 @@ interface Case {
 
 async function check({ job = 'csv', content, flags = [], code = 2, gives, says }: Case) {
   const world = newWorld();
-  world.write('job.ts', jobs[job] as string);
+  world.write('job.ts', await bundledJob(jobs[job] as string));
   world.write('input.dat', content);
   const answer = await world.cli(['run', 'job.ts', 'input.dat', '--quiet', ...flags]);
   expect(answer.code, answer.stderr).toBe(code);
@@ -165,7 +166,7 @@ describe('what is allowed is read', () => {
   it('standard input, plain and gzip', async () => {
     for (const stdin of ['id,n\na,1\nb,2\n', gzipSync('id,n\na,1\nb,2\n')]) {
       const world = newWorld();
-      world.write('job.ts', CSV_JOB);
+      world.write('job.ts', await bundledJob(CSV_JOB));
       const answer = await world.cli(['run', 'job.ts', '-', '--quiet'], { stdin });
       expect(answer.code, answer.stderr).toBe(0);
       expect(brief(world.outcomes())).toEqual(good);
@@ -174,7 +175,7 @@ describe('what is allowed is read', () => {
 
   it('several files of a pattern, in the order of their paths', async () => {
     const world = newWorld();
-    world.write('job.ts', CSV_JOB);
+    world.write('job.ts', await bundledJob(CSV_JOB));
     world.write('in/b.csv', 'n,id\n3,c\n');
     world.write('in/a.csv', 'id,n\na,1\nb,2\n');
     world.write('in/deep/c.csv', gzipSync('id;n\nd;4\n'));
@@ -207,7 +208,7 @@ describe('an input that cannot be read as a whole makes no batch', () => {
   ];
   it.each(cases)('%s', async (_name, { content, input = 'input.dat', code = 1, says }) => {
     const world = newWorld();
-    world.write('job.ts', CSV_JOB);
+    world.write('job.ts', await bundledJob(CSV_JOB));
     if (content !== undefined) world.write('input.dat', content);
     const answer = await world.cli(['run', 'job.ts', input]);
     expect(answer.stderr).toMatch(says);
@@ -225,7 +226,7 @@ describe('an input that ends too early', () => {
     'cut gzip from a %s: what came is kept, the batch fails',
     async (how) => {
       const world = newWorld();
-      world.write('job.ts', CSV_JOB);
+      world.write('job.ts', await bundledJob(CSV_JOB));
       const content = whole.subarray(0, 500);
       const input = how === 'stdin' ? '-' : world.write('cut.gz', content);
       const options = how === 'stdin' ? { stdin: content } : {};
@@ -245,7 +246,7 @@ describe('an input that ends too early', () => {
 
   it('gzip that is damaged within its first block: failed, with a report that says so', async () => {
     const world = newWorld();
-    world.write('job.ts', CSV_JOB);
+    world.write('job.ts', await bundledJob(CSV_JOB));
     const damaged = Buffer.from(whole);
     damaged.fill(0xff, 10, 40);
     world.write('bad.csv.gz', damaged);

@@ -8,7 +8,7 @@ const NOW = '2026-01-01T00:00:00Z';
 
 /** Every kind of outcome; waits of odd lengths, so that items end in another order than they began. */
 const job = (format: 'csv' | 'ndjson', { cpu = false } = {}): string => `
-import { z } from 'zod';
+import * as z from 'zod';
 import { ${format}, defineJob, ok, PermanentError, RetryableError, skip, StalledError } from 'sluice';
 const row = z.object({ id: z.string(), n: z.coerce.number().int(), text: z.string() });
 export default defineJob({

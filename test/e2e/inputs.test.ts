@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../../lib/core/outcome.ts';
+import { bundledJob } from '../support/bundled-job.ts';
 import { brief, newWorld, parseLines, type World } from '../support/world.ts';
 
-const job = (reader: string, tail = ''): string => `import { z } from 'zod';
+const job = (reader: string, tail = ''): Promise<string> =>
+  bundledJob(`import * as z from 'zod';
 import { ${reader}, defineJob, ok, PermanentError } from 'sluice';
 export default defineJob({
   name: 'rows',
@@ -16,7 +18,7 @@ export default defineJob({
     return ok(row.n);
   },
 });
-`;
+`);
 
 const ROWS = [
   { id: 'a', n: 1 },
@@ -55,7 +57,7 @@ const messages = (outcomes: string): string[] =>
 describe('a record that does not fit, and the failures fed back in', () => {
   it.each(Object.keys(contents))('%s', async (reader) => {
     const world = newWorld();
-    world.write('job.ts', job(reader));
+    world.write('job.ts', await job(reader));
     world.write('input.dat', contents[reader]?.() ?? '');
     const first = await world.cli(['run', 'job.ts', 'input.dat', '--quiet']);
     expect(first.code, first.stderr).toBe(2);
@@ -72,7 +74,7 @@ describe('a record that does not fit, and the failures fed back in', () => {
     ]);
 
     const failures = join(world.home, 'batches', world.batch(), 'r0', 'failures.jsonl');
-    world.write('job.ts', job(reader, ' && false'));
+    world.write('job.ts', await job(reader, ' && false'));
     // Options that the input was read with say nothing about the failures file.
     const options = reader === 'csv' ? ['--delimiter', ';', '--encoding', 'latin1'] : [];
     const plain = await world.cli(['run', 'job.ts', failures, '--json', ...options]);
@@ -99,7 +101,7 @@ describe('a folder, and a manifest', () => {
 
   it('a folder is one batch: its files by the bytes of their paths, which failures name', async () => {
     const world = newWorld();
-    world.write('job.ts', job('csv'));
+    world.write('job.ts', await job('csv'));
     files(world);
     const answer = await world.cli(['run', 'job.ts', 'in', '--json']);
     expect(answer.code, answer.stderr).toBe(2);
@@ -119,7 +121,7 @@ describe('a folder, and a manifest', () => {
 
   it('a manifest is one batch in its own order; size and SHA-256 are proved', async () => {
     const world = newWorld();
-    world.write('job.ts', job('csv'));
+    world.write('job.ts', await job('csv'));
     files(world);
     const lines = ['b/1.csv', '{"path":"b.csv","size":9}', '{"key":"B.csv"}'];
     world.write('in/x.manifest.jsonl', `${lines.join('\n')}\n`);
@@ -152,7 +154,7 @@ describe('a folder, and a manifest', () => {
 
   it('many small files share chunks: outcomes are those of one file, at any chunk size', async () => {
     const world = newWorld();
-    world.write('job.ts', job('csv'));
+    world.write('job.ts', await job('csv'));
     const text = (i: number): string => `k${i},${i % 80}\n`;
     for (let i = 0; i < 600; i += 1)
       world.write(`many/${String(i).padStart(3, '0')}.csv`, `id,n\n${text(i)}`);
@@ -185,7 +187,7 @@ describe('Parquet', () => {
 
   it('a file is one batch; one that is none makes no batch; a changed one is refused', async () => {
     const world = newWorld();
-    world.write('job.ts', job('parquet'));
+    world.write('job.ts', await job('parquet'));
     world.write('in.parquet', rows(2500));
     const answer = await world.cli(['run', 'job.ts', 'in.parquet', '--json']);
     expect(answer.code, answer.stderr).toBe(0);

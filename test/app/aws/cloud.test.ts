@@ -22,7 +22,7 @@ const jobFile = (name: string, text: string): string => {
 /** Every kind of outcome, with numbers drawn and the time that the batch sees. */
 const MIXED = jobFile(
   'mixed',
-  `import { z } from 'zod';
+  `import * as z from 'zod';
 import { csv, defineJob, ok, PermanentError, skip, StalledError } from 'sluice';
 export default defineJob({
   name: 'mixed',

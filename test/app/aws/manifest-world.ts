@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { cloudWorld } from '../../support/cloud-world.ts';
 import { countRequests, type RequestCount } from '../../support/count-requests.ts';
 
-const JOB = `import { z } from 'zod';
+const JOB = `import * as z from 'zod';
 import { csv, defineJob, ok } from 'sluice';
 export default defineJob({
   name: 'rows',
