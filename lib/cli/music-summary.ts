@@ -2,9 +2,10 @@ import { existsSync } from 'node:fs';
 import Database from 'libsql';
 import type { Report } from '../core/report.ts';
 
-const COUNTS = `SELECT (SELECT count(*) FROM artists WHERE seen_at = ?1), (SELECT count(*) FROM albums WHERE seen_at = ?1),
+const COUNTS = `SELECT (SELECT count(*) FROM artists_seen WHERE seen_at = ?1),
+  (SELECT count(*) FROM albums_seen WHERE seen_at = ?1),
   sum(duplicate IS NULL), sum(duplicate = 'copy'), sum(duplicate = 'recording'), sum(doubt IS NOT NULL)
-  FROM tracks WHERE seen_at = ?1`;
+  FROM tracks JOIN tracks_seen USING (id) WHERE seen_at = ?1`;
 
 /**
  * What a scan of the music job found, counted in its SQLite file: how many artists there are is in no outcome. Of a

@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import { type GroupContext, UnavailableError } from '../index.ts';
 import { breaksConnection, postgresFault } from './faults.ts';
-import type { SinkRow, Table, Writer } from './writer.ts';
+import { quoted, type SinkRow, type Table, type Writer } from './writer.ts';
 
 /** Bounds a connection that nobody answers, and a statement: 200 rows take milliseconds. */
 const CONNECT_MS = 5_000;
@@ -29,7 +29,9 @@ interface Opened {
  * as many parameters as one of two, and the same text.
  */
 export function postgresWriter(options: PostgresOptions, table: Table): Writer {
+  const { owners } = table;
   const upsert = upsertOf(table);
+  const own = owners === undefined ? undefined : upsertOf(owners);
   const use = async <T>(ctx: GroupContext, act: (pool: Pool) => Promise<T>): Promise<T> => {
     const name = `postgres:${options.url}/${table.name}`;
     const opening = ctx.shared(
@@ -39,7 +41,7 @@ export function postgresWriter(options: PostgresOptions, table: Table): Writer {
     );
     const opened = await opening;
     try {
-      opened.table ??= makeTable(opened.pool, table);
+      opened.table ??= makeTables(opened.pool, table);
       await opened.table;
       return await act(opened.pool);
     } catch (fault) {
@@ -50,9 +52,17 @@ export function postgresWriter(options: PostgresOptions, table: Table): Writer {
   };
   return {
     write: (ctx, rows) =>
-      use(ctx, (pool) =>
-        query(pool, { text: upsert, values: valuesOf(ctx, table, rows) }).then(nothing),
-      ),
+      use(ctx, async (pool) => {
+        const all = { text: upsert, values: valuesOf(ctx, table, rows) };
+        if (owners === undefined || own === undefined) {
+          await query(pool, all);
+          return;
+        }
+        const seen = rows.map((row) => ({ item: row.item, cells: row.seen ?? [] }));
+        // The owners' rows stay locked until both are written, also those that another batch keeps.
+        const first = { text: own, values: valuesOf(ctx, owners, seen) };
+        await query(pool, { text: 'BEGIN' }, first, all, { text: 'COMMIT' });
+      }),
     others: (ctx, column, texts) =>
       use(ctx, async (pool) => {
         const text = `SELECT "${column}" AS it FROM ${quoted(table.name)}
@@ -62,8 +72,6 @@ export function postgresWriter(options: PostgresOptions, table: Table): Writer {
       }),
   };
 }
-
-const nothing = (): void => undefined;
 
 async function open({ url, connections, place }: PostgresOptions): Promise<Opened> {
   const NewPool = await loadPool(place);
@@ -94,6 +102,11 @@ async function loadPool(place: string): Promise<typeof Pool> {
   }
 }
 
+async function makeTables(pool: Pool, table: Table): Promise<void> {
+  if (table.owners !== undefined) await makeTable(pool, table.owners);
+  await makeTable(pool, table);
+}
+
 /** Looked for first: a user who may write the rows may not be allowed to make tables. */
 async function makeTable(pool: Pool, { name, columns, key, indexes }: Table): Promise<void> {
   const { rows } = await pool.query<{ there: unknown }>('SELECT to_regclass($1) AS there', [
@@ -121,16 +134,28 @@ async function makeTable(pool: Pool, { name, columns, key, indexes }: Table): Pr
 /** Unique violation in the catalogue, duplicate table, duplicate object. */
 const MADE_MEANWHILE = new Set(['23505', '42P07', '42710']);
 
-async function query(
-  pool: Pool,
-  { text, values }: { text: string; values: unknown[] },
-): Promise<Record<string, unknown>[]> {
+interface Query {
+  text: string;
+  values?: unknown[];
+}
+
+/** One after the other on one connection; the rows of the last. What fails within a transaction undoes it. */
+async function query(pool: Pool, ...queries: readonly Query[]): Promise<Record<string, unknown>[]> {
   const client = await pool.connect();
   let broken = false;
   try {
-    return (await client.query<Record<string, unknown>>(text, values)).rows;
+    let rows: Record<string, unknown>[] = [];
+    for (const { text, values = [] } of queries) {
+      rows = (await client.query<Record<string, unknown>>(text, values)).rows;
+    }
+    return rows;
   } catch (fault) {
     broken = breaksConnection(fault);
+    if (!broken && queries.length > 1) {
+      await client.query('ROLLBACK').catch(() => {
+        broken = true;
+      });
+    }
     throw fault;
   } finally {
     client.release(broken);
@@ -140,13 +165,6 @@ async function query(
 /** An index lies in its table's schema; a name has at most 63 characters. */
 const indexName = (table: string, column: string): string =>
   `${table.split('.').at(-1)}_${column}`.slice(0, 63);
-
-/** `schema.table`, each name in quotes. */
-const quoted = (name: string): string =>
-  name
-    .split('.')
-    .map((part) => `"${part}"`)
-    .join('.');
 
 function upsertOf({ name, columns, update }: Table): string {
   const names = columns.map((column) => `"${column.name}"`).join(', ');

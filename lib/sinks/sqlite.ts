@@ -60,27 +60,19 @@ interface Opened {
 }
 
 function open(file: SqliteFile, table: Table): Opened {
+  const { owners } = table;
+  if (owners !== undefined) makeTable(file, owners);
   makeTable(file, table);
-  const kept = new Map<number, SqliteStatement>();
-  const upsert = (rows: number): SqliteStatement => {
-    const known = kept.get(rows);
-    if (known !== undefined) return known;
-    const statement = file.prepare(upsertOf(table, rows));
-    kept.set(rows, statement);
-    return statement;
-  };
-  const own = 1 + table.columns.length;
-  const rowsAtMost = Math.floor((MAX_VALUES - SHARED) / own);
-  const sizes = ROWS.filter((rows) => rows <= rowsAtMost);
+  const own = owners === undefined ? undefined : upsertsOf(file, owners);
+  const all = upsertsOf(file, table);
   const commit = (groups: readonly Group[]): void =>
     file.transaction(() => {
       for (const { ctx, rows } of groups) {
-        let from = 0;
-        for (const size of sizes) {
-          for (; rows.length - from >= size; from += size) {
-            upsert(size).run(...valuesOf(ctx, rows.slice(from, from + size)));
-          }
-        }
+        own?.(
+          ctx,
+          rows.map(({ item, seen = [] }) => ({ item, cells: seen })),
+        );
+        all(ctx, rows);
       }
     });
   let waiting: Waiting[] = [];
@@ -105,6 +97,29 @@ function open(file: SqliteFile, table: Table): Opened {
         // By then every slot that has a group ready has brought it.
         if (waiting.length === 1) setImmediate(flush);
       }),
+  };
+}
+
+/** Writes rows by as few statements as there can be. */
+function upsertsOf(
+  file: SqliteFile,
+  table: Table,
+): (ctx: GroupContext, rows: readonly SinkRow[]) => void {
+  const kept = new Map<number, SqliteStatement>();
+  const upsert = (rows: number): SqliteStatement => {
+    const statement = kept.get(rows) ?? file.prepare(upsertOf(table, rows));
+    kept.set(rows, statement);
+    return statement;
+  };
+  const rowsAtMost = Math.floor((MAX_VALUES - SHARED) / (1 + table.columns.length));
+  const sizes = ROWS.filter((rows) => rows <= rowsAtMost);
+  return (ctx, rows) => {
+    let from = 0;
+    for (const size of sizes) {
+      for (; rows.length - from >= size; from += size) {
+        upsert(size).run(...valuesOf(ctx, rows.slice(from, from + size)));
+      }
+    }
   };
 }
 

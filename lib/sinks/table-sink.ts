@@ -11,7 +11,15 @@ import {
 import { type ColumnType, cellsOf, checkName, columnsOf } from './columns.ts';
 import { postgresWriter } from './postgres.ts';
 import { sqliteWriter } from './sqlite.ts';
-import { type SinkRow, type Table, type TableShape, tableOf, type Writer } from './writer.ts';
+import {
+  rowsOf,
+  type SinkRow,
+  seenName,
+  type Table,
+  type TableShape,
+  tableOf,
+  type Writer,
+} from './writer.ts';
 
 export type { ColumnType } from './columns.ts';
 
@@ -120,14 +128,17 @@ export function uniqueTable<R>(options: UniqueTableOptions<R>): UniqueTable<R> {
 export interface CurrentTableOptions<R> extends TableSinkOptions<R> {
   /** The text column of which a value is there once. It is the primary key. */
   unique: string;
-  /** A column of whole numbers that grows from batch to batch, such as `ctx.now`: the batch with the largest has the row. */
+  /**
+   * A column of whole numbers that grows from batch to batch, such as `ctx.now`: the batch with the largest has the row. It is
+   * kept in a table of its own, `<table>_seen`, so that a row which is as it was is not written again.
+   */
   newest: string;
 }
 
 /**
  * A step that keeps a table as the newest batch has it: a row for each value of a column, which later batches replace.
- * Of rows of one batch with one value the first of the input has the place. A row that a batch no longer has stays,
- * with the number of the last that had it.
+ * Of rows of one batch with one value the first of the input has the place. A row that a batch no longer has stays;
+ * `<table>_seen` has the number of the last batch that had it.
  */
 export function currentTable<R>({
   unique,
@@ -151,7 +162,8 @@ function openTable<R>(
   keys: Pick<TableShape, 'unique' | 'newest' | 'indexes'>,
 ) {
   const columns = columnsOf(options.columns);
-  for (const part of options.table.split('.')) checkName('table', part);
+  const names = keys.newest === undefined ? options.table : seenName(options.table);
+  for (const part of names.split('.')) checkName('table', part);
   const connections = options.connections ?? DEFAULT_CONNECTIONS;
   if (!Number.isInteger(connections) || connections < 1 || connections > MAX_CONNECTIONS) {
     throw new Error(`connections of a sink must be 1 to ${MAX_CONNECTIONS}; got ${connections}.`);
@@ -166,6 +178,7 @@ function openTable<R>(
   if (typeof options.url === 'string') writerFor(options.url);
   const writerOf = (ctx: GroupContext): Writer => writerFor(urlOf(options.url, ctx));
   const keyAt = columns.findIndex(({ name }) => name === keys.unique);
+  const rowOf = rowsOf(columns, keys);
 
   const write = (rows: readonly R[], ctx: GroupContext) => {
     const writer = writerOf(ctx);
@@ -182,7 +195,7 @@ function openTable<R>(
         });
       if (typeof key === 'string') kept.set(at, key);
       // A statement may write a row once. Rows come in the order of the input: the first has the place.
-      if (!good.has(key)) good.set(key, { item: ctx.items[at]?.index ?? -1, cells });
+      if (!good.has(key)) good.set(key, rowOf(ctx.items[at]?.index ?? -1, cells));
       return ok(value);
     });
     // In one order, so that two groups that write the same rows do not wait for each other.

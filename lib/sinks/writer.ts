@@ -6,6 +6,8 @@ export interface SinkRow {
   /** Index of the item in the input. */
   item: number;
   cells: CellValue[];
+  /** Of a table with an owner's one: the value of `unique`, and the number of the batch. */
+  seen?: CellValue[];
 }
 
 /** What it throws says whose fault it is. */
@@ -23,6 +25,11 @@ export interface Table {
   key: string;
   /** Columns that are looked up by. */
   indexes: readonly string[];
+  /**
+   * A narrow table beside it that says whose each row is, and is written first, in the same transaction. So a scan that finds
+   * a wide row as it was writes 100 bytes of it, not all.
+   */
+  owners?: Table;
   /**
    * What happens to a row that is there. A repeat changes nothing, not even a page. A later round, or a
    * later attempt of the same one, puts its values in; an attempt that was overtaken changes nothing.
@@ -43,35 +50,101 @@ export interface TableShape {
 }
 
 export function tableOf({ name, columns, unique, newest, indexes = [] }: TableShape): Table {
+  const all = { name, columns, indexes };
+  if (unique === undefined) {
+    return { ...all, key: 'batch, item', update: updateOf('batch, item', { columns, newer }) };
+  }
+  const key = `"${unique}"`;
+  if (newest === undefined) {
+    const update = updateOf(key, { columns, own: ['item'], newer: withinBatch(newer) });
+    return { ...all, key, update };
+  }
+  const owned = columns.filter((column) => column.name === unique || column.name === newest);
+  const owners: Table = {
+    name: seenName(name),
+    columns: owned,
+    key,
+    indexes: [],
+    update: updateOf(key, {
+      columns: owned,
+      own: ['batch', 'item'],
+      newer: () => `(${withinBatch(later)()})
+         OR (there.batch <> excluded.batch AND there."${newest}" <= excluded."${newest}")`,
+    }),
+  };
+  const contents = columns.filter((column) => column.name !== newest);
+  const update = updateOf(key, {
+    columns: contents,
+    own: ['batch', 'item'],
+    newer: (differs, names) => `${differ(differs, names)} AND EXISTS (
+         SELECT 1 FROM ${quoted(owners.name)} AS owner WHERE owner.${key} = excluded.${key}
+         AND (owner.batch, owner.item, owner.round, owner.epoch) =
+           (excluded.batch, excluded.item, excluded.round, excluded.epoch))`,
+  });
+  return { ...all, columns: contents, key, update, owners };
+}
+
+/** The table that says which batch had each row of a current table last. */
+export const seenName = (name: string): string => `${name}_seen`;
+
+/** `schema.table`, each name in quotes. */
+export const quoted = (name: string): string =>
+  name
+    .split('.')
+    .map((part) => `"${part}"`)
+    .join('.');
+
+type Differs = Parameters<Table['update']>[0];
+type Condition = (differs: Differs, names: readonly string[]) => string;
+
+const differ: Condition = (differs, names) => {
+  const side = (of: string): string => `(${names.map((column) => `${of}.${column}`).join(', ')})`;
+  return `${side('there')} ${differs} ${side('excluded')}`;
+};
+
+const newer: Condition = (differs, names) =>
+  `(there.round, there.epoch) <= (excluded.round, excluded.epoch)
+         AND ${differ(differs, names)}`;
+
+/** A repeat is the owner already. */
+const later = (): string => '(there.round, there.epoch) < (excluded.round, excluded.epoch)';
+
+/** Of a batch's rows the first of its input has the place, in whatever order they come. */
+const withinBatch =
+  <A extends unknown[]>(same: (...given: A) => string) =>
+  (...given: A): string =>
+    `there.batch = excluded.batch AND (excluded.item < there.item
+         OR (excluded.item = there.item AND ${same(...given)}))`;
+
+interface Update {
+  columns: readonly Column[];
+  /** Columns of a sink's own that change with the row's owner. */
+  own?: readonly string[];
+  newer: Condition;
+}
+
+function updateOf(key: string, { columns, own = [], newer: when }: Update): Table['update'] {
   const names = columns.map((column) => `"${column.name}"`);
-  const own = [
-    ...(unique === undefined ? [] : ['item']),
-    ...(newest === undefined ? [] : ['batch']),
-  ];
   const set = [...own, 'round', 'epoch', ...names].map(
     (column) => `${column} = excluded.${column}`,
   );
-  const side = (of: string): string => `(${names.map((column) => `${of}.${column}`).join(', ')})`;
-  const newer = (differs: string): string =>
-    `(there.round, there.epoch) <= (excluded.round, excluded.epoch)
-         AND ${side('there')} ${differs} ${side('excluded')}`;
-  const key = unique === undefined ? 'batch, item' : `"${unique}"`;
-  return {
-    name,
-    columns,
-    key,
-    indexes,
-    update: (differs) => {
-      // Of a batch's rows the first of its input has it, in whatever order they come; of batches the first, or the newest.
-      const within = `there.batch = excluded.batch AND (excluded.item < there.item
-         OR (excluded.item = there.item AND ${newer(differs)}))`;
-      const overtakes =
-        newest === undefined
-          ? within
-          : `(${within}) OR (there.batch <> excluded.batch AND there."${newest}" <= excluded."${newest}")`;
-      const condition = unique === undefined ? newer(differs) : overtakes;
-      return `ON CONFLICT (${key}) DO UPDATE SET ${set.join(', ')}
-       WHERE ${condition}`;
-    },
-  };
+  return (differs) => `ON CONFLICT (${key}) DO UPDATE SET ${set.join(', ')}
+       WHERE ${when(differs, names)}`;
+}
+
+/** What of a row's cells goes to the table, and what to that of its owners. */
+export function rowsOf(
+  columns: readonly Column[],
+  { unique, newest }: Pick<TableShape, 'unique' | 'newest'>,
+): (item: number, cells: CellValue[]) => SinkRow {
+  if (newest === undefined) return (item, cells) => ({ item, cells });
+  const seenAt = columns.findIndex(({ name }) => name === newest);
+  const owned = [...columns.keys()].filter((at) =>
+    [unique, newest].includes(columns[at]?.name as string),
+  );
+  return (item, cells) => ({
+    item,
+    cells: cells.toSpliced(seenAt, 1),
+    seen: owned.map((at) => cells[at] as CellValue),
+  });
 }

@@ -31,11 +31,13 @@ const kinds = ['sqlite', 'postgres'] as const;
 const urlOf = (kind: string): string =>
   kind === 'sqlite' ? `sqlite:${join(folder, 'pages.db')}` : postgres.url;
 
-async function rowsIn(kind: string, table: string): Promise<unknown[][]> {
-  const sql = `SELECT url, item, n FROM ${table} ORDER BY url`;
+async function rowsIn(kind: string, table: string, columns = 'item, n'): Promise<unknown[][]> {
+  const sql = `SELECT url, ${columns} FROM ${table} ORDER BY url`;
   if (kind === 'postgres') {
     const rows = await postgres.query<Record<string, unknown>>(sql);
-    return rows.map(({ url, item, n }) => [url, Number(item), Number(n)]);
+    return rows.map((row) =>
+      Object.values(row).map((value) => (/^\d+$/.test(String(value)) ? Number(value) : value)),
+    );
   }
   const db = new Database(join(folder, 'pages.db'), { readonly: true });
   try {
@@ -191,6 +193,34 @@ describe.each(kinds)('a current table in %s', (kind) => {
     // An older batch that comes late changes nothing but what it alone has.
     await run(currentJob(table, 10), [page(0), page(1), page(3, 'u3')], 'one');
     expect(await rowsIn(kind, table)).toEqual([...after, ['u3', 2, 3]]);
+  });
+
+  it('writes nothing of a row that is as it was, and still knows who had it last', async () => {
+    const table = newTable();
+    const owners = () => rowsIn(kind, `${table}_seen`, 'batch, seen');
+    await run(currentJob(table, 10), [page(0), page(1)], 'one');
+    await run(currentJob(table, 30), [page(0), page(1, 'u2')], 'three');
+    const contents = await rowsIn(kind, table, 'batch, n');
+    expect(contents).toEqual([
+      ['u0', 'one', 0],
+      ['u1', 'one', 1],
+      ['u2', 'three', 1],
+    ]);
+    expect(await owners()).toEqual([
+      ['u0', 'three', 30],
+      ['u1', 'one', 10],
+      ['u2', 'three', 30],
+    ]);
+    // One between them that is resumed late: what a later one found as it was before is not for it to change.
+    await run(currentJob(table, 20), [page(5, 'u0'), page(6, 'u1')], 'two');
+    expect(await rowsIn(kind, table, 'batch, n')).toEqual([
+      ['u0', 'one', 0],
+      ['u1', 'two', 6],
+      ['u2', 'three', 1],
+    ]);
+    // The first of the input has the place, also where it is as the row was.
+    await run(currentJob(table, 40), [page(0), page(7, 'u0'), page(8, 'u0')], 'four');
+    expect((await rowsIn(kind, table, 'batch, n'))[0]).toEqual(['u0', 'one', 0]);
   });
 });
 

@@ -14,11 +14,9 @@ export function newMatcher({
   dot,
   ignoreCase,
 }: Omit<WalkOptions, 'followLinks'>): Matcher {
-  const options = { dot, nocase: ignoreCase };
-  const wanted = picomatch([...include], options);
+  const wanted = anyOf(include, { dot, ignoreCase });
   // What is excluded is so whatever its name begins with.
-  const unwanted =
-    exclude.length === 0 ? () => false : picomatch([...exclude], { ...options, dot: true });
+  const unwanted = anyOf(exclude, { dot: true, ignoreCase });
   const bases = include.map((pattern) => caseOf(baseOf(pattern), ignoreCase));
   const seen = (path: string): boolean => dot || path[path.lastIndexOf('/') + 1] !== '.';
   const leadsOn = (path: string): boolean =>
@@ -31,6 +29,28 @@ export function newMatcher({
     file: (path) => (include.length > 0 ? wanted(path) : seen(path)) && !unwanted(path),
     folder: (path) => leadsOn(caseOf(path, ignoreCase)) && !unwanted(path),
   };
+}
+
+/** Any file that ends so: what most patterns are. */
+const BY_END = /^\*\*\/\*((?:\.[A-Za-z0-9_-]+)+)$/;
+
+/**
+ * Patterns such as `**` + `/*.mp3` are one look at the end of a path. picomatch tries a pattern after the other, each from the beginning of the path: with the music
+ * job's twenty that was 7 of the 31 CPU-seconds of its second scan (profile of 100,000 files).
+ */
+function anyOf(
+  patterns: readonly string[],
+  { dot, ignoreCase }: Pick<WalkOptions, 'dot' | 'ignoreCase'>,
+): (path: string) => boolean {
+  // A name may have line ends, which `.` of an expression does not match by itself.
+  const flags = ignoreCase ? 'is' : 's';
+  const ends = patterns.flatMap((pattern) => BY_END.exec(pattern)?.[1] ?? []);
+  const end = new RegExp(`(?:${ends.join('|').replaceAll('.', '\\.')})$`, flags);
+  const hidden = dot ? /(?:^|\/)\.{1,2}(?:\/|$)/ : /(?:^|\/)\./;
+  const others = patterns.filter((pattern) => !BY_END.test(pattern));
+  const other = others.length === 0 ? undefined : picomatch(others, { dot, flags });
+  return (path) =>
+    (ends.length > 0 && end.test(path) && !hidden.test(path)) || other?.(path) === true;
 }
 
 const caseOf = (path: string, ignoreCase: boolean): string =>
