@@ -160,7 +160,16 @@ describe('retry of a job of two stages', () => {
     for (const report of reports) {
       expect(report).toMatchObject({
         ...{ round: 1, status: 'done', total: 60, ok: 60, failed: 0, resolved: 8 },
-        rounds: [{}, { total: 16, stages: [{ name: 'spread', ok: 4 }, { name: 'draw', ok: 12 }] }],
+        rounds: [
+          {},
+          {
+            total: 16,
+            stages: [
+              { name: 'spread', ok: 4 },
+              { name: 'draw', ok: 12 },
+            ],
+          },
+        ],
       });
       expect(report.rounds?.map(({ digests }) => digests.outcomes)).toEqual(
         reports[0]?.rounds?.map(({ digests }) => digests.outcomes),

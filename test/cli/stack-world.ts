@@ -32,7 +32,9 @@ export async function stackWorld(texts: Record<string, string>) {
   const quotas = new Map<string, StackJob['quota']>();
   const stages = new Map<string, number>();
   for (const name of names) {
-    const { quota, stages: of } = deployedSettings(await loadJob(join(world.root, 'jobs', `${name}.mjs`)));
+    const { quota, stages: of } = deployedSettings(
+      await loadJob(join(world.root, 'jobs', `${name}.mjs`)),
+    );
     stages.set(name, of?.length ?? 1);
     quotas.set(name, shareWords({ quota }) === undefined ? undefined : quota);
   }
