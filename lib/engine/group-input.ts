@@ -1,4 +1,4 @@
-import { type ChunkId, shuffleKey, shuffleListKey } from '../core/keys.ts';
+import type { ChunkId } from '../core/keys.ts';
 import type { ChunkRange, RecordBlock } from '../core/records.ts';
 import { ROW_BYTES } from '../core/shuffle.ts';
 import { mapOrdered } from '../pool/map-ordered.ts';
@@ -7,7 +7,7 @@ import type { ObjectStore } from '../ports/object-store.ts';
 import { type HeldGroup, newGroup } from './group.ts';
 import { type Block, blockTexts, openShuffle, runsIn, type Shuffle } from './read-shuffle.ts';
 import { compareKeys } from './shuffle.ts';
-import { epochsOf } from './shuffle-list.ts';
+import { shuffleKeys } from './shuffle-list.ts';
 
 /** The groups of one chunk of a groupBy stage. */
 export interface GroupInput extends Pick<Input, 'records'> {
@@ -40,10 +40,9 @@ export async function openGroups(
   { id, range, waiting }: Opening,
 ): Promise<GroupInput> {
   const before = { batch: id.batch, round: id.round, stage: id.stage - 1 };
-  const epochs = await epochsOf(objects, shuffleListKey(before));
+  const sources = await shuffleKeys(objects, before);
   const span = { lo: range.start, hi: range.end };
   const gathered = newGathered();
-  const sources = epochs.map((epoch, chunk) => shuffleKey({ ...before, chunk }, epoch));
   const pieces = mapOrdered(sources, READS_AT_ONCE, (key) => openPieces(objects, key, span));
   for await (const { shuffle, segments } of pieces) {
     waiting?.();

@@ -1,5 +1,5 @@
 import { type ItemError, SluiceError } from '../core/errors.ts';
-import type { Counts } from '../core/outcome.ts';
+import { type Counts, noCounts, STATUSES } from '../core/outcome.ts';
 import type { Remotes } from '../core/poll.ts';
 import { DETAILS_LIMIT, type Detail, type Report } from '../core/report.ts';
 import type { JoinedRow } from './committed-parts.ts';
@@ -26,6 +26,8 @@ export interface BatchAfter {
 }
 
 export interface RoundMerge {
+  /** Before the first row. */
+  begin(): void;
   /** A row of the round, stage by stage in the order of their numbers. */
   add(row: JoinedRow): Promise<void>;
   /** After the last row: what the round did not touch is still failed. */
@@ -42,6 +44,8 @@ export interface RoundMergeOptions {
   /** The report of the round before, and its failures. */
   earlier: Report;
   failures: AsyncIterable<string>;
+  /** What the round replaces as a whole: from a stage on, of which there were so many; none where it was cut short. */
+  replaced(): { from: number; counts: Counts };
   /** Takes text of the new failures.jsonl, piece by piece. */
   push(text: string): Promise<void>;
 }
@@ -60,6 +64,8 @@ export function newRoundMerge(options: RoundMergeOptions): RoundMerge {
   const details = newDetails(earlier.details);
   const before = newPeeked(options.failures);
   let resolved = earlier.resolved ?? 0;
+  let replaced = { from: Number.POSITIVE_INFINITY, counts: noCounts() };
+  let failedAnew = 0;
   let held = '';
   const emit = async (line: string, failure: FailureLine): Promise<void> => {
     const { code, kind } = failure.error;
@@ -76,7 +82,7 @@ export function newRoundMerge(options: RoundMergeOptions): RoundMerge {
       const next = await before.peek();
       if (next === undefined || (until !== undefined && !isBefore(next.failure, until))) return;
       before.drop();
-      await emit(next.line, next.failure);
+      if ((next.failure.stage ?? 0) < replaced.from) await emit(next.line, next.failure);
     }
   };
   const record = async ({ outcome, facts, kept }: JoinedRow): Promise<void> => {
@@ -84,10 +90,16 @@ export function newRoundMerge(options: RoundMergeOptions): RoundMerge {
     counts[status] += 1;
     details.set({ ...outcome, ...facts, round });
     if (!('error' in outcome)) return;
+    if ((facts.stage ?? 0) >= replaced.from) failedAnew += 1;
     const line = { sluice: 'failure/1', index, key, status, error: outcome.error, round };
     await emit(JSON.stringify({ ...line, ...facts, ...kept }), { ...outcome, ...facts });
   };
   return {
+    begin() {
+      replaced = options.replaced();
+      for (const status of STATUSES) counts[status] -= replaced.counts[status];
+      details.drop(({ stage = 0 }) => stage >= replaced.from);
+    },
     async add(row) {
       const { outcome, facts } = row;
       const { index, status } = outcome;
@@ -110,6 +122,8 @@ export function newRoundMerge(options: RoundMergeOptions): RoundMerge {
       await pass(undefined);
       if (held !== '') await options.push(held);
       held = '';
+      const { failed, stalled } = replaced.counts;
+      resolved += Math.max(0, failed + stalled - failedAnew);
     },
     after: () => ({ counts, resolved, groups, details: details.all() }),
   };
@@ -129,6 +143,9 @@ function newDetails(earlier: readonly Detail[] | undefined) {
   return {
     set(detail: Detail): void {
       if (found !== undefined && found.size <= DETAILS_LIMIT) found.set(nameOf(detail), detail);
+    },
+    drop(is: (detail: Detail) => boolean): void {
+      for (const [name, detail] of found ?? []) if (is(detail)) found?.delete(name);
     },
     all(): Detail[] | undefined {
       if (found === undefined || found.size > DETAILS_LIMIT) return undefined;

@@ -3,6 +3,7 @@ import { SluiceError } from '../core/errors.ts';
 import { reportKey } from '../core/keys.ts';
 import type { Report } from '../core/report.ts';
 import type { RetryFilter, RoundChoice } from '../core/retry.ts';
+import { firstGroups } from '../core/stage-settings.ts';
 import { hasEnded } from '../core/transitions.ts';
 import type { CheckpointStore } from '../ports/checkpoint-store.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
@@ -57,23 +58,17 @@ export async function planRetry(
       hint: `Wait for it: sluice watch ${id}. Or end it: sluice cancel ${id}`,
     });
   }
-  const grouping = batch.settings.stages?.find(({ groupBy }) => groupBy === true);
-  if (grouping !== undefined) {
-    throw new SluiceError(
-      'STATE',
-      `Batch ${id} has a groupBy, its stage '${grouping.name}'; a retry is for batches without one.`,
-      { hint: 'Run the job once more over the same input: sluice run ... --again' },
-    );
-  }
   const wanted = stageWanted(batch, filter);
   const report = await roundReport(objects, id, round);
   const list = newRetryList(await originChunks(store, batch));
   const choose = newChooser(filter, wanted);
+  const whole = firstGroups(batch.settings);
   const sums = { failed: 0, stalled: 0 };
   for await (const text of storedLines(objects, reportKey(id, round, 'failures.jsonl'))) {
     const failure = JSON.parse(text) as FailureLine;
     if (!choose.takes(failure)) continue;
     sums[failure.status] += 1;
+    if ((failure.stage ?? 0) >= whole) continue;
     // Stalled work may still go on: it is asked for. Failed work is submitted anew.
     const stalled = failure.status === 'stalled';
     await list.add(failure, stalled ? { remotes: failure.remotes } : undefined);

@@ -96,7 +96,7 @@ async function planNext(
   if (hasGroups(batch.settings, id.stage)) {
     // Most settles come long before the last commit; whoever makes that one looks after it.
     if (before?.stage.sealed === undefined || before.sums.done < before.stage.sealed) return false;
-    return planGroups({ store, objects }, id, { chunk });
+    return planGroups({ store, objects }, id, { chunk, batch });
   }
   const list = roundList(objects, batch, id.stage);
   const upTo = sums.done + AHEAD_WINDOWS * windowOfStage(engine, id.stage) + GROUP;
