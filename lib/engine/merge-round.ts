@@ -60,29 +60,18 @@ export function newRoundMerge(options: RoundMergeOptions): RoundMerge {
   const { earlier, round } = options;
   const { ok, skipped, failed, stalled, notRun } = earlier;
   const counts: Counts = { ok, skipped, failed, stalled, notRun };
-  const groups: FailureGroups = new Map();
+  const lines = newFailureLines(options.push);
   const details = newDetails(earlier.details);
   const before = newPeeked(options.failures);
   let resolved = earlier.resolved ?? 0;
   let replaced = { from: Number.POSITIVE_INFINITY, counts: noCounts() };
   let failedAnew = 0;
-  let held = '';
-  const emit = async (line: string, failure: FailureLine): Promise<void> => {
-    const { code, kind } = failure.error;
-    addFailures(groups, { code, kind, items: 1 });
-    addExample(groups, failure);
-    held += `${line}\n`;
-    if (held.length < PIECE_CHARS) return;
-    const text = held;
-    held = '';
-    await options.push(text);
-  };
   const pass = async (until: Place | undefined): Promise<void> => {
     for (;;) {
       const next = await before.peek();
       if (next === undefined || (until !== undefined && !isBefore(next.failure, until))) return;
       before.drop();
-      if ((next.failure.stage ?? 0) < replaced.from) await emit(next.line, next.failure);
+      if ((next.failure.stage ?? 0) < replaced.from) await lines.add(next.line, next.failure);
     }
   };
   const record = async ({ outcome, facts, kept }: JoinedRow): Promise<void> => {
@@ -92,7 +81,7 @@ export function newRoundMerge(options: RoundMergeOptions): RoundMerge {
     if (!('error' in outcome)) return;
     if ((facts.stage ?? 0) >= replaced.from) failedAnew += 1;
     const line = { sluice: 'failure/1', index, key, status, error: outcome.error, round };
-    await emit(JSON.stringify({ ...line, ...facts, ...kept }), { ...outcome, ...facts });
+    await lines.add(JSON.stringify({ ...line, ...facts, ...kept }), { ...outcome, ...facts });
   };
   return {
     begin() {
@@ -113,19 +102,40 @@ export function newRoundMerge(options: RoundMergeOptions): RoundMerge {
         throw new SluiceError('DAMAGED', `${item} of round ${round} had not failed before.`);
       }
       before.drop();
-      if (left) return emit(was.line, was.failure);
+      if (left) return lines.add(was.line, was.failure);
       counts[was.failure.status] -= 1;
       if (!('error' in outcome)) resolved += 1;
       return record(row);
     },
     async end() {
       await pass(undefined);
-      if (held !== '') await options.push(held);
-      held = '';
+      await lines.end();
       const { failed, stalled } = replaced.counts;
       resolved += Math.max(0, failed + stalled - failedAnew);
     },
-    after: () => ({ counts, resolved, groups, details: details.all() }),
+    after: () => ({ counts, resolved, groups: lines.groups, details: details.all() }),
+  };
+}
+
+/** The new failures.jsonl, and its groups. */
+function newFailureLines(push: RoundMergeOptions['push']) {
+  const groups: FailureGroups = new Map();
+  let held = '';
+  return {
+    groups,
+    async add(line: string, failure: FailureLine): Promise<void> {
+      const { code, kind } = failure.error;
+      addFailures(groups, { code, kind, items: 1 });
+      addExample(groups, failure);
+      held += `${line}\n`;
+      if (held.length < PIECE_CHARS) return;
+      const text = held;
+      held = '';
+      await push(text);
+    },
+    async end(): Promise<void> {
+      if (held !== '') await push(held);
+    },
   };
 }
 
