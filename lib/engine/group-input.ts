@@ -1,13 +1,24 @@
+import { SluiceError } from '../core/errors.ts';
+import { groupKey } from '../core/group.ts';
 import type { ChunkId } from '../core/keys.ts';
 import type { ChunkRange, RecordBlock } from '../core/records.ts';
 import { ROW_BYTES } from '../core/shuffle.ts';
+import type { Stage } from '../core/stage.ts';
 import { mapOrdered } from '../pool/map-ordered.ts';
 import type { Input } from '../ports/input.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
-import { type HeldGroup, newGroup } from './group.ts';
-import { type Block, blockTexts, openShuffle, runsIn, type Shuffle } from './read-shuffle.ts';
+import { type HeldGroup, type HeldRun, newGroup } from './group.ts';
+import {
+  type Block,
+  blockTexts,
+  openShuffle,
+  runsIn,
+  type Shuffle,
+  type ShuffleRun,
+} from './read-shuffle.ts';
+import { goneInRound } from './rounds.ts';
 import { compareKeys } from './shuffle.ts';
-import { shuffleKeys } from './shuffle-list.ts';
+import { type ShuffleSource, shuffleSources } from './shuffle-list.ts';
 
 /** The groups of one chunk of a groupBy stage. */
 export interface GroupInput extends Pick<Input, 'records'> {
@@ -27,6 +38,8 @@ const BLOCK_GROUPS = 256;
 interface Opening {
   id: ChunkId;
   range: ChunkRange;
+  /** Its stage: a row of an earlier round must still have its key. */
+  by?: Pick<Stage, 'name' | 'key'> | undefined;
   /** Told now and then: it may take longer than an item. */
   waiting?: (() => void) | undefined;
 }
@@ -37,24 +50,25 @@ interface Opening {
  */
 export async function openGroups(
   objects: ObjectStore,
-  { id, range, waiting }: Opening,
+  { id, range, by, waiting }: Opening,
 ): Promise<GroupInput> {
   const before = { batch: id.batch, round: id.round, stage: id.stage - 1 };
-  const sources = await shuffleKeys(objects, before);
+  const sources = await shuffleSources(objects, before);
   const span = { lo: range.start, hi: range.end };
-  const gathered = newGathered();
-  const pieces = mapOrdered(sources, READS_AT_ONCE, (key) => openPieces(objects, key, span));
-  for await (const { shuffle, segments } of pieces) {
+  const gathered = newGathered(id.round, by);
+  const faultOf = ({ round }: ShuffleSource, error: unknown): unknown =>
+    round === id.round ? error : goneInRound(round, error);
+  const pieces = mapOrdered(sources, READS_AT_ONCE, (source) =>
+    openPieces(objects, source, span).catch((error) => {
+      throw faultOf(source, error);
+    }),
+  );
+  for await (const piece of pieces) {
     waiting?.();
-    for (const blocks of segments) {
-      for await (const { at, text } of blockTexts(objects, shuffle, blocks)) {
-        const place = { object: shuffle.key, ...(blocks[at] as Block) };
-        const whole = place.first >= span.lo && place.last < span.hi;
-        for (const run of runsIn(shuffle.key, text, span)) {
-          // A slice would hold the whole block, of which the most may be another chunk's.
-          gathered.add(whole ? run : { ...run, text: Buffer.from(run.text).toString() }, place);
-        }
-      }
+    try {
+      await gathered.addAll(objects, piece, span);
+    } catch (error) {
+      throw faultOf(piece.source, error);
     }
   }
   const groups: (HeldGroup | undefined)[] = gathered.sorted();
@@ -78,47 +92,96 @@ export async function openGroups(
   };
 }
 
+/** What of a shuffle object may be in a span of hashes. */
+interface Piece {
+  source: ShuffleSource;
+  shuffle: Shuffle;
+  segments: Block[][];
+}
+
+interface Span {
+  lo: number;
+  hi: number;
+}
+
 /** The blocks of a shuffle object that may have rows of the span, by segment; small ones are at hand. */
 async function openPieces(
   objects: ObjectStore,
-  key: string,
-  { lo, hi }: { lo: number; hi: number },
-): Promise<{ shuffle: Shuffle; segments: Block[][] }> {
-  const shuffle = await openShuffle(objects, key, TAIL_BYTES);
+  source: ShuffleSource,
+  { lo, hi }: Span,
+): Promise<Piece> {
+  const shuffle = await openShuffle(objects, source.key, TAIL_BYTES);
   const segments = shuffle.segments
     .map((blocks) => blocks.filter(({ first, last }) => first < hi && last >= lo))
     .filter((blocks) => blocks.length > 0);
-  return { shuffle, segments };
+  return { source, shuffle, segments };
 }
 
 /** Where a block lies. */
-interface Place {
-  object: string;
-  start: number;
-  end: number;
-}
+type Place = Omit<HeldRun, 'lines'>;
 
 /** Groups by key, with their rows, until those are too many. */
-function newGathered() {
+function newGathered(round: number, by: Opening['by']) {
   const groups = new Map<string, HeldGroup>();
   let bytes = 0;
   let holds = true;
   const letGo = (): void => {
     holds = false;
-    for (const { runs } of groups.values()) for (const run of runs) run.text = undefined;
+    for (const { runs } of groups.values()) for (const run of runs) run.lines = undefined;
+  };
+  const add = ({ hash, key, rows, text, numbers }: ShuffleRun, place: Place): void => {
+    if (place.round !== round && by !== undefined) checkKey(by, { key, text }, place.round);
+    const group = groups.get(key) ?? { hash, key, size: 0, runs: [] };
+    groups.set(key, group);
+    group.size += rows;
+    bytes += text.length + numbers.length + ROW_BYTES;
+    group.runs.push({ ...place, lines: holds ? { text, numbers } : undefined });
+    if (holds && bytes > HOLD_BYTES) letGo();
   };
   return {
-    add(
-      { hash, key, rows, text }: { hash: string; key: string; rows: number; text: string },
-      { object, start, end }: Place,
-    ): void {
-      const group = groups.get(key) ?? { hash, key, size: 0, runs: [] };
-      groups.set(key, group);
-      group.size += rows;
-      bytes += text.length + ROW_BYTES;
-      group.runs.push({ object, start, end, text: holds ? text : undefined });
-      if (holds && bytes > HOLD_BYTES) letGo();
+    async addAll(
+      objects: ObjectStore,
+      { source, shuffle, segments }: Piece,
+      span: Span,
+    ): Promise<void> {
+      for (const blocks of segments) {
+        for await (const { at, text } of blockTexts(objects, shuffle, blocks)) {
+          const { first, last, start, end } = blocks[at] as Block;
+          const place = { object: source.key, round: source.round, start, end };
+          const whole = first >= span.lo && last < span.hi;
+          // A slice would hold the whole block, of which the most may be another chunk's.
+          for (const run of runsIn(shuffle.key, text, span)) add(whole ? run : copyOf(run), place);
+        }
+      }
     },
     sorted: (): HeldGroup[] => [...groups.values()].sort(compareKeys),
   };
 }
+
+/**
+ * Other code may give other keys, and rows that were grouped by the old ones would lie beside those of the new: looked
+ * for in the first row of each run. Throws `BAD_JOB`.
+ */
+function checkKey(
+  by: Pick<Stage, 'name' | 'key'>,
+  { key, text }: Pick<ShuffleRun, 'key' | 'text'>,
+  round: number,
+): void {
+  const found = groupKey(by, JSON.parse(text.slice(0, text.indexOf('\n'))));
+  if ('key' in found && found.key === key) return;
+  const shown = (text: string): string => JSON.stringify(text.slice(0, SHOWN_CHARS));
+  const now = 'key' in found ? shown(found.key) : 'no key';
+  throw new SluiceError(
+    'BAD_JOB',
+    `key(row) of groupBy '${by.name}' gives ${now} for a row that round ${round} grouped by ${shown(key)}. Put the key back as it was, or run the job anew.`,
+  );
+}
+
+/** Of a key, in a message. */
+const SHOWN_CHARS = 80;
+
+const copyOf = (run: ShuffleRun): ShuffleRun => ({
+  ...run,
+  text: Buffer.from(run.text).toString(),
+  numbers: Buffer.from(run.numbers).toString(),
+});

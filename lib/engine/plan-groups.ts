@@ -7,8 +7,8 @@ import { type Batch, requireStage } from './batch.ts';
 import { committedParts } from './committed-parts.ts';
 import type { Engine } from './engine.ts';
 import { GROUP, putChunks } from './put-chunks.ts';
-import { openShuffle } from './read-shuffle.ts';
-import { batchInRound } from './rounds.ts';
+import { openShuffle, type Shuffle } from './read-shuffle.ts';
+import { batchInRound, goneInRound } from './rounds.ts';
 import { listBytes } from './shuffle-list.ts';
 import { lookAtStage } from './sums.ts';
 
@@ -93,7 +93,7 @@ async function cutAll(
     const names = parts === 0 ? [] : committedParts(store, id, parts);
     const opened = mapOrdered(names, READS_AT_ONCE, async ({ chunk: part, epoch }) => {
       const key = shuffleKey({ ...id, chunk: part }, epoch);
-      return { epoch, ...(await openShuffle(objects, key, TAIL_BYTES)) };
+      return { epoch, ...(await openIn(objects, key, { round, own: before.round })) };
     });
     const epochs: number[] = [];
     for await (const { epoch, segments } of opened) {
@@ -111,4 +111,16 @@ async function cutAll(
   await objects.put(shuffleListKey(before), list);
   const parts = rounds.reduce((sum, one) => sum + one.parts, 0);
   return cutGroups(blocks, { parts, chunk });
+}
+
+async function openIn(
+  objects: Engine['objects'],
+  key: string,
+  { round, own }: { round: number; own: number },
+): Promise<Shuffle> {
+  try {
+    return await openShuffle(objects, key, TAIL_BYTES);
+  } catch (error) {
+    throw round === own ? error : goneInRound(round, error);
+  }
 }

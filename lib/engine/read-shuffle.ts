@@ -88,13 +88,17 @@ function jsonOf<T>(key: string, zipped: Uint8Array): T {
 const damaged = (key: string, why: string): SluiceError =>
   new SluiceError('DAMAGED', `Object ${key} is damaged: ${why}.`);
 
+/** Lines of rows, each with its line end, and the numbers of the items that gave them, as they are stored. */
+export interface RunLines {
+  text: string;
+  numbers: string;
+}
+
 /** Rows of one key that follow one another in a block. */
-export interface ShuffleRun {
+export interface ShuffleRun extends RunLines {
   hash: string;
   key: string;
   rows: number;
-  /** Their lines, each with its line end. */
-  text: string;
 }
 
 /** Blocks are asked for together up to so many bytes. */
@@ -133,8 +137,9 @@ export function* runsIn(
   for (let at = 0; at < text.length; ) {
     const line = text.indexOf('\n', at);
     const count = text.indexOf(' ', at) + 1;
-    const name = text.indexOf(' ', count) + 1;
-    const rows = Number(text.slice(count, name - 1));
+    const places = text.indexOf(' ', count) + 1;
+    const name = text.indexOf(' ', places) + 1;
+    const rows = Number(text.slice(count, places - 1));
     if (line < 0 || name > line || !(rows > 0)) throw damaged(key, 'a block has no line of a key');
     let end = line + 1;
     for (let row = 0; row < rows; row += 1) end = text.indexOf('\n', end) + 1;
@@ -143,7 +148,8 @@ export function* runsIn(
     const prefix = prefixOf(hash);
     if (prefix >= lo && prefix < hi) {
       const named = JSON.parse(text.slice(name, line)) as string;
-      yield { hash, key: named, rows, text: text.slice(line + 1, end) };
+      const numbers = text.slice(places, name - 1);
+      yield { hash, key: named, rows, numbers, text: text.slice(line + 1, end) };
     }
     at = end;
   }

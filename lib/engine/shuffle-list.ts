@@ -16,11 +16,20 @@ export interface RoundEpochs {
 export const listBytes = (list: Omit<ShuffleList, 'v'>): Buffer =>
   Buffer.from(`${JSON.stringify({ v: 1, ...list } satisfies ShuffleList)}\n`);
 
-/** Keys of the shuffle objects that a groupBy behind a stage reads: of earlier rounds first, in index order. */
-export async function shuffleKeys(objects: ObjectStore, before: StageId): Promise<string[]> {
+/** A shuffle object, and the round whose rows it has. */
+export interface ShuffleSource {
+  key: string;
+  round: number;
+}
+
+/** The shuffle objects that a groupBy behind a stage reads: of earlier rounds first, in index order. */
+export async function shuffleSources(
+  objects: ObjectStore,
+  before: StageId,
+): Promise<ShuffleSource[]> {
   const { epochs, earlier = [] } = await listIn(objects, shuffleListKey(before));
-  return [...earlier, { round: before.round, epochs }].flatMap((one) =>
-    one.epochs.map((epoch, chunk) => shuffleKey({ ...before, round: one.round, chunk }, epoch)),
+  return [...earlier, { round: before.round, epochs }].flatMap(({ round, epochs }) =>
+    epochs.map((epoch, chunk) => ({ key: shuffleKey({ ...before, round, chunk }, epoch), round })),
   );
 }
 

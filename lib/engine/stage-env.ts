@@ -29,6 +29,7 @@ export function stageEnv(env: AttemptEnv, stage: number): AttemptEnv {
     job: stageJob(env.job, stage),
     settings: stageSettings(env.settings, stage),
     grouped: isGroupBy(env.job, stage),
+    by: env.job.stages?.[stage],
     ...(isGroupBy(env.job, stage + 1) ? { unfit } : {}),
   };
 }
@@ -37,7 +38,7 @@ const ALL = { from: 0, to: Number.POSITIVE_INFINITY };
 
 /** What the attempt works, and its range as it turned out. */
 export async function itemsOf(
-  { input, job, objects, filter, grouped, waiting }: AttemptEnv,
+  { input, job, objects, filter, grouped, by, waiting }: AttemptEnv,
   spec: AttemptSpec,
 ): Promise<{ items: Pick<Input, 'records' | 'indexes' | 'stalled'>; spec: AttemptSpec }> {
   if (spec.id.stage === 0) return { items: input, spec };
@@ -46,6 +47,6 @@ export async function itemsOf(
     const lookAgain = isDiscovering(job.input) ? job.input.lookAgain : undefined;
     return { items: stageInput(objects, spec.id, { filter, found, lookAgain }), spec };
   }
-  const items = await openGroups(objects, { ...spec, waiting });
+  const items = await openGroups(objects, { ...spec, by, waiting });
   return { items, spec: { ...spec, range: { ...spec.range, count: items.count } } };
 }

@@ -23,6 +23,8 @@ export interface Table {
   key: string;
   /** Columns that are looked up by. */
   indexes: readonly string[];
+  /** As in its shape. */
+  anew: boolean;
   /**
    * What happens to a row that is there. A repeat changes nothing, not even a page. A later round, or a
    * later attempt of the same one, puts its values in; an attempt that was overtaken changes nothing.
@@ -40,9 +42,11 @@ export interface TableShape {
   /** A column of whole numbers: of several batches the one with the largest has the row of a value of `unique`. */
   newest?: string | undefined;
   indexes?: readonly string[];
+  /** A later round of a batch replaces rows whichever item wrote them: see `anew` of the context. */
+  anew?: boolean;
 }
 
-export function tableOf({ name, columns, unique, newest, indexes = [] }: TableShape): Table {
+export function tableOf({ name, columns, unique, newest, anew, indexes = [] }: TableShape): Table {
   const names = columns.map((column) => `"${column.name}"`);
   const own = [
     ...(unique === undefined ? [] : ['item']),
@@ -56,20 +60,24 @@ export function tableOf({ name, columns, unique, newest, indexes = [] }: TableSh
     `(there.round, there.epoch) <= (excluded.round, excluded.epoch)
          AND ${side('there')} ${differs} ${side('excluded')}`;
   const key = unique === undefined ? 'batch, item' : `"${unique}"`;
+  // The round moves on also where nothing else differs: what is left behind is no row of the batch any more.
+  const replaced = anew === true ? 'there.round < excluded.round OR ' : '';
+  const first = `${anew === true ? 'there.round = excluded.round AND ' : ''}excluded.item < there.item`;
   return {
     name,
     columns,
     key,
     indexes,
+    anew: anew === true,
     update: (differs) => {
       // Of a batch's rows the first of its input has it, in whatever order they come; of batches the first, or the newest.
-      const within = `there.batch = excluded.batch AND (excluded.item < there.item
+      const within = `there.batch = excluded.batch AND (${replaced}(${first})
          OR (excluded.item = there.item AND ${newer(differs)}))`;
       const overtakes =
         newest === undefined
           ? within
           : `(${within}) OR (there.batch <> excluded.batch AND there."${newest}" <= excluded."${newest}")`;
-      const condition = unique === undefined ? newer(differs) : overtakes;
+      const condition = unique === undefined ? `${replaced}(${newer(differs)})` : overtakes;
       return `ON CONFLICT (${key}) DO UPDATE SET ${set.join(', ')}
        WHERE ${condition}`;
     },
