@@ -237,8 +237,8 @@ async function handBack(
 }
 
 /** Items of a later round that are not retried: the stage before gave them. */
-const isFresh = ({ round, stage }: ChunkId, { epochs, count }: ChunkRange): boolean =>
-  round > 0 && stage > 0 && (epochs !== undefined || count === Number.POSITIVE_INFINITY);
+const isFresh = ({ round, stage }: ChunkId, { epochs }: ChunkRange): boolean =>
+  round > 0 && stage > 0 && epochs !== undefined;
 
 const nonZero = (counts: Record<string, number>): Record<string, number> =>
   Object.fromEntries(Object.entries(counts).filter(([, items]) => items > 0));

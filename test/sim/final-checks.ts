@@ -6,7 +6,15 @@ import type { SimPorts } from './engine-of.ts';
 import { checkGroupStage } from './group-stage.ts';
 import { chunkName, itemName } from './invariants.ts';
 import { crashedLine, givenBy, notRunLine, oracleLine, oracleLineOf } from './job.ts';
-import { givenTo, type RoundsOf, roundItems, statusesAfter, wasCut } from './round-items.ts';
+import {
+  givenIn,
+  givenTo,
+  type RoundsOf,
+  roundItems,
+  rowsIn,
+  statusesAfter,
+  wasCut,
+} from './round-items.ts';
 import { BATCH } from './truth.ts';
 
 /** Deaths while an item was named after which the engine may blame it, killer or not. */
@@ -51,7 +59,9 @@ function checkRound(ports: SimPorts, round: number, ended: StoredRecord): void {
       const rounds = Array.from({ length: round + 1 }, (_, at) => at);
       const given = rounds
         .filter((one) => one === round || !wasCut(of, one))
-        .flatMap((one) => givenBy(invariants.rows(one, number - 1)));
+        .flatMap((one) => rowsIn(invariants.rows(one, number - 1)))
+        .sort((a, b) => a.index - b.index)
+        .flatMap(givenIn);
       checkGroupStage(ports, { round, number, cut, given });
       continue;
     }
