@@ -1,10 +1,10 @@
 import { isDiscovering } from '../core/discovery.ts';
-import type { ItemError } from '../core/errors.ts';
+import { type ItemError, isBroken } from '../core/errors.ts';
 import { groupKey } from '../core/group.ts';
 import { isGroupBy, type Stage, stageJob } from '../core/stage.ts';
 import { stageSettings } from '../core/stage-settings.ts';
 import type { Input } from '../ports/input.ts';
-import type { AttemptSpec } from './engine.ts';
+import type { AttemptSpec, Control } from './engine.ts';
 import { itemsOfText } from './given.ts';
 import { openGroups } from './group-input.ts';
 import type { AttemptEnv } from './item-run.ts';
@@ -40,6 +40,7 @@ const ALL = { from: 0, to: Number.POSITIVE_INFINITY };
 export async function itemsOf(
   { input, job, objects, filter, grouped, by, waiting }: AttemptEnv,
   spec: AttemptSpec,
+  control: Pick<Control, 'state'>,
 ): Promise<{ items: Pick<Input, 'records' | 'indexes' | 'stalled'>; spec: AttemptSpec }> {
   if (spec.id.stage === 0) return { items: input, spec };
   if (grouped !== true) {
@@ -47,6 +48,10 @@ export async function itemsOf(
     const lookAgain = isDiscovering(job.input) ? job.input.lookAgain : undefined;
     return { items: stageInput(objects, spec.id, { filter, found, lookAgain }), spec };
   }
-  const items = await openGroups(objects, { ...spec, by, waiting });
+  const items = await openGroups(objects, { ...spec, by, waiting }).catch((error) => {
+    if (!isBroken(error) || control.state() !== 'cancel') throw error;
+    // This is what ended the round: how many groups were not run nobody knows.
+    return { count: spec.cursor, async *records() {} };
+  });
   return { items, spec: { ...spec, range: { ...spec.range, count: items.count } } };
 }

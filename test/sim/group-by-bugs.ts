@@ -257,8 +257,8 @@ export const GROUP_ROUND_BUGS: typeof GROUP_BY_BUGS = [
   ]),
   planted('failed groups are listed as items to be retried', TWICE, [
     'lib/engine/plan-retry.ts',
-    'if ((failure.stage ?? 0) >= whole) continue;',
-    'if ((failure.stage ?? 0) >= whole + 9) continue;',
+    'if (grouped) continue;',
+    'if (grouped && (failure.stage ?? 0) < 0) continue;',
   ]),
   planted('what is open is told from the tallies', TWICE, [
     'lib/engine/came-through.ts',
