@@ -88,7 +88,8 @@ Examples:
   sluice retry <batch> --first 10           try a few before the rest
 
 A retry is a new round of the batch: nothing of an earlier round is rewritten, and the report shows every
-round. The items see the same record, options, now and random numbers as before.
+round. The items see the same record, options, now and random numbers as before. From a job's first groupBy
+on the round works all anew, since what is retried may join any group.
 `;
 
 function addRetry(program: Command, act: Act): void {

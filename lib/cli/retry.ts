@@ -5,6 +5,7 @@ import { SluiceError } from '../core/errors.ts';
 import { formatCount, visible } from '../core/format.ts';
 import { shareWords } from '../core/quota-settings.ts';
 import type { RetryFilter } from '../core/retry.ts';
+import { firstGroups } from '../core/stage-settings.ts';
 import { toleranceOf } from '../core/tolerance.ts';
 import type { Batch } from '../engine/batch.ts';
 import type { RetryPlan } from '../engine/plan-retry.ts';
@@ -47,9 +48,12 @@ export async function retryCommand(
   const acceptCode = flags.acceptCodeChange === true;
   return inPlace(cli, async (place) => {
     if (flags.dryRun === true) {
-      const { plan } = await chosen(place, id, filter);
+      const { batch, plan } = await chosen(place, id, filter);
+      const anew = groupsOf(batch);
       await cli.out(
-        cli.json ? `${JSON.stringify(dryFacts(id, plan))}\n` : dryText(cli, { id, plan, filter }),
+        cli.json
+          ? `${JSON.stringify({ ...dryFacts(id, plan), ...(anew === undefined ? {} : { anew }) })}\n`
+          : dryText(cli, { id, plan, filter, anew }),
       );
       return EXIT.ok;
     }
@@ -67,11 +71,18 @@ export async function retryCommand(
   });
 }
 
-function sayBegun(cli: Cli, { id, round, settings }: Batch, items: number): void {
+/** The stage from which on the round works all anew. */
+const groupsOf = ({ settings }: Batch): string | undefined =>
+  settings.stages?.[firstGroups(settings)]?.name;
+
+function sayBegun(cli: Cli, batch: Batch, items: number): void {
+  const { id, round, settings } = batch;
   const share = shareWords(settings);
   if (share !== undefined) cli.say(share);
   const what = items === 1 ? 'item' : 'items';
-  cli.say(`Round ${round} of batch ${id}: ${count(items)} ${what} once more.`);
+  const groups = groupsOf(batch);
+  const anew = groups === undefined ? '' : `; stage '${groups}' and those behind it work all anew`;
+  cli.say(`Round ${round} of batch ${id}: ${count(items)} ${what} once more${anew}.`);
 }
 
 async function retryStack(
@@ -138,6 +149,7 @@ interface DryRun {
   id: string;
   plan: RetryPlan;
   filter: RetryFilter;
+  anew: string | undefined;
 }
 
 /** The command that begins what a dry run showed. */
@@ -154,7 +166,7 @@ const startOf = (
     ...(stage === undefined ? [] : [`--stage ${word(stage)}`]),
   ].join(' ');
 
-function dryText(cli: Cli, { id, plan, filter }: DryRun): string {
+function dryText(cli: Cli, { id, plan, filter, anew }: DryRun): string {
   const { round, eligible, left, report } = plan;
   const { ok, skipped, notRun, resolved = 0 } = report;
   const reasons: [number, string][] = [
@@ -171,6 +183,9 @@ function dryText(cli: Cli, { id, plan, filter }: DryRun): string {
   const lines = [
     `batch     ${id}`,
     `eligible  ${count(eligible)} ${eligible === 1 ? 'item' : 'items'}, as round ${round}`,
+    ...(anew === undefined || eligible === 0
+      ? []
+      : [`anew      all of stage '${anew}' and those behind it, since its groups may change`]),
     ...(codes.length > 0 ? [`codes     ${codes.slice(0, 20).join(', ')}`] : []),
     ...reasons
       .filter(([items]) => items > 0)

@@ -4,7 +4,7 @@ import type { Taken } from '../app/take-batch.ts';
 import { visible } from '../core/format.ts';
 import { isoTime } from '../core/iso-time.ts';
 import { type ReportFile, reportKey } from '../core/keys.ts';
-import { mayRetry, type Report } from '../core/report.ts';
+import type { Report } from '../core/report.ts';
 import { renderSummary } from '../core/summary.ts';
 import { hasEnded } from '../core/transitions.ts';
 import type { Batch } from '../engine/batch.ts';
@@ -93,8 +93,10 @@ function nextSteps(cli: Cli, place: AnyPlace, { batch, report }: ShownReport): s
   if (report.failed + report.stalled > 0) {
     const status = report.failed > 0 ? 'failed' : 'stalled';
     const again = `retry ${batch.id}${report.failed > 0 ? '' : ' --stalled'}`;
-    lines.push(`look      ${cli.command(`items ${batch.id} --status ${status}`)}`);
-    if (mayRetry(report)) lines.push(`again     ${cli.command(again)}`);
+    lines.push(
+      `look      ${cli.command(`items ${batch.id} --status ${status}`)}`,
+      `again     ${cli.command(again)}`,
+    );
   } else {
     lines.push(`check     ${cli.command(`verify ${batch.id}`)}`);
   }

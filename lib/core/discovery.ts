@@ -1,4 +1,4 @@
-import { type ItemError, SluiceError } from './errors.ts';
+import type { ItemError } from './errors.ts';
 import type { Job } from './job.ts';
 import type { Reader } from './reader.ts';
 import { checkStages, type Stage } from './stage.ts';
@@ -66,12 +66,8 @@ export function discoveringJob(
   const work = steps === undefined ? { process: process as EachStep } : { steps };
   const own = given ?? [{ sluice: 'each/1', name: 'process', ...work } as Stage];
   const [first, ...rest] = own as readonly [Stage, ...Stage[]];
-  if (first.sluice === 'groupBy/1') {
-    throw new SluiceError('BAD_JOB', `Job '${parts.name}' groups what files() finds.`, {
-      hint: "Put an each() before the groupBy, such as { name: 'look', process: ok }: a file that goes while it is found fails there.",
-    });
-  }
-  const named = first.sluice === 'each/1' && first.key === undefined && key !== undefined;
+  // It is an each: a groupBy is no first stage, and a file that goes while it is found fails here.
+  const named = first.key === undefined && key !== undefined;
   const discover = parts.input.discover as unknown as Stage;
   const stages = [discover, named ? { ...first, key } : first, ...rest];
   checkStages(parts.name, stages);

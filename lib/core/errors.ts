@@ -208,3 +208,9 @@ export type SluiceErrorCode =
   | 'STORE' // the store or the disk refused
   | 'NEWER' // a record or message of a newer version of Sluice: not guessed at
   | 'DAMAGED'; // stored bytes are not the ones that were written
+
+/** What no other try mends: the batch ends failed, with this reason. */
+export function isBroken(error: unknown): error is Error {
+  const code = (error as { code?: unknown } | undefined)?.code;
+  return code === 'INPUT_CHANGED' || code === 'BAD_INPUT' || code === 'BAD_JOB';
+}

@@ -114,8 +114,6 @@ export interface RoundSummary {
 export interface StageReport {
   stage: number;
   name: string;
-  /** Its items are groups of rows. */
-  groupBy?: true;
   workers: number;
   concurrency: number;
   total: number;
@@ -192,7 +190,3 @@ export interface AttemptFacts {
 }
 
 export type Detail = Outcome & AttemptFacts;
-
-/** Whether `sluice retry` takes what failed in it: batches with a groupBy are refused. */
-export const mayRetry = ({ failed, stalled, stages = [] }: Report): boolean =>
-  failed + stalled > 0 && !stages.some(({ groupBy }) => groupBy === true);

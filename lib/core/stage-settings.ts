@@ -22,6 +22,12 @@ export interface StageSettings
 export const hasGroups = ({ stages }: Pick<Settings, 'stages'>, stage: number): boolean =>
   stages?.[stage]?.groupBy === true;
 
+/** From this stage on a later round works whole, and replaces what was; Infinity where nothing is grouped. */
+export function firstGroups({ stages }: Pick<Settings, 'stages'>): number {
+  const at = stages?.findIndex(({ groupBy }) => groupBy === true) ?? -1;
+  return at === -1 ? Number.POSITIVE_INFINITY : at;
+}
+
 /** The settings of one stage. */
 export const stageSettings = (settings: Settings, stage: number): Settings => ({
   ...settings,

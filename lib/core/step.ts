@@ -35,6 +35,11 @@ export interface GroupContext<O = Record<string, unknown>> {
   readonly batch: string;
   readonly round: number;
   readonly epoch: number;
+  /**
+   * A later round works all items of this stage anew, with other numbers: so it is from the first `groupBy` on. What an
+   * earlier round of the batch wrote is then replaced, whichever item wrote it.
+   */
+  readonly anew: boolean;
   /** 1 for the first try at these very rows. */
   readonly attempt: number;
   /** Aborted when the call has had its time. */

@@ -32,7 +32,7 @@ export async function openAttempt(
   control: Control,
 ): Promise<Attempt> {
   const env = stageEnv(given, asked.id.stage);
-  const { items, spec } = await itemsOf(env, asked);
+  const { items, spec } = await itemsOf(env, asked, control);
   const next = given.job.stages?.[asked.id.stage + 1];
   const saved = spec.saved === undefined ? undefined : await savedRows(env, spec.saved);
   const kept = { saved, feeds: next !== undefined };

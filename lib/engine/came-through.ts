@@ -1,4 +1,5 @@
 import { itemsOf, type Outcome } from '../core/outcome.ts';
+import { firstGroups } from '../core/stage-settings.ts';
 import { isCancel } from '../core/transitions.ts';
 import { type Batch, stagesOf } from './batch.ts';
 import { committedParts, loadParts, type PartName } from './committed-parts.ts';
@@ -9,6 +10,10 @@ type Stores = Pick<Engine, 'store' | 'objects'>;
 
 /** Whether a row of a round counts: asked for every row, stage by stage, in order. */
 export type RowCounts = (stage: number, outcome: Outcome) => boolean;
+
+/** What a later round leaves open cannot be told from its tallies: it was cut short, or its groups replace those before. */
+export const leavesOpen = (batch: Batch): boolean =>
+  wasCutShort(batch) || (batch.round > 0 && firstGroups(batch.settings) < Number.POSITIVE_INFINITY);
 
 /** A later round of several stages that was cut short: what is retried may have come only half of its way. */
 export const wasCutShort = ({ round, stop, settings }: Batch): boolean =>
@@ -22,7 +27,11 @@ export const wasCutShort = ({ round, stop, settings }: Batch): boolean =>
 export async function cameThrough(stores: Stores, batch: Batch): Promise<RowCounts> {
   const listed = (stage: number): number => batch.filter?.stages?.[stage]?.items ?? 0;
   const through: Uint8Array[] = [];
+  const whole = firstGroups(batch.settings);
   for (const id of stagesOf(batch).reverse()) {
+    through[id.stage] = new Uint8Array(0);
+    // Groups are worked whole, or not at all: nothing comes through to them.
+    if (id.stage >= whole) continue;
     const { stage, sums } = await lookAtStage(stores.store, id);
     const own = new Uint8Array(itemsOf(sums.counts));
     const after = through[id.stage + 1];

@@ -24,7 +24,7 @@ import {
 } from '../core/transitions.ts';
 import { runBounded } from '../pool/run-bounded.ts';
 import { type Batch, readBatch, stagesOf } from './batch.ts';
-import { wasCutShort } from './came-through.ts';
+import { leavesOpen } from './came-through.ts';
 import { committedParts, sha256 } from './committed-parts.ts';
 import type { Engine } from './engine.ts';
 import {
@@ -119,7 +119,7 @@ async function writeReport(
   const all = resolved > 0 && failed + stalled === 0;
   return {
     ...(all ? { resolvedAt: Math.max(totals.lastAt, state.batch.roundAt) } : {}),
-    ...(wasCutShort(state.batch) ? { open: JSON.stringify({ failed, stalled }) } : {}),
+    ...(leavesOpen(state.batch) ? { open: JSON.stringify({ failed, stalled }) } : {}),
   };
 }
 

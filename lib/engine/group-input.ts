@@ -1,16 +1,20 @@
-import { type ChunkId, shuffleKey, shuffleListKey } from '../core/keys.ts';
+import { SluiceError } from '../core/errors.ts';
+import { groupKey } from '../core/group.ts';
+import type { ChunkId } from '../core/keys.ts';
 import type { ChunkRange, RecordBlock } from '../core/records.ts';
 import { ROW_BYTES } from '../core/shuffle.ts';
+import type { Stage } from '../core/stage.ts';
 import { mapOrdered } from '../pool/map-ordered.ts';
 import { newShared, type Shared } from '../pool/shared.ts';
 import type { Input } from '../ports/input.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
-import { type HeldGroup, newGroup, type Place } from './group.ts';
+import { type HeldGroup, newGroup, numbersOf, type Place } from './group.ts';
 import { newHeldBytes } from './held-bytes.ts';
 import { blockBytes, runsIn, type ShuffleRun } from './read-shuffle.ts';
+import { goneInRound } from './rounds.ts';
 import { compareKeys } from './shuffle.ts';
 import { type Piece, shuffleIndexes } from './shuffle-indexes.ts';
-import { epochsOf } from './shuffle-list.ts';
+import { type ShuffleSource, shuffleSources } from './shuffle-list.ts';
 
 /** The groups of one chunk of a groupBy stage. */
 export interface GroupInput extends Pick<Input, 'records'> {
@@ -28,6 +32,8 @@ const BLOCK_GROUPS = 256;
 interface Opening {
   id: ChunkId;
   range: ChunkRange;
+  /** Its stage: a row of an earlier round must still have its key. */
+  by?: Pick<Stage, 'name' | 'key'> | undefined;
   /** Told now and then: it may take longer than an item. */
   waiting?: (() => void) | undefined;
   /** Of the worker: what it keeps of the parts for its next chunk. */
@@ -40,21 +46,33 @@ interface Opening {
  */
 export async function openGroups(
   objects: ObjectStore,
-  { id, range, waiting, shared = newShared() }: Opening,
+  { id, range, by, waiting, shared = newShared() }: Opening,
 ): Promise<GroupInput> {
   const before = { batch: id.batch, round: id.round, stage: id.stage - 1 };
-  const epochs = await epochsOf(objects, shuffleListKey(before));
+  const sources = await shuffleSources(objects, before);
   const span = { lo: range.start, hi: range.end };
-  const gathered = newGathered();
+  const several = sources.some(({ round }) => round !== id.round);
+  const gathered = newGathered(several ? { round: id.round, by } : undefined);
   const indexes = shuffleIndexes(shared, before);
-  const sources = epochs.map((epoch, chunk) => shuffleKey({ ...before, chunk }, epoch));
-  const pieces = mapOrdered(sources, READS_AT_ONCE, (key) => indexes.pieceOf(objects, key, span));
-  for await (const { shuffle, blocks } of pieces) {
+  const faultOf = ({ round }: ShuffleSource, error: unknown): unknown =>
+    round === id.round ? error : goneInRound(round, error);
+  const pieces = mapOrdered(sources, READS_AT_ONCE, async (source) => {
+    try {
+      return { source, ...(await indexes.pieceOf(objects, source.key, span)) };
+    } catch (error) {
+      throw faultOf(source, error);
+    }
+  });
+  for await (const { source, shuffle, blocks } of pieces) {
     waiting?.();
-    for await (const { at, bytes } of blockBytes(objects, shuffle, blocks)) {
-      const { start, end } = blocks[at] as Piece['blocks'][0];
-      const place = { object: shuffle.key, start, end };
-      for (const run of runsIn(shuffle.key, bytes, span)) gathered.add(run, { bytes, place });
+    try {
+      for await (const { at, bytes } of blockBytes(objects, shuffle, blocks)) {
+        const { start, end } = blocks[at] as Piece['blocks'][0];
+        const place = { object: shuffle.key, round: source.round, start, end };
+        for (const run of runsIn(shuffle.key, bytes, span)) gathered.add(run, { bytes, place });
+      }
+    } catch (error) {
+      throw faultOf(source, error);
     }
   }
   const groups: (HeldGroup | undefined)[] = gathered.sorted();
@@ -78,8 +96,13 @@ export async function openGroups(
   };
 }
 
+/** Where rows come from several rounds: this one, and its stage. */
+interface Rounds extends Pick<Opening, 'by'> {
+  round: number;
+}
+
 /** Groups by key, with their rows, until those are too many. */
-function newGathered() {
+function newGathered(rounds: Rounds | undefined) {
   const groups = new Map<string, HeldGroup>();
   const held = newHeldBytes();
   let bytes = 0;
@@ -89,15 +112,47 @@ function newGathered() {
     for (const { runs } of groups.values()) for (const run of runs) run.lines = undefined;
   };
   return {
-    add({ hash, key, rows, from, to }: ShuffleRun, block: { bytes: Buffer; place: Place }): void {
+    add(run: ShuffleRun, block: { bytes: Buffer; place: Place }): void {
+      const { hash, key, rows, from, to } = run;
+      const { place } = block;
+      if (rounds?.by !== undefined && place.round !== rounds.round) {
+        checkKey(rounds.by, { key, row: firstLine(block.bytes, run), round: place.round });
+      }
       const group = groups.get(key) ?? { hash, key, size: 0, runs: [] };
       if (group.size === 0) groups.set(key, group);
       group.size += rows;
-      bytes += to - from + ROW_BYTES;
+      const numbers = rounds === undefined ? '' : numbersOf(block.bytes, run);
+      bytes += to - from + numbers.length + ROW_BYTES;
       const lines = holds ? held.copy(block.bytes, from, to) : undefined;
-      group.runs.push({ place: block.place, lines });
+      group.runs.push({ place, lines, numbers: holds ? numbers : '' });
       if (holds && bytes > HOLD_BYTES) letGo();
     },
     sorted: (): HeldGroup[] => [...groups.values()].sort(compareKeys),
   };
 }
+
+const LF = 10;
+
+const firstLine = (bytes: Buffer, { from }: ShuffleRun): unknown =>
+  JSON.parse(bytes.toString('utf8', from, bytes.indexOf(LF, from)));
+
+/**
+ * Other code may give other keys, and rows that were grouped by the old ones would lie beside those of the new: looked
+ * for in the first row of each run. Throws `BAD_JOB`.
+ */
+function checkKey(
+  by: Pick<Stage, 'name' | 'key'>,
+  { key, row, round }: { key: string; row: unknown; round: number },
+): void {
+  const found = groupKey(by, row);
+  if ('key' in found && found.key === key) return;
+  const shown = (text: string): string => JSON.stringify(text.slice(0, SHOWN_CHARS));
+  const now = 'key' in found ? shown(found.key) : 'no key';
+  throw new SluiceError(
+    'BAD_JOB',
+    `key(row) of groupBy '${by.name}' gives ${now} for a row that round ${round} grouped by ${shown(key)}. Put the key back as it was, or run the job anew.`,
+  );
+}
+
+/** Of a key, in a message. */
+const SHOWN_CHARS = 80;

@@ -2,10 +2,10 @@ import { PermanentError } from '../core/errors.ts';
 import { DEFAULT_LIST, type Group } from '../core/group.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import type { HeldLines } from './held-bytes.ts';
-import { blockBytes, runsIn } from './read-shuffle.ts';
+import { blockBytes, runsIn, type ShuffleRun } from './read-shuffle.ts';
 import { prefixOf } from './shuffle.ts';
 
-/** A group as it was found: its runs in input order, each in a block of a shuffle object. */
+/** A group as it was found: its runs by round, of each in input order, each in a block of a shuffle object. */
 export interface HeldGroup {
   hash: string;
   key: string;
@@ -17,11 +17,15 @@ interface HeldRun {
   place: Place;
   /** Its lines; undefined where they are read when they are asked for. */
   lines: HeldLines | undefined;
+  /** The numbers of the items that gave them; empty where one round gave all rows. */
+  numbers: string;
 }
 
 /** Where its block lies. */
 export interface Place {
   object: string;
+  /** That gave it. */
+  round: number;
   start: number;
   end: number;
 }
@@ -29,7 +33,7 @@ export interface Place {
 /** What a job sees of it. As JSON, which a failure keeps, it is key and size. */
 export function newGroup(objects: ObjectStore, held: HeldGroup): Group & { toJSON(): unknown } {
   const { key, size } = held;
-  const rows: AsyncIterable<unknown> = { [Symbol.asyncIterator]: () => rowsOf(objects, held) };
+  const rows: AsyncIterable<unknown> = { [Symbol.asyncIterator]: () => eachRow(objects, held) };
   return {
     key,
     size,
@@ -42,27 +46,81 @@ export function newGroup(objects: ObjectStore, held: HeldGroup): Group & { toJSO
         );
       }
       const all: unknown[] = [];
-      for await (const some of linesOf(objects, held)) for (const row of some) all.push(row);
+      for await (const some of rowsOf(objects, held)) for (const row of some) all.push(row);
       return all;
     },
     toJSON: () => ({ key, size }),
   };
 }
 
-async function* rowsOf(objects: ObjectStore, group: HeldGroup): AsyncGenerator<unknown> {
-  for await (const rows of linesOf(objects, group)) for (const row of rows) yield row;
+async function* eachRow(objects: ObjectStore, group: HeldGroup): AsyncGenerator<unknown> {
+  for await (const rows of rowsOf(objects, group)) for (const row of rows) yield row;
+}
+
+/** The group's rows, some at a time. */
+async function* rowsOf(objects: ObjectStore, group: HeldGroup): AsyncGenerator<unknown[]> {
+  const rounds = [...new Set(group.runs.map(({ place }) => place.round))];
+  if (rounds.length > 1) {
+    const runsOf = (round: number) => group.runs.filter(({ place }) => place.round === round);
+    yield* inOneOrder(
+      rounds.map((round) => numberedRows(objects, { ...group, runs: runsOf(round) })),
+    );
+    return;
+  }
+  for await (const { rows } of linesOf(objects, group)) yield rows;
+}
+
+interface Numbered {
+  number: number;
+  row: unknown;
+}
+
+/** The rows of one round, with the numbers of the items that gave them, which ascend. */
+async function* numberedRows(objects: ObjectStore, group: HeldGroup): AsyncGenerator<Numbered> {
+  for await (const { rows, numbers } of linesOf(objects, group)) {
+    let number = 0;
+    for (const [at, step] of numbers.split(',').entries()) {
+      number += Number(step);
+      yield { number, row: rows[at] };
+    }
+  }
+}
+
+/** Rows of several rounds by number: an item gives rows in one round alone. */
+async function* inOneOrder(rounds: readonly AsyncGenerator<Numbered>[]): AsyncGenerator<[unknown]> {
+  try {
+    const heads = await Promise.all(rounds.map((rows) => rows.next()));
+    for (;;) {
+      let first = -1;
+      let least = Number.POSITIVE_INFINITY;
+      for (const [at, { done, value }] of heads.entries()) {
+        if (done === true || value.number >= least) continue;
+        [first, least] = [at, value.number];
+      }
+      if (first === -1) return;
+      yield [heads[first]?.value.row];
+      heads[first] = await (rounds[first] as AsyncGenerator<Numbered>).next();
+    }
+  } finally {
+    await Promise.all(rounds.map((rows) => rows.return(undefined)));
+  }
+}
+
+interface RunRows {
+  rows: unknown[];
+  numbers: string;
 }
 
 /** The group's rows, run by run; runs of one object are read together. */
 async function* linesOf(
   objects: ObjectStore,
   { key, hash, runs }: HeldGroup,
-): AsyncGenerator<unknown[]> {
+): AsyncGenerator<RunRows> {
   const span = { lo: prefixOf(hash), hi: prefixOf(hash) + 1 };
   for (let from = 0; from < runs.length; ) {
-    const { place, lines } = runs[from] as HeldRun;
+    const { place, lines, numbers } = runs[from] as HeldRun;
     if (lines !== undefined) {
-      yield rowsIn(lines.page, lines.from, lines.to);
+      yield { rows: rowsIn(lines.page, lines.from, lines.to), numbers };
       from += 1;
       continue;
     }
@@ -72,12 +130,17 @@ async function* linesOf(
     const places = runs.slice(from, to).map((run) => run.place);
     for await (const { bytes } of blockBytes(objects, source, places)) {
       for (const run of runsIn(place.object, bytes, span)) {
-        if (run.key === key) yield rowsIn(bytes, run.from, run.to);
+        if (run.key !== key) continue;
+        yield { rows: rowsIn(bytes, run.from, run.to), numbers: numbersOf(bytes, run) };
       }
     }
     from = to;
   }
 }
+
+/** As they are stored. */
+export const numbersOf = (bytes: Buffer, { numbers }: Pick<ShuffleRun, 'numbers'>): string =>
+  bytes.toString('latin1', numbers.from, numbers.to);
 
 const NOTHING = new Uint8Array();
 

@@ -2,6 +2,7 @@ import { type ItemError, toItemError } from '../core/errors.ts';
 import { type Job, stepsOf } from '../core/job.ts';
 import type { Settings } from '../core/options.ts';
 import type { RoundChoice } from '../core/retry.ts';
+import type { Stage } from '../core/stage.ts';
 import type { EachStep, SqliteFile } from '../core/step.ts';
 import { type Pull, runBounded } from '../pool/run-bounded.ts';
 import type { Shared } from '../pool/shared.ts';
@@ -41,6 +42,8 @@ export interface AttemptEnv {
   process: string;
   /** Of one stage: see SharedContext. */
   grouped?: boolean;
+  /** The stage as the job has it. */
+  by?: Pick<Stage, 'name' | 'key'> | undefined;
   unfit?: SharedContext['unfit'];
   /** Items that ended a thread before: recorded, not run. */
   verdicts?: ReadonlyMap<number, ItemError>;

@@ -1,5 +1,6 @@
 import { partKey, tallyKey, tallyOf } from '../core/keys.ts';
 import type { Status } from '../core/outcome.ts';
+import { firstGroups } from '../core/stage-settings.ts';
 import { markName } from '../core/transitions.ts';
 import type { CheckpointStore } from '../ports/checkpoint-store.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
@@ -32,21 +33,29 @@ export async function* items(
   batch: Batch,
   filter: ItemFilter,
 ): AsyncGenerator<JoinedRow> {
-  let rows = rowsOfRound0(stores, batch, filter);
-  for (let round = 1; round <= batch.round; round += 1) {
-    rows = overlaid(rows, rowsThatRan(stores, batch, round));
+  const rounds = await Promise.all(
+    Array.from({ length: batch.round }, (_, at) => roundOf(stores, batch, at + 1)),
+  );
+  const whole = firstGroups(batch.settings);
+  // From the first groupBy on all rows are those of one round.
+  const last = rounds.findLast(({ status }) => status === 'done')?.round ?? 0;
+  const shown = (round: number) => (stage: number) => stage < whole || round === last;
+  let rows = rowsOfRound0(stores, { ...batch, shown: shown(0) }, filter);
+  for (const own of rounds) {
+    rows = overlaid(rows, rowsThatRan(stores, own, shown(own.round)));
   }
   for await (const row of rows) if (fits(row, filter)) yield row;
 }
 
 async function* rowsOfRound0(
   { store, objects }: Stores,
-  batch: Batch,
+  { shown, ...batch }: Batch & { shown(stage: number): boolean },
   { status, code, index }: ItemFilter,
 ): AsyncGenerator<JoinedRow> {
   const failedOnly = status === 'failed' || status === 'stalled' || code !== undefined;
   for await (const loaded of loadParts(objects, marked(store, { ...batch, round: 0 }))) {
     const { trailer, first } = loaded;
+    if (!shown(loaded.stage)) continue;
     if (status !== undefined && trailer.counts[status] === 0) continue;
     if (code !== undefined && !mayHave(trailer.codes, code)) continue;
     if (index !== undefined && !within({ first, ...trailer }, index)) continue;
@@ -54,16 +63,21 @@ async function* rowsOfRound0(
   }
 }
 
+/** The newest one as it was read: somebody else may begin the next meanwhile. */
+const roundOf = async ({ store }: Stores, batch: Batch, round: number): Promise<Batch> =>
+  round === batch.round ? batch : batchInRound(store, batch, round);
+
 /** The rows of a later round that count: what was not run has failed before, and is as it was. */
 async function* rowsThatRan(
   stores: Stores,
-  batch: Batch,
-  round: number,
+  own: Batch,
+  shown: (stage: number) => boolean,
 ): AsyncGenerator<JoinedRow> {
-  const own = round === batch.round ? batch : await batchInRound(stores.store, batch, round);
+  const { round } = own;
   const counts =
     own.end !== undefined && wasCutShort(own) ? await cameThrough(stores, own) : () => true;
   for await (const loaded of loadParts(stores.objects, marked(stores.store, own))) {
+    if (!shown(loaded.stage)) continue;
     for await (const row of joinedRows(loaded)) {
       const left = !counts(loaded.stage, row.outcome);
       if (left || row.outcome.status === 'notRun') continue;

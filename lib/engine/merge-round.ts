@@ -1,5 +1,5 @@
 import { type ItemError, SluiceError } from '../core/errors.ts';
-import type { Counts } from '../core/outcome.ts';
+import { type Counts, noCounts, STATUSES } from '../core/outcome.ts';
 import type { Remotes } from '../core/poll.ts';
 import { DETAILS_LIMIT, type Detail, type Report } from '../core/report.ts';
 import type { JoinedRow } from './committed-parts.ts';
@@ -26,6 +26,8 @@ export interface BatchAfter {
 }
 
 export interface RoundMerge {
+  /** Before the first row. */
+  begin(): void;
   /** A row of the round, stage by stage in the order of their numbers. */
   add(row: JoinedRow): Promise<void>;
   /** After the last row: what the round did not touch is still failed. */
@@ -42,6 +44,8 @@ export interface RoundMergeOptions {
   /** The report of the round before, and its failures. */
   earlier: Report;
   failures: AsyncIterable<string>;
+  /** What the round replaces as a whole: from a stage on, of which there were so many; none where it was cut short. */
+  replaced(): { from: number; counts: Counts };
   /** Takes text of the new failures.jsonl, piece by piece. */
   push(text: string): Promise<void>;
 }
@@ -56,27 +60,18 @@ export function newRoundMerge(options: RoundMergeOptions): RoundMerge {
   const { earlier, round } = options;
   const { ok, skipped, failed, stalled, notRun } = earlier;
   const counts: Counts = { ok, skipped, failed, stalled, notRun };
-  const groups: FailureGroups = new Map();
+  const lines = newFailureLines(options.push);
   const details = newDetails(earlier.details);
   const before = newPeeked(options.failures);
   let resolved = earlier.resolved ?? 0;
-  let held = '';
-  const emit = async (line: string, failure: FailureLine): Promise<void> => {
-    const { code, kind } = failure.error;
-    addFailures(groups, { code, kind, items: 1 });
-    addExample(groups, failure);
-    held += `${line}\n`;
-    if (held.length < PIECE_CHARS) return;
-    const text = held;
-    held = '';
-    await options.push(text);
-  };
+  let replaced = { from: Number.POSITIVE_INFINITY, counts: noCounts() };
+  let failedAnew = 0;
   const pass = async (until: Place | undefined): Promise<void> => {
     for (;;) {
       const next = await before.peek();
       if (next === undefined || (until !== undefined && !isBefore(next.failure, until))) return;
       before.drop();
-      await emit(next.line, next.failure);
+      if ((next.failure.stage ?? 0) < replaced.from) await lines.add(next.line, next.failure);
     }
   };
   const record = async ({ outcome, facts, kept }: JoinedRow): Promise<void> => {
@@ -84,10 +79,16 @@ export function newRoundMerge(options: RoundMergeOptions): RoundMerge {
     counts[status] += 1;
     details.set({ ...outcome, ...facts, round });
     if (!('error' in outcome)) return;
+    if ((facts.stage ?? 0) >= replaced.from) failedAnew += 1;
     const line = { sluice: 'failure/1', index, key, status, error: outcome.error, round };
-    await emit(JSON.stringify({ ...line, ...facts, ...kept }), { ...outcome, ...facts });
+    await lines.add(JSON.stringify({ ...line, ...facts, ...kept }), { ...outcome, ...facts });
   };
   return {
+    begin() {
+      replaced = options.replaced();
+      for (const status of STATUSES) counts[status] -= replaced.counts[status];
+      details.drop(({ stage = 0 }) => stage >= replaced.from);
+    },
     async add(row) {
       const { outcome, facts } = row;
       const { index, status } = outcome;
@@ -101,17 +102,40 @@ export function newRoundMerge(options: RoundMergeOptions): RoundMerge {
         throw new SluiceError('DAMAGED', `${item} of round ${round} had not failed before.`);
       }
       before.drop();
-      if (left) return emit(was.line, was.failure);
+      if (left) return lines.add(was.line, was.failure);
       counts[was.failure.status] -= 1;
       if (!('error' in outcome)) resolved += 1;
       return record(row);
     },
     async end() {
       await pass(undefined);
-      if (held !== '') await options.push(held);
-      held = '';
+      await lines.end();
+      const { failed, stalled } = replaced.counts;
+      resolved += Math.max(0, failed + stalled - failedAnew);
     },
-    after: () => ({ counts, resolved, groups, details: details.all() }),
+    after: () => ({ counts, resolved, groups: lines.groups, details: details.all() }),
+  };
+}
+
+/** The new failures.jsonl, and its groups. */
+function newFailureLines(push: RoundMergeOptions['push']) {
+  const groups: FailureGroups = new Map();
+  let held = '';
+  return {
+    groups,
+    async add(line: string, failure: FailureLine): Promise<void> {
+      const { code, kind } = failure.error;
+      addFailures(groups, { code, kind, items: 1 });
+      addExample(groups, failure);
+      held += `${line}\n`;
+      if (held.length < PIECE_CHARS) return;
+      const text = held;
+      held = '';
+      await push(text);
+    },
+    async end(): Promise<void> {
+      if (held !== '') await push(held);
+    },
   };
 }
 
@@ -129,6 +153,9 @@ function newDetails(earlier: readonly Detail[] | undefined) {
   return {
     set(detail: Detail): void {
       if (found !== undefined && found.size <= DETAILS_LIMIT) found.set(nameOf(detail), detail);
+    },
+    drop(is: (detail: Detail) => boolean): void {
+      for (const [name, detail] of found ?? []) if (is(detail)) found?.delete(name);
     },
     all(): Detail[] | undefined {
       if (found === undefined || found.size > DETAILS_LIMIT) return undefined;

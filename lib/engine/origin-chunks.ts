@@ -1,6 +1,7 @@
 import type { StoredRecord } from '../core/change.ts';
 import { chunkKey, type StageId } from '../core/keys.ts';
 import type { RetryLine } from '../core/retry.ts';
+import { firstGroups } from '../core/stage-settings.ts';
 import type { CheckpointStore } from '../ports/checkpoint-store.ts';
 import { type Batch, requireStage, stagesOf } from './batch.ts';
 import { batchInRound } from './rounds.ts';
@@ -28,11 +29,13 @@ export async function originChunks(store: CheckpointStore, batch: Batch): Promis
   const stages: StageRound[][] = stagesOf(batch).map(() => []);
   const nexts = stages.map(() => 0);
   // Nothing gives items to the first stage in a later round.
+  const whole = firstGroups(batch.settings);
   const rounds = stages.length === 1 ? 0 : batch.round;
   for (let round = 0; round <= rounds; round += 1) {
     // The newest one as it was read: somebody else may begin the next meanwhile.
     const { filter } = round === batch.round ? batch : await batchInRound(store, batch, round);
-    for (const id of stagesOf({ ...batch, round }).slice(round === 0 ? 0 : 1)) {
+    const lists = stagesOf({ ...batch, round }).slice(round === 0 ? 0 : 1, whole);
+    for (const id of lists) {
       const { items, next } = (round > 0 && filter?.stages?.[id.stage]) || { items: 0, next: 0 };
       stages[id.stage]?.push({ id, next, items });
       const { cur } = await requireStage(store, id);

@@ -1,4 +1,5 @@
 import type { StoredRecord } from '../core/change.ts';
+import { isBroken } from '../core/errors.ts';
 import { type StageId, stageKey } from '../core/keys.ts';
 import type { Cut } from '../core/records.ts';
 import { advancePlan, noteSeen, seal } from '../core/transitions.ts';
@@ -112,10 +113,4 @@ async function* groups(cuts: AsyncIterable<Cut>, most: number): AsyncIterable<Cu
     size = most;
   }
   if (group.length > 0) yield group;
-}
-
-/** What no other try mends: the batch ends failed, with this reason. */
-export function isBroken(error: unknown): error is Error {
-  const code = (error as { code?: unknown } | undefined)?.code;
-  return code === 'INPUT_CHANGED' || code === 'BAD_INPUT' || code === 'BAD_JOB';
 }

@@ -3,6 +3,7 @@ import { SluiceError } from '../core/errors.ts';
 import { reportKey } from '../core/keys.ts';
 import type { Report } from '../core/report.ts';
 import type { RetryFilter, RoundChoice } from '../core/retry.ts';
+import { firstGroups } from '../core/stage-settings.ts';
 import { hasEnded } from '../core/transitions.ts';
 import type { CheckpointStore } from '../ports/checkpoint-store.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
@@ -57,27 +58,25 @@ export async function planRetry(
       hint: `Wait for it: sluice watch ${id}. Or end it: sluice cancel ${id}`,
     });
   }
-  const grouping = batch.settings.stages?.find(({ groupBy }) => groupBy === true);
-  if (grouping !== undefined) {
-    throw new SluiceError(
-      'STATE',
-      `Batch ${id} has a groupBy, its stage '${grouping.name}'; a retry is for batches without one.`,
-      { hint: 'Run the job once more over the same input: sluice run ... --again' },
-    );
-  }
   const wanted = stageWanted(batch, filter);
   const report = await roundReport(objects, id, round);
   const list = newRetryList(await originChunks(store, batch));
   const choose = newChooser(filter, wanted);
+  const whole = firstGroups(batch.settings);
   const sums = { failed: 0, stalled: 0 };
+  let unasked = 0;
   for await (const text of storedLines(objects, reportKey(id, round, 'failures.jsonl'))) {
     const failure = JSON.parse(text) as FailureLine;
+    const grouped = (failure.stage ?? 0) >= whole;
+    if (grouped && failure.status === 'stalled' && filter.stalled !== true) unasked += 1;
     if (!choose.takes(failure)) continue;
     sums[failure.status] += 1;
+    if (grouped) continue;
     // Stalled work may still go on: it is asked for. Failed work is submitted anew.
     const stalled = failure.status === 'stalled';
     await list.add(failure, stalled ? { remotes: failure.remotes } : undefined);
   }
+  if (unasked > 0 && sums.failed > 0) throw stalledGroups(batch, unasked);
   const { bytes, stages } = list.end();
   const { codes, keys, first, stage } = filter;
   const choice: RoundChoice = {
@@ -101,6 +100,18 @@ export async function planRetry(
     choice,
     list: bytes,
   };
+}
+
+/** Nothing that a remote may still work on is sent again unasked. */
+function stalledGroups({ id, settings }: Batch, items: number): SluiceError {
+  const name = settings.stages?.[firstGroups(settings)]?.name;
+  return new SluiceError(
+    'STATE',
+    `Batch ${id} has ${items} stalled ${items === 1 ? 'item' : 'items'} from its groupBy '${name}' on, and a retry works all of those stages anew.`,
+    {
+      hint: `The remote may still work on them. Look first: sluice items ${id} --status stalled. Then retry with --stalled.`,
+    },
+  );
 }
 
 /** Number of the stage that is asked for. */

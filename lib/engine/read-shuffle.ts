@@ -96,6 +96,8 @@ export interface ShuffleRun {
   /** Where in the block's bytes their lines lie, each with its line end. */
   from: number;
   to: number;
+  /** And the numbers of the items that gave them, as they are stored. */
+  numbers: { from: number; to: number };
 }
 
 /** Blocks are asked for together up to so many bytes. */
@@ -148,8 +150,9 @@ export function* runsIn(
   for (let at = 0; at < bytes.length; ) {
     const line = bytes.indexOf(LF, at);
     const count = at + HASH_DIGITS + 1;
-    const named = bytes.indexOf(SPACE, count) + 1;
-    const rows = Number(bytes.toString('latin1', count, named - 1));
+    const numbers = bytes.indexOf(SPACE, count) + 1;
+    const named = bytes.indexOf(SPACE, numbers) + 1;
+    const rows = Number(bytes.toString('latin1', count, numbers - 1));
     if (line < 0 || named > line || !(rows > 0))
       throw damaged(name, 'a block has no line of a key');
     const hash = bytes.toString('latin1', at, count - 1);
@@ -160,7 +163,8 @@ export function* runsIn(
     if (to > bytes.length) throw damaged(name, 'a block ends within a row');
     if (prefix >= lo) {
       const key = JSON.parse(bytes.toString('utf8', named, line)) as string;
-      yield { hash, key, rows, from: line + 1, to };
+      const places = { from: numbers, to: named - 1 };
+      yield { hash, key, rows, from: line + 1, to, numbers: places };
     }
     at = to;
   }

@@ -21,7 +21,7 @@ import {
   type RoundMergeOptions,
 } from './merge-round.ts';
 import { rawSection } from './read-part.ts';
-import { withRounds } from './round-report.ts';
+import { replacedBy, withRounds } from './round-report.ts';
 import { stageReports } from './stage-report.ts';
 import { storedLines } from './stored-lines.ts';
 import type { Sums } from './sums.ts';
@@ -101,6 +101,7 @@ export function passOverParts(stores: Stores, state: ReportState): PartsPass {
     try {
       await log.push(gzipSync(''));
       if (wasCutShort(state.batch)) counts = await cameThrough(stores, state.batch);
+      merge?.begin();
       for (const { id, chunks } of state.stages) {
         const names = committedParts(stores.store, id, chunks);
         for await (const loaded of loadParts(stores.objects, names)) {
@@ -143,7 +144,8 @@ function mergeOf(
   const failures = storedLines(objects, reportKey(batch.id, batch.round - 1, 'failures.jsonl'));
   const nextOf = (stage: number): number =>
     batch.filter?.stages?.[stage]?.next ?? Number.POSITIVE_INFINITY;
-  return newRoundMerge({ round: batch.round, earlier, failures, nextOf, ...rows });
+  const replaced = () => replacedBy(batch, earlier);
+  return newRoundMerge({ round: batch.round, earlier, failures, nextOf, replaced, ...rows });
 }
 
 /** The report of a round by itself; `withRounds` makes it one of the batch. */

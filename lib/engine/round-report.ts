@@ -1,11 +1,14 @@
 import { SluiceError } from '../core/errors.ts';
 import { reportKey } from '../core/keys.ts';
-import { itemsOf } from '../core/outcome.ts';
+import { addCounts, itemsOf, noCounts } from '../core/outcome.ts';
 import type { Report, RoundSummary, StageReport } from '../core/report.ts';
 import type { RoundChoice } from '../core/retry.ts';
+import { firstGroups } from '../core/stage-settings.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
+import type { Batch } from './batch.ts';
+import { wasCutShort } from './came-through.ts';
 import { listFailures } from './failure-groups.ts';
-import type { BatchAfter } from './merge-round.ts';
+import type { BatchAfter, RoundMergeOptions } from './merge-round.ts';
 import type { ReportState } from './report-files.ts';
 
 /** The report of one round as it was written. Throws `DAMAGED` where it is gone or unreadable. */
@@ -47,6 +50,20 @@ export function withRounds(
     digests: { ...own.digests, input: earlier.digests.input },
     ...(details === undefined ? {} : { details }),
   };
+}
+
+/** From the first groupBy on a round replaces what the newest round before it left that was not cut short. */
+export function replacedBy(
+  batch: Batch,
+  earlier: Report,
+): ReturnType<RoundMergeOptions['replaced']> {
+  const from = firstGroups(batch.settings);
+  if (from === Number.POSITIVE_INFINITY || wasCutShort(batch)) {
+    return { from: Number.POSITIVE_INFINITY, counts: noCounts() };
+  }
+  const rounds: Pick<RoundSummary, 'round' | 'status' | 'stages'>[] = earlier.rounds ?? [earlier];
+  const last = rounds.findLast(({ round, status }) => round === 0 || status === 'done');
+  return { from, counts: (last?.stages ?? []).slice(from).reduce(addCounts, noCounts()) };
 }
 
 function summaryOf(own: Report, choice: RoundChoice | undefined): RoundSummary {

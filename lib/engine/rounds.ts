@@ -37,3 +37,10 @@ export async function batchInRound(
   const { round: _round, v: _v, status, ...facts } = ended;
   return toBatch({ ...kept, ...facts, round, status: status as Value, end: status as Value });
 }
+
+/** What an earlier round gave is input of a later one: where it is gone no other try brings it back, and the round ends. */
+export function goneInRound(round: number, error: unknown): unknown {
+  if ((error as { code?: unknown }).code !== 'DAMAGED') return error;
+  const message = `What round ${round} gave is not there any more: ${(error as Error).message} Bring it back from a copy and retry once more, or run the job anew.`;
+  return new SluiceError('INPUT_CHANGED', message, { cause: error });
+}

@@ -1,3 +1,4 @@
+import { isBroken } from '../core/errors.ts';
 import type { StageId } from '../core/keys.ts';
 import { addCounts, noCounts } from '../core/outcome.ts';
 import { hasGroups, stageSettings } from '../core/stage-settings.ts';
@@ -11,6 +12,7 @@ import { overThreshold, releaseMore, windowOfStage } from './release-more.ts';
 import { roundList } from './round-list.ts';
 import { sendStep } from './send.ts';
 import { lookAtStage, type Sums } from './sums.ts';
+import { writeStop } from './write-stop.ts';
 
 /** One stage as it was looked at. */
 export interface SeenStage {
@@ -96,7 +98,13 @@ async function planNext(
   if (hasGroups(batch.settings, id.stage)) {
     // Most settles come long before the last commit; whoever makes that one looks after it.
     if (before?.stage.sealed === undefined || before.sums.done < before.stage.sealed) return false;
-    return planGroups({ store, objects }, id, { chunk });
+    try {
+      return await planGroups({ store, objects }, id, { chunk, batch });
+    } catch (error) {
+      if (!isBroken(error)) throw error;
+      await writeStop(store, batch.id, { stop: 'broken', reason: error.message });
+      return true;
+    }
   }
   const list = roundList(objects, batch, id.stage);
   const upTo = sums.done + AHEAD_WINDOWS * windowOfStage(engine, id.stage) + GROUP;

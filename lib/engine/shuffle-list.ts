@@ -1,20 +1,43 @@
 import { SluiceError } from '../core/errors.ts';
+import { type StageId, shuffleKey, shuffleListKey } from '../core/keys.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 
 /** Which shuffle objects count: the epoch of each committed part of a stage, in index order. Any planner writes the same. */
-export interface ShuffleList {
+export interface ShuffleList extends RoundEpochs {
   v: 1;
+  /** In a later round: the rounds before it, whose rows are grouped again. */
+  earlier?: (RoundEpochs & { round: number })[];
+}
+
+export interface RoundEpochs {
   epochs: number[];
 }
 
-export const listBytes = (epochs: number[]): Buffer =>
-  Buffer.from(`${JSON.stringify({ v: 1, epochs } satisfies ShuffleList)}\n`);
+export const listBytes = (list: Omit<ShuffleList, 'v'>): Buffer =>
+  Buffer.from(`${JSON.stringify({ v: 1, ...list } satisfies ShuffleList)}\n`);
 
-export async function epochsOf(objects: ObjectStore, key: string): Promise<number[]> {
+/** A shuffle object, and the round whose rows it has. */
+export interface ShuffleSource {
+  key: string;
+  round: number;
+}
+
+/** The shuffle objects that a groupBy behind a stage reads: of earlier rounds first, in index order. */
+export async function shuffleSources(
+  objects: ObjectStore,
+  before: StageId,
+): Promise<ShuffleSource[]> {
+  const { epochs, earlier = [] } = await listIn(objects, shuffleListKey(before));
+  return [...earlier, { round: before.round, epochs }].flatMap(({ round, epochs }) =>
+    epochs.map((epoch, chunk) => ({ key: shuffleKey({ ...before, round, chunk }, epoch), round })),
+  );
+}
+
+async function listIn(objects: ObjectStore, key: string): Promise<ShuffleList> {
   const bytes = await objects.get(key);
   if (bytes === undefined) throw new SluiceError('DAMAGED', `Object ${key} is missing.`);
   try {
-    return (JSON.parse(Buffer.from(bytes).toString()) as ShuffleList).epochs;
+    return JSON.parse(Buffer.from(bytes).toString()) as ShuffleList;
   } catch (cause) {
     throw new SluiceError('DAMAGED', `Object ${key} is damaged.`, { cause });
   }

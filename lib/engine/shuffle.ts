@@ -10,7 +10,8 @@ import { itemsOfText } from './given.ts';
  * rows, each a gzip member; an index of one JSON line; a foot of fixed size. Whatever the size of the part, it is one
  * object, and a worker reads of it the blocks of its own hashes. It is gzip from end to end, as a part is.
  *
- * A block is runs of one key: a line `<12 hex digits of the hash> <rows> <key as JSON>`, then a line a row.
+ * A block is runs of one key: a line `<12 hex digits of the hash> <rows> <numbers> <key as JSON>`, then a line a row. The
+ * numbers of the items that gave the rows are `7,0,3` for 7, 7 and 10; `-` where a group gave them, which has none.
  */
 export interface ShuffleIndex {
   v: 1;
@@ -60,6 +61,8 @@ interface Entry {
   hash: string;
   key: string;
   raw: string;
+  /** Number of the item that gave the row; NaN of a group. */
+  from: number;
 }
 
 /**
@@ -82,13 +85,14 @@ export function shuffleOf(
     [entries, chars] = [[], 0];
   };
   for (const member of outcomes) {
-    const { values, raws } = itemsOfText(gunzipSync(member).toString(), ALL);
+    const { values, raws, givers } = itemsOfText(gunzipSync(member).toString(), ALL);
     for (const [at, value] of values.entries()) {
       const raw = raws[at] as string;
+      const from = numberIn(givers[at] as string);
       const key = keyOf(stage, value);
       const hash = hashes.get(key) ?? hashOf(key);
       hashes.set(key, hash);
-      entries.push({ hash, key, raw });
+      entries.push({ hash, key, raw, from });
       chars += raw.length;
       if (chars >= SEGMENT_CHARS) flush();
     }
@@ -104,6 +108,10 @@ export function shuffleOf(
 }
 
 const ALL = { from: 0, to: Number.POSITIVE_INFINITY };
+const NUMBERED = '{"index":';
+/** Of the head of an outcome line. */
+const numberIn = (head: string): number =>
+  head.startsWith(NUMBERED) ? Number.parseInt(head.slice(NUMBERED.length), 10) : Number.NaN;
 /** Hashes that are remembered: a key mostly comes again soon, or not at all. */
 const HASHES = 100_000;
 
@@ -141,13 +149,28 @@ function segmentOf(
     if (open.rows === 0) open.first = prefix;
     open.last = prefix;
     open.rows += run.to - run.from;
-    open.text += `${hash} ${run.to - run.from} ${JSON.stringify(key)}\n`;
+    const numbers = numbersOf(entries, run);
+    open.text += `${hash} ${run.to - run.from} ${numbers} ${JSON.stringify(key)}\n`;
     for (let at = run.from; at < run.to; at += 1) open.text += `${(entries[at] as Entry).raw}\n`;
     if (open.text.length >= most) close();
   }
   close();
   return { blocks, bodies };
 }
+
+function numbersOf(entries: readonly Entry[], { from, to }: Pick<Run, 'from' | 'to'>): string {
+  let before = (entries[from] as Entry).from;
+  if (Number.isNaN(before)) return UNNUMBERED;
+  let text = `${before}`;
+  for (let at = from + 1; at < to; at += 1) {
+    const next = (entries[at] as Entry).from;
+    text += `,${next - before}`;
+    before = next;
+  }
+  return text;
+}
+
+const UNNUMBERED = '-';
 
 interface Run {
   from: number;

@@ -1,10 +1,10 @@
 import { isDiscovering } from '../core/discovery.ts';
-import type { ItemError } from '../core/errors.ts';
+import { type ItemError, isBroken } from '../core/errors.ts';
 import { groupKey } from '../core/group.ts';
 import { isGroupBy, type Stage, stageJob } from '../core/stage.ts';
 import { stageSettings } from '../core/stage-settings.ts';
 import type { Input } from '../ports/input.ts';
-import type { AttemptSpec } from './engine.ts';
+import type { AttemptSpec, Control } from './engine.ts';
 import { itemsOfText } from './given.ts';
 import { openGroups } from './group-input.ts';
 import type { AttemptEnv } from './item-run.ts';
@@ -29,6 +29,7 @@ export function stageEnv(env: AttemptEnv, stage: number): AttemptEnv {
     job: stageJob(env.job, stage),
     settings: stageSettings(env.settings, stage),
     grouped: isGroupBy(env.job, stage),
+    by: env.job.stages?.[stage],
     ...(isGroupBy(env.job, stage + 1) ? { unfit } : {}),
   };
 }
@@ -37,8 +38,9 @@ const ALL = { from: 0, to: Number.POSITIVE_INFINITY };
 
 /** What the attempt works, and its range as it turned out. */
 export async function itemsOf(
-  { input, job, objects, filter, grouped, waiting, shared }: AttemptEnv,
+  { input, job, objects, filter, grouped, by, waiting, shared }: AttemptEnv,
   spec: AttemptSpec,
+  control: Pick<Control, 'state'>,
 ): Promise<{ items: Pick<Input, 'records' | 'indexes' | 'stalled'>; spec: AttemptSpec }> {
   if (spec.id.stage === 0) return { items: input, spec };
   if (grouped !== true) {
@@ -46,6 +48,10 @@ export async function itemsOf(
     const lookAgain = isDiscovering(job.input) ? job.input.lookAgain : undefined;
     return { items: stageInput(objects, spec.id, { filter, found, lookAgain }), spec };
   }
-  const items = await openGroups(objects, { ...spec, waiting, shared });
+  const items = await openGroups(objects, { ...spec, by, waiting, shared }).catch((error) => {
+    if (!isBroken(error) || control.state() !== 'cancel') throw error;
+    // This is what ended the round: how many groups were not run nobody knows.
+    return { count: spec.cursor, async *records() {} };
+  });
   return { items, spec: { ...spec, range: { ...spec.range, count: items.count } } };
 }

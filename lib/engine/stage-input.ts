@@ -8,6 +8,7 @@ import type { Input } from '../ports/input.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { givenItems, giverOf } from './given.ts';
 import { listedInput, roundList } from './round-list.ts';
+import { goneInRound } from './rounds.ts';
 
 interface StageInputOptions {
   filter: RoundChoice | undefined;
@@ -94,19 +95,14 @@ function partsInput(objects: ObjectStore, id: StageId, found: boolean): Records 
   };
 }
 
-/** Parts of an earlier round are this one's input: where they are gone no other try brings them back, and the round ends. */
+/** Parts of an earlier round. */
 function lasting(objects: ObjectStore, id: StageId, found: boolean): Records {
   return {
     async *records(range) {
       try {
         yield* partsInput(objects, id, found).records(range);
       } catch (error) {
-        if ((error as { code?: unknown }).code !== 'DAMAGED') throw error;
-        const why = `What round ${id.round} gave is not there any more: ${(error as Error).message}`;
-        throw new SluiceError('INPUT_CHANGED', why, {
-          hint: 'Bring its parts back from a copy, and retry once more.',
-          cause: error,
-        });
+        throw goneInRound(id.round, error);
       }
     },
   };

@@ -11,12 +11,10 @@ export function stageReports(
   batch: Batch,
   { byStage }: { byStage: readonly TrailerSums[] },
 ): StageReport[] {
-  return (batch.settings.stages ?? []).map(({ name, groupBy }, at) => {
+  return (batch.settings.stages ?? []).map(({ name }, at) => {
     const { workers, concurrency } = stageSettings(batch.settings, at);
     const sums = byStage[at];
-    const grouped = groupBy === true ? ({ groupBy } as const) : {};
-    const head = { stage: at, name, ...grouped, workers, concurrency };
-    return { ...head, ...figures(sums, workers * concurrency) };
+    return { stage: at, name, workers, concurrency, ...figures(sums, workers * concurrency) };
   });
 }
 
@@ -25,7 +23,7 @@ const round = (value: number): number => Math.round(value * 1000) / 1000;
 function figures(
   sums: TrailerSums | undefined,
   slots: number,
-): Omit<StageReport, 'stage' | 'name' | 'groupBy' | 'workers' | 'concurrency'> {
+): Omit<StageReport, 'stage' | 'name' | 'workers' | 'concurrency'> {
   const counts = sums?.counts ?? { ok: 0, skipped: 0, failed: 0, stalled: 0, notRun: 0 };
   const total = itemsOf(counts);
   const { firstAt = 0, lastAt = 0, chunks = 0, retried = 0 } = sums ?? {};

@@ -1,6 +1,6 @@
 import { addCounts, type Counts, itemsOf, noCounts } from '../core/outcome.ts';
 import type { RoundChoice } from '../core/retry.ts';
-import { hasGroups } from '../core/stage-settings.ts';
+import { firstGroups, hasGroups } from '../core/stage-settings.ts';
 import type { CheckpointStore } from '../ports/checkpoint-store.ts';
 import { type Batch, readBatch, stagesOf } from './batch.ts';
 import { lookAtStage, type Sums } from './sums.ts';
@@ -47,8 +47,8 @@ export async function batchState(
   if (batch === undefined) return undefined;
   const looks = await Promise.all(stagesOf(batch).map((id) => lookAtStage(store, id)));
   const stages = looks.map((look, at) => stageState(batch, look, at));
-  const wasStalled = looks.reduce((all, { sums }) => all + sums.wasStalled, 0);
-  const fresh = looks.reduce((all, { sums }) => all + sums.fresh, 0);
+  // Groups of a later round replace those before when it ends: until then they are as they were.
+  const counted = batch.round === 0 ? looks : looks.slice(0, firstGroups(batch.settings));
   const sum = (of: (stage: StageState) => number): number =>
     stages.reduce((all, stage) => all + of(stage), 0);
   const known = (of: (stage: StageState) => number | undefined): number | undefined =>
@@ -64,7 +64,7 @@ export async function batchState(
     doneItems: itemsOf(counts),
     totalItems: known(({ totalItems }) => totalItems),
     stages: batch.settings.stages === undefined ? undefined : stages,
-    open: batch.open ?? openFailures({ counts, wasStalled, fresh }, batch.filter),
+    open: batch.open ?? openFailures(counted, batch.filter),
   };
 }
 
@@ -98,10 +98,15 @@ function stageState(
  * Tallies of a round that an older version began do not: where more ran than had failed, the rest had stalled.
  */
 function openFailures(
-  { counts, wasStalled, fresh }: Pick<Sums, 'counts' | 'wasStalled' | 'fresh'>,
+  looks: readonly { sums: Sums }[],
   round: RoundChoice | undefined,
 ): BatchState['open'] {
-  const { ok, skipped, failed, stalled } = counts;
+  const { ok, skipped, failed, stalled } = looks.reduce(
+    (all, { sums }) => addCounts(all, sums.counts),
+    noCounts(),
+  );
+  const wasStalled = looks.reduce((all, { sums }) => all + sums.wasStalled, 0);
+  const fresh = looks.reduce((all, { sums }) => all + sums.fresh, 0);
   if (round === undefined) return { failed, stalled };
   const ran = ok + skipped + failed + stalled - fresh;
   const ofStalled = Math.max(wasStalled, ran - round.failed);

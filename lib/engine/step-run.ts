@@ -1,4 +1,5 @@
 import { stepsOf } from '../core/job.ts';
+import { firstGroups } from '../core/stage-settings.ts';
 import { sizedSteps } from '../core/step.ts';
 import { newShared } from '../pool/shared.ts';
 import type { AttemptSpec } from './engine.ts';
@@ -89,6 +90,7 @@ function groupRunner(
       batch,
       round,
       epoch,
+      anew: id.stage >= firstGroups(settings),
       now,
       options,
       secret: (name) => asked.secret(name),

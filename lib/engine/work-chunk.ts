@@ -1,4 +1,5 @@
 import type { RecordKey, StoredRecord } from '../core/change.ts';
+import { isBroken } from '../core/errors.ts';
 import { type ChunkId, chunkKey, partKey, tallyKey, tallyOf } from '../core/keys.ts';
 import { itemsOf } from '../core/outcome.ts';
 import type { ChunkRange } from '../core/records.ts';
@@ -14,7 +15,6 @@ import {
 import { type Batch, readBatch, readStage, type Stage } from './batch.ts';
 import { lastChance, workCarefully } from './careful.ts';
 import type { Attempt, ControlState, Engine, HeldLease, PartSummary } from './engine.ts';
-import { isBroken } from './plan-chunks.ts';
 import { newRowSaver, type RowSaver } from './save-rows.ts';
 import { sendChunks } from './send.ts';
 import { settle } from './settle.ts';

@@ -20,7 +20,7 @@ const ROWS = [500, 100, 20, 4, 1] as const;
  * time share one transaction, and so one sync of the disk; when it fails, each has its own.
  */
 export function sqliteWriter(path: string, table: Table): Writer {
-  const name = `sqlite:${path}/${table.name}`;
+  const name = `sqlite:${path}/${table.name}${table.anew ? '/anew' : ''}`;
   const use = async <T>(ctx: GroupContext, act: (opened: Opened) => T | Promise<T>): Promise<T> => {
     try {
       return await act(ctx.shared(name, () => open(ctx.sqlite(path), table)));

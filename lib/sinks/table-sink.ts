@@ -168,15 +168,16 @@ function openTable<R>(
   if (!Number.isInteger(connections) || connections < 1 || connections > MAX_CONNECTIONS) {
     throw new Error(`connections of a sink must be 1 to ${MAX_CONNECTIONS}; got ${connections}.`);
   }
-  const table = tableOf({ name: options.table, columns, ...keys });
   const writers = new Map<string, Writer>();
-  const writerFor = (url: string): Writer => {
-    const writer = writers.get(url) ?? newWriter(url, { table, connections });
-    writers.set(url, writer);
+  const writerFor = (url: string, anew: boolean): Writer => {
+    const name = `${anew} ${url}`;
+    const table = tableOf({ name: options.table, columns, anew, ...keys });
+    const writer = writers.get(name) ?? newWriter(url, { table, connections });
+    writers.set(name, writer);
     return writer;
   };
-  if (typeof options.url === 'string') writerFor(options.url);
-  const writerOf = (ctx: GroupContext): Writer => writerFor(urlOf(options.url, ctx));
+  if (typeof options.url === 'string') writerFor(options.url, false);
+  const writerOf = (ctx: GroupContext): Writer => writerFor(urlOf(options.url, ctx), ctx.anew);
   const keyAt = columns.findIndex(({ name }) => name === keys.unique);
   const rowOf = rowsOf(columns, keys);
 

@@ -25,6 +25,8 @@ export interface Table {
   key: string;
   /** Columns that are looked up by. */
   indexes: readonly string[];
+  /** As in its shape. */
+  anew: boolean;
   /**
    * A narrow table beside it that says whose each row is, and is written first, in the same transaction. So a scan that finds
    * a wide row as it was writes 100 bytes of it, not all.
@@ -47,28 +49,37 @@ export interface TableShape {
   /** A column of whole numbers: of several batches the one with the largest has the row of a value of `unique`. */
   newest?: string | undefined;
   indexes?: readonly string[];
+  /** A later round of a batch replaces rows whichever item wrote them: see `anew` of the context. */
+  anew?: boolean;
 }
 
-export function tableOf({ name, columns, unique, newest, indexes = [] }: TableShape): Table {
-  const all = { name, columns, indexes };
+export function tableOf({ name, columns, unique, newest, ...rest }: TableShape): Table {
+  const { anew = false, indexes = [] } = rest;
+  const all = { name, columns, indexes, anew };
+  // The round moves on also where nothing else differs: what is left behind is no row of the batch any more.
+  const replaced = anew ? 'there.round < excluded.round OR ' : '';
   if (unique === undefined) {
-    return { ...all, key: 'batch, item', update: updateOf('batch, item', { columns, newer }) };
+    const when: Condition = (differs, names) => `${replaced}(${newer(differs, names)})`;
+    return { ...all, key: 'batch, item', update: updateOf('batch, item', { columns, when }) };
   }
   const key = `"${unique}"`;
+  // Of a batch's rows the first of its input has the place, in whatever order they come.
+  const first = `${anew ? 'there.round = excluded.round AND ' : ''}excluded.item < there.item`;
+  const within = (same: string): string =>
+    `there.batch = excluded.batch AND (${replaced}(${first})
+         OR (excluded.item = there.item AND ${same}))`;
   if (newest === undefined) {
-    const update = updateOf(key, { columns, own: ['item'], newer: withinBatch(newer) });
-    return { ...all, key, update };
+    const when: Condition = (differs, names) => within(newer(differs, names));
+    return { ...all, key, update: updateOf(key, { columns, own: ['item'], when }) };
   }
   const owned = columns.filter((column) => column.name === unique || column.name === newest);
   const owners: Table = {
-    name: seenName(name),
-    columns: owned,
-    key,
-    indexes: [],
+    ...{ name: seenName(name), columns: owned, key, indexes: [], anew },
     update: updateOf(key, {
       columns: owned,
       own: ['batch', 'item'],
-      newer: () => `(${withinBatch(later)()})
+      // A repeat is the owner already.
+      when: () => `(${within('(there.round, there.epoch) < (excluded.round, excluded.epoch)')})
          OR (there.batch <> excluded.batch AND there."${newest}" <= excluded."${newest}")`,
     }),
   };
@@ -76,7 +87,7 @@ export function tableOf({ name, columns, unique, newest, indexes = [] }: TableSh
   const update = updateOf(key, {
     columns: contents,
     own: ['batch', 'item'],
-    newer: (differs, names) => `${differ(differs, names)} AND EXISTS (
+    when: (differs, names) => `${differ(differs, names)} AND EXISTS (
          SELECT 1 FROM ${quoted(owners.name)} AS owner WHERE owner.${key} = excluded.${key}
          AND (owner.batch, owner.item, owner.round, owner.epoch) =
            (excluded.batch, excluded.item, excluded.round, excluded.epoch))`,
@@ -106,24 +117,14 @@ const newer: Condition = (differs, names) =>
   `(there.round, there.epoch) <= (excluded.round, excluded.epoch)
          AND ${differ(differs, names)}`;
 
-/** A repeat is the owner already. */
-const later = (): string => '(there.round, there.epoch) < (excluded.round, excluded.epoch)';
-
-/** Of a batch's rows the first of its input has the place, in whatever order they come. */
-const withinBatch =
-  <A extends unknown[]>(same: (...given: A) => string) =>
-  (...given: A): string =>
-    `there.batch = excluded.batch AND (excluded.item < there.item
-         OR (excluded.item = there.item AND ${same(...given)}))`;
-
 interface Update {
   columns: readonly Column[];
   /** Columns of a sink's own that change with the row's owner. */
   own?: readonly string[];
-  newer: Condition;
+  when: Condition;
 }
 
-function updateOf(key: string, { columns, own = [], newer: when }: Update): Table['update'] {
+function updateOf(key: string, { columns, own = [], when }: Update): Table['update'] {
   const names = columns.map((column) => `"${column.name}"`);
   const set = [...own, 'round', 'epoch', ...names].map(
     (column) => `${column} = excluded.${column}`,

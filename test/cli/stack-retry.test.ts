@@ -29,11 +29,25 @@ export default defineJob(
   each({ name: 'draw', limits: { chunk: 3 }, process: (n, ctx) => { bad(n % 4 === 2); return ok({ n, draw: ctx.rng() }); } }),
 );
 `;
+/** The order of a group's rows shows in what it gives; both sides of the groupBy fail. */
+const GROUPED = `
+import { defineJob, each, groupBy, ndjson, ok, PermanentError } from 'sluice';
+const bad = (is) => { if (is && !process.env.MENDED) throw new PermanentError('no', { code: 'BAD' }); };
+export default defineJob(
+  { name: 'grouped', input: ndjson(), limits: { chunk: 4, workers: 2 } },
+  each({ name: 'read', process: (n) => { bad(n % 7 === 1); return ok({ n, key: 'k' + (n % 5) }); } }),
+  groupBy({ name: 'gather', cpu: true, key: ({ key }) => key, async process({ key, list }) {
+    bad(key === 'k3');
+    return ok({ key, ns: (await list()).map(({ n }) => n) });
+  } }),
+  each({ name: 'last', process: ({ key, ns }, ctx) => { bad(key === 'k0'); return ok({ key, ns, draw: ctx.rng() }); } }),
+);
+`;
 let on: StackWorld;
 let id = '';
 
 beforeAll(async () => {
-  on = await stackWorld({ tell: JOB, staged: STAGED });
+  on = await stackWorld({ tell: JOB, staged: STAGED, grouped: GROUPED });
   const rows = Array.from({ length: 40 }, (_, i) => {
     const bad = i % 10 === 3 ? 1 : i === 17 ? 2 : 0;
     return `${JSON.stringify({ id: `r${i}`, bad })}\n`;
@@ -174,6 +188,80 @@ describe('retry of a job of two stages', () => {
       expect(report.rounds?.map(({ digests }) => digests.outcomes)).toEqual(
         reports[0]?.rounds?.map(({ digests }) => digests.outcomes),
       );
+    }
+  }, 60_000);
+});
+
+describe('retry of a job with a groupBy', () => {
+  const rows = Array.from({ length: 20 }, (_, n) => `${n}\n`).join('');
+  const now = '2026-01-01T00:00:00Z';
+  /** The second and third stage, as items leave them. */
+  const behind = async (batch: string, at: string[]): Promise<string> => {
+    const { out } = await on.run(['items', batch, '--json', ...at]);
+    const lines = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    return JSON.stringify(
+      lines
+        .filter(({ stage = 0 }) => stage !== 0)
+        .map(({ stage, index, key, status, value }) => ({ stage, index, key, status, value })),
+    );
+  };
+
+  it('leaves what a job leaves that never failed: on the stack, and in a home with and without threads', async () => {
+    delete process.env['MENDED'];
+    await on.world.inbox(
+      await on.world.upload('inbox/grouped/groups.jsonl', rows, { 'sluice-now': now }),
+    );
+    await on.world.run();
+    on.place.write('groups.jsonl', rows);
+    const places = [
+      ['--stack', 'Sluice'],
+      ['--home', 'g-off'],
+      ['--home', 'g-on'],
+    ];
+    const runHere = (home: string) => {
+      const flags = ['--now', now, '--home', home, '--parallel', home === 'g-on' ? 'on' : 'off'];
+      return on.run(['run', './grouped.ts', 'groups.jsonl', ...flags, '--workers', '2']);
+    };
+    for (const home of ['g-off', 'g-on']) {
+      const ended = await runHere(home);
+      expect([ended.code, ended.out]).toEqual([
+        2,
+        expect.stringMatching(/^again .*retry grouped-/m),
+      ]);
+    }
+    process.env['MENDED'] = '1';
+    expect((await runHere('g-never')).code).toBe(0);
+    const idIn = async (at: string[]): Promise<string> => {
+      const { out } = await on.run(['list', '--json', ...at]);
+      const found = JSON.parse(out) as { id: string; job: string }[];
+      return found.find(({ job }) => job === 'grouped')?.id ?? '';
+    };
+    const right = await behind(await idIn(['--home', 'g-never']), ['--home', 'g-never']);
+    expect(right).toContain('"ns":[1,6,11,16]');
+    for (const at of places) {
+      const batch = await idIn(at);
+      const dry = await on.run(['retry', batch, '--dry-run', ...at]);
+      expect(dry.out).toContain('eligible  5 items, as round 1\n');
+      expect(dry.out).toContain("anew      all of stage 'gather' and those behind it");
+      const threads = at[1] === 'Sluice' ? [] : ['--parallel', at[1] === 'g-on' ? 'on' : 'off'];
+      const begun = await on.run(['retry', batch, ...threads, ...at]);
+      expect([begun.code, begun.err]).toEqual([
+        0,
+        expect.stringContaining(
+          "5 items once more; stage 'gather' and those behind it work all anew.",
+        ),
+      ]);
+      await on.world.run();
+      expect((await on.run(['verify', batch, ...at])).code).toBe(0);
+      const { out } = await on.run(['report', batch, '--json', ...at]);
+      expect(JSON.parse(out)).toMatchObject({
+        ...{ round: 1, status: 'done', total: 20 + 5 + 5, ok: 30, failed: 0, resolved: 5 },
+        rounds: [{}, { stages: [{ total: 3 }, { total: 5 }, { total: 5 }] }],
+      });
+      expect(await behind(batch, at)).toBe(right);
     }
   }, 60_000);
 });

@@ -13,7 +13,7 @@ import { planRetry } from '../../lib/engine/plan-retry.ts';
 import { startNextRound } from '../../lib/engine/start-round.ts';
 import { batchState } from '../../lib/engine/status.ts';
 import { verifyBatch } from '../../lib/engine/verify.ts';
-import { defineJob, each, files, ok, PermanentError } from '../../lib/index.ts';
+import { defineJob, each, files, groupBy, ok, PermanentError } from '../../lib/index.ts';
 import { walkFolders } from '../../lib/io/walk/walk-folders.ts';
 import { openWalkInput } from '../../lib/io/walk/walk-input.ts';
 import { ALL, inFolder, makeFiles, plainWalk } from '../io/walk/trees.ts';
@@ -318,7 +318,58 @@ describe('a retry of a job that finds its files', () => {
     }));
 });
 
+describe('a retry of a job that groups the files it found', () => {
+  it('walks nothing again, and groups as if no file had failed', () =>
+    inFolder(async (root) => {
+      makeFiles(root, PATHS);
+      let mended = false;
+      const job = defineJob(
+        { name: 'folders', input: files(), key: ({ path }) => path },
+        each({
+          name: 'look',
+          process({ path }) {
+            if (!mended && /[37]$/.test(path)) throw new PermanentError('unreadable');
+            return ok(path);
+          },
+        }),
+        groupBy({
+          name: 'folders',
+          key: (path) => path.slice(0, path.lastIndexOf('/')),
+          process: async (group) => ok(await group.list()),
+        }),
+      ) as Job;
+      const { world } = walked(root, {}, job);
+      await world.start();
+      await world.run();
+      expect((await world.report()).failed).toBe(10);
+      mended = true;
+      // What is there now is no file of this batch.
+      makeFiles(root, ['0/0/new']);
+      await retry(world);
+      await world.run();
+      expect(await reportOf(world, 1)).toMatchObject({ status: 'done', failed: 0, resolved: 10 });
+      const last = (await world.outcomes())
+        .split('\n')
+        .map((line) => JSON.parse(line) as { stage?: number; key: string; value: string[] })
+        .filter(({ stage }) => stage === 2);
+      const walk = plainWalk(root).filter((path) => !path.endsWith('new'));
+      expect(last.flatMap(({ value }) => value).sort()).toEqual(walk.sort());
+      expect(last).toHaveLength(20);
+      expect((await verifyBatch(world.engine, await world.batch(), undefined)).problems).toEqual(
+        [],
+      );
+    }));
+});
+
 describe('files() refuses', () => {
+  it('a groupBy right behind it, and says what to do', () => {
+    const define = defineJob as (definition: object) => unknown;
+    const stages = [groupBy({ name: 'a', key: String, process: () => ok(1) })];
+    expect(() => define({ name: 'grouped', input: files(), stages })).toThrow(
+      "Job grouped: stage 'a' is a groupBy: put an each({...}) before it that gives its rows.",
+    );
+  });
+
   it.each([
     [{ includes: '*.mp3' }, 'files() has no option "includes".'],
     [{ include: 5 }, 'option include takes patterns, which are texts; got 5'],

@@ -1,7 +1,7 @@
 import type { Edit } from './bundle.ts';
 import { FAULT_KINDS, type Tune } from './config.ts';
 import { GROUP_BUGS } from './group-bugs.ts';
-import { GROUP_BY_BUGS } from './group-by-bugs.ts';
+import { GROUP_BY_BUGS, GROUP_ROUND_BUGS } from './group-by-bugs.ts';
 import { STAGE_ROUND_BUGS } from './stage-round-bugs.ts';
 
 /** A bug that the simulator must find: one of PROTOCOL section 5, DESIGN section 8, or one that it did find. */
@@ -580,7 +580,10 @@ export const BUGS: readonly Bug[] = [
     `MIN_REMAINING_MS) {
 `,
   ]),
-  bug('a changed input does not stop the batch', PLAN, ["code === 'INPUT_CHANGED' || ", '']),
+  bug('a changed input does not stop the batch', 'lib/core/errors.ts', [
+    "code === 'INPUT_CHANGED' || ",
+    '',
+  ]),
 
   // Sweep and stops.
   bug('the sweep looks at leases only', SWEEP, [
@@ -748,4 +751,5 @@ export const BUGS: readonly Bug[] = [
   ...GROUP_BUGS,
   ...STAGE_ROUND_BUGS,
   ...GROUP_BY_BUGS,
+  ...GROUP_ROUND_BUGS,
 ];

@@ -199,7 +199,6 @@ export function drawConfig(seed: number, tune: Tune = {}): SimConfig {
   // Nor must tries that wait for slots use up an item's short time-out.
   if (tuned.hangs) tuned.quota = undefined;
   if (tuned.stages > 1) {
-    if (tuned.groupAt !== undefined) tuned.retry = undefined;
     // Later stages answer by what the first one gave.
     tuned.quota = undefined;
     tuned.polls = undefined;

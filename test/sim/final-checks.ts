@@ -6,7 +6,15 @@ import type { SimPorts } from './engine-of.ts';
 import { checkGroupStage } from './group-stage.ts';
 import { chunkName, itemName } from './invariants.ts';
 import { crashedLine, givenBy, notRunLine, oracleLine, oracleLineOf } from './job.ts';
-import { givenTo, type RoundsOf, roundItems, statusesAfter } from './round-items.ts';
+import {
+  givenIn,
+  givenTo,
+  type RoundsOf,
+  roundItems,
+  rowsIn,
+  statusesAfter,
+  wasCut,
+} from './round-items.ts';
 import { BATCH } from './truth.ts';
 
 /** Deaths while an item was named after which the engine may blame it, killer or not. */
@@ -48,7 +56,12 @@ function checkRound(ports: SimPorts, round: number, ended: StoredRecord): void {
   const of = roundsOf(ports);
   for (const [number, { retried, next }] of roundItems(of, round).entries()) {
     if (number === config.groupAt) {
-      const given = givenBy(invariants.rows(round, number - 1));
+      const rounds = Array.from({ length: round + 1 }, (_, at) => at);
+      const given = rounds
+        .filter((one) => one === round || !wasCut(of, one))
+        .flatMap((one) => rowsIn(invariants.rows(one, number - 1)))
+        .sort((a, b) => a.index - b.index)
+        .flatMap(givenIn);
       checkGroupStage(ports, { round, number, cut, given });
       continue;
     }
@@ -63,7 +76,7 @@ function checkRound(ports: SimPorts, round: number, ended: StoredRecord): void {
 }
 
 const roundsOf = ({ world, truth, invariants: { rows } }: SimPorts): RoundsOf => ({
-  ...{ truth, rows, stages: world.config.stages },
+  ...{ truth, rows, stages: world.config.stages, groupAt: world.config.groupAt },
 });
 
 interface CheckedStage {

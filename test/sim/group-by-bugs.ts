@@ -47,8 +47,8 @@ export const GROUP_BY_BUGS: readonly { name: string; tune: Tune; edits: Edit[] }
       },
       {
         file: PLAN,
-        find: '{ parts: earlier.sealed, chunk }',
-        replace: '{ parts: earlier.planned, chunk }',
+        find: 'parts: earlier.sealed }',
+        replace: 'parts: earlier.planned }',
       },
     ],
   },
@@ -64,8 +64,8 @@ export const GROUP_BY_BUGS: readonly { name: string; tune: Tune; edits: Edit[] }
       { file: PLAN, find: PLAN_LOOK, replace: 'if (earlier.sealed === undefined) return changed;' },
       {
         file: PLAN,
-        find: '{ parts: earlier.sealed, chunk }',
-        replace: '{ parts: sums.done, chunk }',
+        find: 'parts: earlier.sealed }',
+        replace: 'parts: sums.done }',
       },
     ],
   },
@@ -99,7 +99,7 @@ export const GROUP_BY_BUGS: readonly { name: string; tune: Tune; edits: Edit[] }
         file: PLAN,
         find: 'async ({ chunk: part, epoch }) => {',
         replace: `async ({ chunk: part }) => {
-    const epoch = (await store.read(chunkKey({ ...before, chunk: part })))?.['epoch'] as number;`,
+    const epoch = (await store.read(chunkKey({ ...id, chunk: part })))?.['epoch'] as number;`,
       },
     ],
   },
@@ -109,8 +109,8 @@ export const GROUP_BY_BUGS: readonly { name: string; tune: Tune; edits: Edit[] }
     edits: [
       {
         file: PLAN,
-        find: '  await objects.put(shuffleListKey(before), listBytes(epochs));\n',
-        replace: '  late = () => objects.put(shuffleListKey(before), listBytes(epochs));\n',
+        find: '  await objects.put(shuffleListKey(before), list);\n',
+        replace: '  late = () => objects.put(shuffleListKey(before), list);\n',
       },
       {
         file: PLAN,
@@ -163,8 +163,8 @@ export const GROUP_BY_BUGS: readonly { name: string; tune: Tune; edits: Edit[] }
     edits: [
       {
         file: STAGES,
-        find: 'return planGroups({ store, objects }, id, { chunk });',
-        replace: 'await planGroups({ store, objects }, id, { chunk });\n    return false;',
+        find: 'return await planGroups({ store, objects }, id, { chunk, batch });',
+        replace: 'await planGroups({ store, objects }, id, { chunk, batch });\n      return false;',
       },
     ],
   },
@@ -174,10 +174,10 @@ export const GROUP_BY_BUGS: readonly { name: string; tune: Tune; edits: Edit[] }
     edits: [
       {
         file: INPUT,
-        find: 'const sources = epochs.map((epoch, chunk) => shuffleKey({ ...before, chunk }, epoch));',
-        replace: `const sources = epochs
-    .map((epoch, chunk) => shuffleKey({ ...before, chunk }, epoch))
-    .sort((a, b) => ((a.length + id.chunk + a.charCodeAt(a.length - 6)) % 3) - ((b.length + id.chunk + b.charCodeAt(b.length - 6)) % 3));`,
+        find: 'const sources = await shuffleSources(objects, before);',
+        replace: `const sources = (await shuffleSources(objects, before))
+    .map(({ key, ...rest }) => ({ key, ...rest, by: key.length + id.chunk + key.charCodeAt(key.length - 6) }))
+    .sort((a, b) => (a.by % 3) - (b.by % 3));`,
       },
     ],
   },
@@ -192,4 +192,83 @@ export const GROUP_BY_BUGS: readonly { name: string; tune: Tune; edits: Edit[] }
       },
     ],
   },
+];
+
+/** What failed on both sides of a groupBy is retried, twice. */
+const TWICE: Tune = {
+  ...GROUPED,
+  killer: undefined,
+  fickle: false,
+  retry: { rounds: 2, afterMs: 0, filter: {}, rival: false, cancelAfterMs: undefined },
+};
+/** The first retry is cancelled under way. */
+const CUT_SHORT: Tune = {
+  ...TWICE,
+  itemMs: 3_000,
+  retry: { rounds: 2, afterMs: 0, filter: {}, rival: false, cancelAfterMs: 8_000 },
+};
+/** Groups of a round that is cancelled after them are done. */
+const CUT_LATE: Tune = {
+  ...CUT_SHORT,
+  retry: { ...CUT_SHORT.retry, cancelAfterMs: 14_000 } as never,
+};
+
+const planted = (
+  name: string,
+  tune: Tune,
+  [file, find, replace]: [string, string, string],
+): (typeof GROUP_BY_BUGS)[number] => ({ name, tune, edits: [{ file, find, replace }] });
+
+/** Bugs of rounds over a groupBy: what is grouped again, and what it replaces. */
+export const GROUP_ROUND_BUGS: typeof GROUP_BY_BUGS = [
+  planted('a later round groups what it gave itself, and nothing else', TWICE, [
+    PLAN,
+    '? before.round : 0;',
+    '? 0 * before.round : 0;',
+  ]),
+  planted('what a round gave that was cut short is grouped', CUT_SHORT, [
+    PLAN,
+    'if (round > 0 && isCancel(own.stop)) continue;',
+    'if (round < 0 && isCancel(own.stop)) continue;',
+  ]),
+  planted('rows of a group come round by round', TWICE, [
+    'lib/engine/group.ts',
+    'if (rounds.length > 1) {',
+    'if (rounds.length > 99) {',
+  ]),
+  planted('groups of the round before count beside the new ones', TWICE, [
+    'lib/engine/merge-round.ts',
+    'counts[status] -= replaced.counts[status];',
+    'counts[status] -= 0 * replaced.counts[status];',
+  ]),
+  planted('failed groups of the round before stay failed beside the new ones', TWICE, [
+    'lib/engine/merge-round.ts',
+    'if ((next.failure.stage ?? 0) < replaced.from) await',
+    'if ((next.failure.stage ?? 0) < replaced.from + 9) await',
+  ]),
+  planted('a round that was cut short replaces the groups', CUT_LATE, [
+    'lib/engine/round-report.ts',
+    'from === Number.POSITIVE_INFINITY || wasCutShort(batch)',
+    'from === Number.POSITIVE_INFINITY',
+  ]),
+  planted('what reached a groupBy counts where the round was cut short', CUT_SHORT, [
+    'lib/engine/came-through.ts',
+    'all = after?.[at] === 1;',
+    'all = id.stage + 1 === whole || after?.[at] === 1;',
+  ]),
+  planted('items behind a groupBy are numbered on', TWICE, [
+    'lib/engine/origin-chunks.ts',
+    '.slice(round === 0 ? 0 : 1, whole)',
+    '.slice(round === 0 ? 0 : 1, whole + 9)',
+  ]),
+  planted('failed groups are listed as items to be retried', TWICE, [
+    'lib/engine/plan-retry.ts',
+    'if (grouped) continue;',
+    'if (grouped && (failure.stage ?? 0) < 0) continue;',
+  ]),
+  planted('what is open is told from the tallies', TWICE, [
+    'lib/engine/came-through.ts',
+    'wasCutShort(batch) || (batch.round > 0 &&',
+    'wasCutShort(batch) || (batch.round < 0 &&',
+  ]),
 ];

@@ -47,7 +47,7 @@ export function groupStage(
         const rows: unknown[] = [];
         for await (const row of group.rows) rows.push(row);
         await process.clock.sleep(world.between(1, world.config.itemMs), context.signal);
-        const kind = kindOf(world.config, number);
+        const kind = kindOf(world.config, number, round);
         if (kind === 'skip') return skip(`not ${group.key}`);
         if (kind === 'fails') throw new PermanentError(`no ${group.key} here`, { code: 'NO' });
         const value = { key: group.key, size: group.size, rows, draw: context.rng() };
@@ -72,11 +72,15 @@ export function withoutKey(
   return `${head}"failed","error":${JSON.stringify({ kind: 'invalid', code: 'bad-key', message })}}\n`;
 }
 
-function oracleLines(config: SimConfig, stage: number, given: readonly unknown[]): string[] {
+function oracleLines(
+  config: SimConfig,
+  { stage, round }: { stage: number; round: number },
+  given: readonly unknown[],
+): string[] {
   return oracleOfGroups(given, groupOf).map(({ key, rows }) => {
     const head = `{"key":"${key}","status":`;
     const number = numberOf(key);
-    const kind = kindOf(config, number);
+    const kind = kindOf(config, number, round);
     if (kind === 'skip') return `${head}"skipped","reason":"not ${key}"}\n`;
     if (kind === 'fails') {
       const error = { kind: 'permanent', code: 'NO', message: `no ${key} here` };
@@ -102,7 +106,7 @@ export function checkGroupStage(
 ): void {
   const stage = truth.stage(round, number);
   const expected = (cut ? stage?.['rel'] : stage?.['sealed']) as number;
-  const lines = oracleLines(world.config, number, given);
+  const lines = oracleLines(world.config, { stage: number, round }, given);
   let place = 0;
   let end = 0;
   for (let chunk = 0; chunk < expected; chunk += 1) {

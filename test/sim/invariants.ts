@@ -105,7 +105,9 @@ export function newInvariants(world: World, truth: Truth): Invariants {
     return text;
   };
   const itemsOf = (round: number, stage: number): RoundItems =>
-    roundItems({ truth, stages: config.stages, rows }, round)[stage] as RoundItems;
+    roundItems({ truth, stages: config.stages, groupAt: config.groupAt, rows }, round)[
+      stage
+    ] as RoundItems;
   const chunkOf = (round: number, index: number, stage: number): number => {
     if (round === 0 && stage === 0) return Math.floor(index / config.chunk);
     for (let chunk = 0; stage === config.groupAt; chunk += 1) {

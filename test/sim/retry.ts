@@ -1,9 +1,9 @@
 import type { RetryFilter } from '../../lib/core/retry.ts';
 import { seededRandom } from '../../lib/core/rng.ts';
 import { hasEnded } from '../../lib/core/transitions.ts';
-import { readBatch } from '../../lib/engine/batch.ts';
+import { type Batch, readBatch } from '../../lib/engine/batch.ts';
 import type { Engine } from '../../lib/engine/engine.ts';
-import { planRetry } from '../../lib/engine/plan-retry.ts';
+import { planRetry, type RetryPlan } from '../../lib/engine/plan-retry.ts';
 import { startNextRound } from '../../lib/engine/start-round.ts';
 import type { SimPorts } from './engine-of.ts';
 import { BATCH } from './truth.ts';
@@ -46,7 +46,7 @@ export async function retryOnce(
   const { rounds = 0 } = world.config.retry ?? {};
   const batch = await readBatch(engine.store, BATCH);
   if (batch === undefined || batch.round >= rounds || !hasEnded(batch.status)) return 'begun';
-  const plan = await planRetry(engine, batch, filter);
+  const plan = await planned(engine, batch, filter);
   if (plan.eligible === 0) return 'nothing to retry';
   world.hit('retry');
   try {
@@ -56,6 +56,16 @@ export async function retryOnce(
     if ((error as { code?: string }).code !== 'STATE') throw error;
   }
   return 'begun';
+}
+
+/** Where groups have stalled a retry wants to be told that they may run again. */
+async function planned(engine: Engine, batch: Batch, filter: RetryFilter): Promise<RetryPlan> {
+  try {
+    return await planRetry(engine, batch, filter);
+  } catch (error) {
+    if (filter.stalled === true || !(error as Error).message.includes('stalled')) throw error;
+    return planRetry(engine, batch, { ...filter, stalled: true });
+  }
 }
 
 /** How long a person waits before asking again for what did not work. */

@@ -6,6 +6,8 @@ import { BATCH, type Truth } from './truth.ts';
 export interface RoundsOf {
   truth: Truth;
   stages: number;
+  /** The stage whose items are groups: from there on a round works whole. */
+  groupAt: number | undefined;
   /** Committed outcome lines of a stage of a round, in order. */
   rows(round: number, stage: number): string;
 }
@@ -63,9 +65,16 @@ function itemsOf(of: RoundsOf, round: number): RoundItems[] {
       .sort((a, b) => a - b)
       .slice(0, Math.max(0, first - taken));
     taken += failed.length;
+    if (isWhole(of, stage)) return { retried: [], next: 0 };
     return { retried: failed, next: nextAfter(of, round - 1, stage) };
   });
 }
+
+export const isWhole = ({ groupAt = Number.POSITIVE_INFINITY }: RoundsOf, stage: number): boolean =>
+  stage >= groupAt;
+
+export const wasCut = ({ truth }: RoundsOf, round: number): boolean =>
+  round > 0 && isCancel(endOfRound(truth, round)?.['stop']);
 
 /** The number behind all that a stage ever planned. */
 function nextAfter(of: RoundsOf, round: number, stage: number): number {
@@ -82,9 +91,11 @@ function nextAfter(of: RoundsOf, round: number, stage: number): number {
 export function statusesAfter(of: RoundsOf, newest: number): Map<number, string>[] {
   const statuses = Array.from({ length: of.stages }, () => new Map<number, string>());
   for (let round = 0; round <= newest; round += 1) {
-    const cut = round > 0 && of.stages > 1 && isCancel(endOfRound(of.truth, round)?.['stop']);
+    const cut = of.stages > 1 && wasCut(of, round);
     const through = cut ? cameThrough(of, round) : () => true;
     for (const [stage, known] of statuses.entries()) {
+      if (isWhole(of, stage) && cut) continue;
+      if (isWhole(of, stage)) known.clear();
       for (const { index, status } of rowsIn(of.rows(round, stage))) {
         if (round > 0 && (status === 'notRun' || !through(stage, index))) continue;
         known.set(index, status);
@@ -113,7 +124,7 @@ function cameThrough(of: RoundsOf, round: number): (stage: number, index: number
       if (stage + 1 === rows.length) continue;
       for (const _ of givenIn(row)) {
         parent.set(`${stage + 1}/${next}`, name);
-        if (!there.has(next)) broken.add(rootOf(name));
+        if (!there.has(next) || isWhole(of, stage + 1)) broken.add(rootOf(name));
         next += 1;
       }
     }
@@ -131,7 +142,7 @@ export const placeOf = ({ retried, next }: RoundItems, index: number): number =>
 /** What the items of a later stage were given, by their numbers, in all rounds up to one. */
 export function givenTo(of: RoundsOf, stage: number, newest: number): Map<number, unknown> {
   const given = new Map<number, unknown>();
-  for (let round = 0; round <= newest; round += 1) {
+  for (let round = isWhole(of, stage) ? newest : 0; round <= newest; round += 1) {
     let { next } = roundItems(of, round)[stage] as RoundItems;
     for (const row of rowsIn(of.rows(round, stage - 1))) {
       for (const value of givenIn(row)) {

@@ -1,5 +1,5 @@
 import { visible } from '../format.ts';
-import { mayRetry, type Report } from '../report.ts';
+import type { Report } from '../report.ts';
 import { type Html, html, nothing, show, table } from './html.ts';
 
 /** Options listed; a job has a dozen. */
@@ -7,7 +7,7 @@ const OPTIONS_SHOWN = 40;
 
 /** What can be done with the failed items, right below them. */
 export function rerun(report: Report): Html {
-  if (!mayRetry(report)) return nothing;
+  if (report.failed + report.stalled === 0) return nothing;
   const stalled =
     report.stalled > 0 &&
     ' Look at the stalled ones first: the remote may still finish them, so only --stalled sends them again.';
