@@ -1,9 +1,15 @@
 import { defineConfig } from 'vitest/config';
 
-/** Folders whose tests touch neither environment nor globals: their files share processes, and what these have loaded. */
-const SHARED = ['core', 'io', 'pool', 'engine', 'jobs'].map(
-  (folder) => `test/${folder}/**/*.test.ts`,
-);
+/** Files that need a process of their own: what they set in it stays, or they look at what it says or holds. */
+const APART = [
+  'test/adapters/aws/clients.test.ts',
+  'test/adapters/local/{checkpoint-store,logger}.test.ts',
+  'test/app/emulate/functions.test.ts',
+  'test/app/thread-pool.test.ts',
+  'test/cli/doctor-aws.test.ts',
+  'test/functions/**/*.test.ts',
+  'test/sim/**/*.test.ts',
+];
 
 const every = {
   testTimeout: process.env['SLUICE_FULL'] ? 120_000 : 20_000,
@@ -17,8 +23,17 @@ export default defineConfig({
     // One more than the smallest machine has cores: a third of the tests wait for leases, delays and kills.
     maxWorkers: 3,
     projects: [
-      { test: { ...every, name: 'apart', include: ['test/**/*.test.ts'], exclude: SHARED } },
-      { test: { ...every, name: 'shared', include: SHARED, isolate: false } },
+      { test: { ...every, name: 'apart', include: APART } },
+      // The others share processes, and what these have loaded: the AWS SDK and the emulators take a second of CPU.
+      {
+        test: {
+          ...every,
+          name: 'shared',
+          include: ['test/**/*.test.ts'],
+          exclude: APART,
+          isolate: false,
+        },
+      },
     ],
   },
 });

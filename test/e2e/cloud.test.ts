@@ -16,8 +16,10 @@ const MANY = process.env['SLUICE_FULL'] ? 600 : 80;
 const EVENTS = process.env['SLUICE_FULL'] ? 100 : 30;
 const NOW = '2026-01-01T00:00:00Z';
 const ROWS = 2000;
-/** A deployed minute is so many seconds here. */
+/** How much faster the clocks run. */
 const SPEED = 20;
+/** Under chaos, half as fast: ten cold functions within 3 s of their time, on a busy machine, came to nothing and began anew for ever. */
+const CHAOS_SPEED = 10;
 
 const folder = newFolder();
 const marker = join(folder, 'was-blocked');
@@ -159,7 +161,7 @@ beforeAll(async () => {
     remote: calling(server.url),
     one: capped('one', { cap: 1, ms: 30 }),
     two: capped('two', { cap: 2, ms: 0 }),
-    eight: capped('eight', { cap: 8, ms: 30 }),
+    four: capped('four', { cap: 4, ms: 30 }),
     blocking: BLOCKING,
     staged: STAGED,
   });
@@ -206,19 +208,19 @@ describe('the emulated cloud at its real speed', () => {
   afterAll(() => world.close());
 
   test('runs odds on a file of real layout: byte-identical to a local run', async () => {
-    const options = { 'sluice-now': NOW, 'sluice-chunk': '200' };
+    const options = { 'sluice-now': NOW, 'sluice-chunk': '400' };
     await world.upload('inbox/odds/season 15+16 é.csv', sample, options);
     const [batch] = await world.ended('é.csv');
     const id = batch?.id as string;
     const outcomes = await world.outcomes(id);
     expect(outcomes === local.outcomes).toBe(true);
     const report = await world.report(id);
-    expect(report).toMatchObject({ status: 'done', total: ROWS, chunks: 10 });
+    expect(report).toMatchObject({ status: 'done', total: ROWS, chunks: 5 });
     expect(report.digests.outcomes).toBe(local.digest);
-    const cost = costs(world, 'WorkerOdds0', 10);
+    const cost = costs(world, 'WorkerOdds0', 5);
     expect(cost.puts).toBe(1);
     expect(cost.writeUnits).toBeLessThanOrEqual(5);
-    expect(cost.sent).toBeLessThanOrEqual(1.1);
+    expect(cost.sent).toBeLessThanOrEqual(1.2);
     const { functions } = world.emulator.stats();
     expect(functions['WorkerOdds0']?.peakBusy).toBeLessThanOrEqual(10);
   }, 60_000);
@@ -314,7 +316,7 @@ describe('the emulated cloud at its real speed', () => {
 
   test.each([
     ['One', 1, 14],
-    ['Eight', 8, 24],
+    ['Four', 4, 16],
   ])(
     'a cap of %s holds, and burns no receive',
     async (name, cap, chunks) => {
@@ -439,7 +441,7 @@ describe('sluice emulate run', () => {
 describe('the emulated cloud under chaos', () => {
   test('duplicates, throttles, kills, lost and late events: the same bytes', async () => {
     const chaos = 'duplicate=0.1,throttle=0.05,kill=0.05,reorder=0.5,seed=7';
-    const world = await emulated({ assembly, speed: SPEED, chaos });
+    const world = await emulated({ assembly, speed: CHAOS_SPEED, chaos });
     try {
       const options = { 'sluice-now': NOW, 'sluice-chunk': '100' };
       await world.upload('inbox/odds/chaos.csv', sample, options);

@@ -128,7 +128,7 @@ test('failures fed back in: records, and raw texts that were mended', async () =
 });
 
 describe('sluice run', () => {
-  const JOB = `import { z } from 'zod';
+  const JOB = `import * as z from 'zod';
 import { defineJob, jsonArray, ok } from 'sluice';
 export default defineJob({
   name: 'rows',

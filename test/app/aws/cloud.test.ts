@@ -82,6 +82,7 @@ beforeAll(async () => {
   world = await cloudWorld({ jobs });
 });
 afterAll(async () => {
+  delete process.env['API_KEY'];
   await world.close();
   rmSync(folder, { recursive: true, force: true });
 });
