@@ -19,7 +19,8 @@ export function musicSummary(report: Report): string[] {
 
 type CountRow = [string, number];
 
-function countedRows({ options, now, stages }: Report): CountRow[] | undefined {
+function countedRows(report: Report): CountRow[] | undefined {
+  const { now, options } = report;
   const { sink } = options;
   const path = typeof sink === 'string' ? /^sqlite:(.*)$/s.exec(sink)?.[1] : undefined;
   if (path === undefined || !existsSync(path)) return undefined;
@@ -34,21 +35,41 @@ function countedRows({ options, now, stages }: Report): CountRow[] | undefined {
     ['duplicates', copies + recordings],
     ['  copies', copies],
     ['doubts', doubts],
-    ['errors', stages?.find(({ name }) => name === 'extract')?.failed ?? 0],
+    ['errors', roundsIn(report).errors],
   ];
 }
 
 /** Every file that was read has a row, and only duplicates are skipped; so with all rows through these three are exact. */
-function outcomeRows({ status, stages }: Report): CountRow[] {
-  const of = (stage: string) => stages?.find(({ name }) => name === stage);
-  const [extract, albums, insert] = ['extract', 'albums', 'insert'].map(of);
-  if (status !== 'done' || extract === undefined || insert === undefined) return [];
+function outcomeRows(report: Report): CountRow[] {
+  const { albums, insert, read, errors } = roundsIn(report);
+  if (report.status !== 'done' || insert === undefined) return [];
   if (insert.failed > 0 || (albums?.failed ?? 0) > 0) return [];
   return [
-    ['tracks', extract.ok - insert.skipped],
+    ['tracks', read - insert.skipped],
     ['duplicates', insert.skipped],
-    ['errors', extract.failed],
+    ['errors', errors],
   ];
+}
+
+/** A retry reads again what failed, and groups and inserts all: of rounds that were cut short nothing behind the reading counts. */
+function roundsIn(report: Report) {
+  const rounds = (report.rounds ?? [report]).filter(
+    ({ round, status }) => round === 0 || status === 'done',
+  );
+  const of = (round: (typeof rounds)[number] | undefined, stage: string) =>
+    round?.stages?.find(({ name }) => name === stage);
+  const [albums, insert] = ['albums', 'insert'].map((stage) => of(rounds.at(-1), stage));
+  const behind = (albums?.failed ?? 0) + (insert?.failed ?? 0);
+  const found = of(rounds[0], 'discover')?.failed ?? 0;
+  return {
+    albums,
+    insert,
+    read: rounds.reduce((sum, round) => sum + (of(round, 'extract')?.ok ?? 0), 0),
+    errors:
+      report.rounds === undefined
+        ? (of(rounds[0], 'extract')?.failed ?? 0)
+        : Math.max(0, report.failed - behind - found),
+  };
 }
 
 function countsOf(path: string, seen: number): unknown[] | undefined {

@@ -135,7 +135,15 @@ it('ends with artists, albums, tracks, duplicates and errors', async () => {
   expect(said('duplicates')).toBe(written.copies + written.recordings);
   expect(said('errors')).toBe(written.broken);
   expect(stdout).toMatch(/^look {6}.*items music-/m);
-  expect(stdout).toMatch(/^again {5}.*retry music-/m);
+  const [, id = ''] = /^again {5}.*retry (music-\S+)$/m.exec(stdout) ?? [];
+  // Broken files are broken still: all else is grouped and inserted once more, and says the same.
+  const again = await warmCli(['retry', id, '--home', join(folder, 'home'), '--progress', 'none'], {
+    cwd: folder,
+  });
+  const summary = (text: string) =>
+    text.split('\n').filter((line) => /^ {0,2}\w+ +\d+$/.test(line));
+  expect(summary(stdout)).toHaveLength(7);
+  expect(summary(again.stdout)).toEqual(summary(stdout));
 });
 
 it('without tables ends with what the outcomes tell', async () => {
@@ -147,6 +155,13 @@ it('without tables ends with what the outcomes tell', async () => {
   expect(stdout).toMatch(new RegExp(`^duplicates +${written.copies + written.recordings}$`, 'm'));
   expect(stdout).toMatch(new RegExp(`^errors +${written.broken}$`, 'm'));
   expect(stdout).not.toMatch(/^artists/m);
+  const [, id = ''] = /^again {5}.*retry (music-\S+)$/m.exec(stdout) ?? [];
+  const again = ['retry', id, '--home', join(folder, 'home'), '--progress', 'none'];
+  const retried = await warmCli(again, { cwd: folder });
+  for (const name of ['tracks', 'duplicates', 'errors']) {
+    const line = new RegExp(`^${name} +\\d+$`, 'm');
+    expect(line.exec(retried.stdout)?.[0]).toBe(line.exec(stdout)?.[0]);
+  }
 });
 
 it('clips the key of a long path, and keeps two of them apart', () => {
