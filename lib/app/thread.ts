@@ -59,9 +59,13 @@ const keepIn =
   (puts: Opened['puts']): ObjectStore['put'] =>
   async (key, body) => {
     // A copy of its own: slices of Node's buffer pool cannot change threads.
-    const whole = Buffer.concat(body as readonly Uint8Array[]);
-    const own = new Uint8Array(whole.length);
-    own.set(whole);
+    const pieces = body as readonly Uint8Array[];
+    const own = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+    let at = 0;
+    for (const piece of pieces) {
+      own.set(piece, at);
+      at += piece.length;
+    }
     puts.set(key, own);
   };
 

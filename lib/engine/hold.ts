@@ -35,9 +35,10 @@ export function newHold(): Hold {
 /** The item has no outcome yet: it found no slot in time, or what it works with is away. It runs again later. */
 export function isPutBack(
   taken: Taken,
-  { context, ended }: { context: ItemContext } & Finished,
+  { context, finished }: { context: ItemContext; finished: Finished },
   { hold, polls }: { hold: Hold; polls: Polls },
 ): boolean {
+  const { ended } = finished;
   if (ended.status !== 'failed') return false;
   if (isUnavailable(ended.thrown)) {
     hold.block(`${ended.thrown.code}: ${ended.thrown.message}`);

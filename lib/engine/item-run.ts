@@ -148,7 +148,7 @@ function itemWorker(
     const startedAt = clock.monotonic();
     const finish = (finished: Finished): number => {
       const endedAt = clock.monotonic();
-      const putBack = isPutBack(taken, { context, ...finished }, parts);
+      const putBack = isPutBack(taken, { context, finished }, parts);
       polls.end();
       if (putBack) return endedAt;
       const at = startedAt - zero;

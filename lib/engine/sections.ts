@@ -10,7 +10,7 @@ export function newSections(saved: PartBytes | undefined, gives: Trailer['gives'
   const texts = [newTextBytes(), newTextBytes(), newTextBytes()] as const;
   let given = 0;
   const zipOne = (section: 0 | 1 | 2): void => {
-    const member = compress(texts[section].take());
+    const member = texts[section].take(compress);
     members[section].push(member);
     if (section > 0) return;
     gives?.push([member.length, given]);

@@ -48,7 +48,7 @@ export function newStepRun(env: AttemptEnv, spec: AttemptSpec, parts: RunParts):
       return context;
     },
     end(taken, context, { finished, spentMs, endedAt }) {
-      if (isPutBack(taken, { context, ...finished }, parts)) return;
+      if (isPutBack(taken, { context, finished }, parts)) return;
       // A row may wait for its group: what counts is the time that was spent on it.
       const at = Math.max(0, endedAt - zero - spentMs);
       const since = sinceOf(polls.since(taken.position), { zero: zeroWall, at });

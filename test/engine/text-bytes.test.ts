@@ -18,10 +18,36 @@ test('the bytes are those of the texts one after the other, whenever they are ta
         const whole = texts.join('');
         expect(bytes.length).toBeGreaterThanOrEqual(whole.length === 0 ? 0 : 1);
         expect(bytes.length).toBeLessThanOrEqual(Buffer.byteLength(whole));
-        expect(bytes.take().equals(Buffer.from(whole))).toBe(true);
+        expect(bytes.take((taken) => taken.equals(Buffer.from(whole)))).toBe(true);
         expect(bytes.length).toBe(0);
       }
     }),
     { numRuns: 60 },
+  );
+});
+
+test('several at a time never see the memory of another, which they use in turn', () => {
+  const several = fc.array(fc.tuple(fc.integer({ min: 0, max: 2 }), fc.boolean(), piece), {
+    maxLength: 24,
+  });
+  fc.assert(
+    fc.property(several, (steps) => {
+      const all = [newTextBytes(), newTextBytes(), newTextBytes()];
+      const wholes = ['', '', ''];
+      for (const [at, taken, text] of steps) {
+        all[at]?.add(text);
+        wholes[at] += text;
+        if (!taken) continue;
+        const same = all[at]?.take((bytes) => bytes.equals(Buffer.from(wholes[at] ?? '')));
+        expect(same).toBe(true);
+        wholes[at] = '';
+      }
+      for (const [at, bytes] of all.entries()) {
+        expect(bytes.take((rest) => rest.toString())).toBe(
+          Buffer.from(wholes[at] ?? '').toString(),
+        );
+      }
+    }),
+    { numRuns: 40 },
   );
 });
