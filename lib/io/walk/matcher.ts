@@ -36,7 +36,7 @@ const BY_END = /^\*\*\/\*((?:\.[A-Za-z0-9_-]+)+)$/;
 
 /**
  * Patterns such as `**` + `/*.mp3` are one look at the end of a path. picomatch tries a pattern after the other, each from the beginning of the path: with the music
- * job's twenty that was 7 of the 31 CPU-seconds of its second scan (profile of 100,000 files).
+ * job's twenty that was over 6 of the 31 CPU-seconds of its second scan (profile of 100,000 files).
  */
 function anyOf(
   patterns: readonly string[],
