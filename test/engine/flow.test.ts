@@ -193,6 +193,35 @@ describe('a batch from start to report', () => {
   });
 });
 
+describe('the event loop', () => {
+  it.each(['at once', 'by a promise'])('gets turns while items end %s', async (how) => {
+    let [turns, over] = [0, false];
+    const turn = (): void => {
+      turns += 1;
+      if (!over) setImmediate(turn);
+    };
+    const seen: number[] = [];
+    const busy = defineJob({
+      name: 'busy',
+      input: ndjson() as never,
+      process() {
+        seen.push(turns);
+        const until = performance.now() + 5;
+        while (performance.now() < until);
+        return how === 'at once' ? ok(null) : Promise.resolve(ok(null));
+      },
+    }) as Job;
+    const rows = Array.from({ length: 60 }, (_, n) => ({ n }));
+    const world = memoryWorld(busy, { rows, limits: { chunk: 60, workers: 1, concurrency: 1 } });
+    await world.start();
+    setImmediate(turn);
+    await world.run();
+    over = true;
+    // 300 ms are 12 times 25.
+    expect((seen.at(-1) as number) - (seen[0] as number)).toBeGreaterThanOrEqual(5);
+  });
+});
+
 describe('stops', () => {
   const failing = Array.from(
     { length: 100 },
