@@ -1,5 +1,6 @@
 import type { Parallel } from '../../../lib/app/attempts.ts';
 import { readReport } from '../../../lib/app/read-report.ts';
+import { keepHeapSmall, ownProcess } from '../../../lib/app/small-heap.ts';
 import type { Figures } from '../child.ts';
 import { builtLocal } from './dist.ts';
 
@@ -11,6 +12,8 @@ export interface BatchSpec {
   /** Further inputs of the same batch. */
   more?: readonly string[];
   parallel: Parallel;
+  /** The input is folders: the command line, whose process is its own, keeps the heap small then. */
+  walks?: boolean;
   chunk?: number;
   /** The job's own options. */
   options?: Record<string, string>;
@@ -25,6 +28,10 @@ export interface BatchSpec {
  */
 export async function batchTask(spec: BatchSpec): Promise<Figures> {
   const { openHome, runBatch } = await builtLocal(spec.root);
+  if (spec.walks === true) {
+    ownProcess();
+    keepHeapSmall();
+  }
   const from = performance.now();
   const home = await openHome(spec.home);
   let threads = 0;
