@@ -93,6 +93,27 @@ describe('an answer', () => {
   });
 });
 
+it.each([
+  ['x-a', 'hidden\r\nx-b: c', 'invalid x-a header'],
+  ['transfer-encoding', 'chunked', 'invalid transfer-encoding header'],
+  ['expect', '100-continue', 'expect header not supported'],
+])(
+  'a header %s that cannot be sent is refused for good, without its value',
+  async (name, value, why) => {
+    const server = await remote((_, response) => response.end('1'));
+    const process: HttpJob['process'] = async (_, ctx) =>
+      ok(await ctx.http.getJson(server.url, { headers: { [name]: value } }));
+    expect(await outcome({ process })).toEqual({
+      status: 'failed',
+      error: {
+        ...{ kind: 'permanent', code: 'BAD_REQUEST' },
+        message: `ctx.http cannot send this request: ${why}.`,
+      },
+    });
+    expect(server.asked).toHaveLength(0);
+  },
+);
+
 describe('a bad remote', () => {
   it('that never answers is given up after the time of a try', async () => {
     const server = await remote(() => undefined);

@@ -2,7 +2,7 @@ import { buildConnector, type Dispatcher, Pool } from 'undici';
 import { newTimeOuts, type Timed } from '../../pool/time-outs.ts';
 import type { Aborting, HttpWire, WireAnswer, WireRequest } from '../../ports/http.ts';
 import { decoded, ENCODINGS } from './decode.ts';
-import { isWireFault, wireFault } from './fault.ts';
+import { faultOf, wireFault } from './fault.ts';
 import {
   checkConnected,
   checkLiteral,
@@ -189,7 +189,7 @@ class Exchange implements Dispatcher.DispatchHandler, Timed {
   }
 
   onResponseError(_: unknown, error: Error): void {
-    this.fail(isWireFault(error) ? error : wireFault('network', codeOf(error), error));
+    this.fail(faultOf(error));
   }
 
   #end(): void {
@@ -232,12 +232,4 @@ function joined(raw: RawHeaders): Record<string, string> {
     if (Array.isArray(value)) raw[name] = value.join(', ');
   }
   return raw as Record<string, string>;
-}
-
-/** Such as ECONNREFUSED. Of several addresses that were tried, the first one's. */
-function codeOf(error: Error): string {
-  const { code, errors, message } = error as Error & { code?: unknown; errors?: Error[] };
-  if (typeof code === 'string') return code;
-  const [first] = errors ?? [];
-  return first === undefined ? message : codeOf(first);
 }
