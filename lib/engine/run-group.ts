@@ -1,5 +1,10 @@
 import { backoffMs } from '../core/backoff.ts';
-import { isUnavailable, retryAfterOf, type UnavailableError } from '../core/errors.ts';
+import {
+  type ItemError,
+  isUnavailable,
+  retryAfterOf,
+  type UnavailableError,
+} from '../core/errors.ts';
 import type { Settings } from '../core/options.ts';
 import type { GroupResult, GroupStep } from '../core/step.ts';
 import { type Called, type GroupRow, type GroupRunner, openCall } from './group-call.ts';
@@ -114,24 +119,25 @@ async function tryPiece(group: Group, work: PieceWork): Promise<Fault | undefine
   const limit = limitOf(deadline, clock.monotonic(), work.piece.places.length > 1 || !work.alone);
   let { places } = work.piece;
   let called = work.called;
-  let away = false;
+  let away: UnavailableError | undefined;
   for (let spent = 0; ; ) {
     let thrown: unknown;
     try {
       if (called === undefined) {
         // One more try of each row, whoever else is in the call; a store that was away has not tried any.
-        for (const place of places) (rows[place] as GroupRow).context.nextTry(away);
-        const call = openCall(runner, { step, rows, places, limit });
+        for (const place of places) (rows[place] as GroupRow).context.nextTry(away !== undefined);
+        const call = openCall(runner, { step, rows, places, limit: away ? deadline : limit });
         called = call.bounded(call.run());
       }
       const left = settle(group, { results: await called, places, ended: work.ended });
       if (left === undefined) return undefined;
       ({ places, thrown } = left);
     } catch (error) {
-      thrown = error;
+      // A call that hangs behind one that found the store away says nothing of its rows.
+      thrown = away !== undefined && isTimeout(error) ? away : error;
     }
     called = undefined;
-    away = isUnavailable(thrown);
+    away = isUnavailable(thrown) ? thrown : undefined;
     if (!worthAnother(runner, thrown)) return { thrown, places, spent };
     spent += 1;
     const { baseMs = settings.retryBaseMs, maxMs = settings.retryMaxMs } = step.retry ?? {};
@@ -184,6 +190,9 @@ const badResult = (result: unknown): unknown => ({
   code: 'BAD_RESULT',
   message: `A result of inBatches must be ok(value), skip(reason) or an Error; it was ${result === null ? 'null' : typeof result}.`,
 });
+
+const isTimeout = (thrown: unknown): boolean =>
+  (thrown as Partial<ItemError> | undefined)?.code === timeoutError(0).code;
 
 const timeoutOf = ({ settings }: GroupRunner): unknown => timeoutError(settings.itemTimeoutMs);
 

@@ -317,6 +317,24 @@ describe('inBatches', () => {
     expect(await world.report()).toMatchObject({ ok: 4, status: 'done' });
   });
 
+  it('a step that hangs once it was found away pauses the batch, and fails nobody', async () => {
+    let calls = 0;
+    const away: GroupFunction = () => {
+      calls += 1;
+      if (calls === 1) throw new UnavailableError('connection lost', { code: 'LOST', retry: true });
+      return new Promise(() => undefined);
+    };
+    const rows = Array.from({ length: 4 }, (_, at) => ({ at }));
+    const limits = { workers: 1, itemTimeout: '300ms' };
+    const world = memoryWorld(smallJob(away), { rows, limits });
+    await world.start();
+    await world.run();
+    expect(calls).toBe(2);
+    expect(await world.batch()).toMatchObject({
+      ...{ status: 'running', stop: 'pause', reason: 'LOST: connection lost' },
+    });
+  });
+
   it('opens what is shared once, and again after an open that failed', async () => {
     let opened = 0;
     const job = smallJob((rows, ctx) => {
