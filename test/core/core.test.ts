@@ -99,6 +99,15 @@ describe('small pure rules', () => {
     );
   });
 
+  it('writes each day of 400 years as Date does: an era, with all its leap years and those that are none', () => {
+    const wrong: string[] = [];
+    for (let day = 0; day < 146_097; day += 1) {
+      const date = new Date(day * 86_400_000);
+      if (isoTime(date.getTime()) !== date.toISOString()) wrong.push(date.toISOString());
+    }
+    expect(wrong).toEqual([]);
+  });
+
   it('backs off by a share of a bound that doubles up to its maximum', () => {
     expect(backoffMs(1, { baseMs: 100, maxMs: 1000 }, 0.5)).toBe(50);
     expect(backoffMs(3, { baseMs: 100, maxMs: 1000 }, 1)).toBe(400);
