@@ -47,6 +47,11 @@ export function openThreadAttempt(seat: ThreadSeat, options: ThreadAttemptOption
   const limitMs = stageSettings(batch.settings, spec.id.stage).itemTimeoutMs + HANG_GRACE_MS;
   let worked = 0;
   let ready: { key: string; part: WrittenByThread } | undefined;
+  let storing: Promise<unknown> | undefined;
+  const store = async ({ body, before }: WrittenByThread, key: string): Promise<void> => {
+    for (const beside of before) await objects.put(beside.key, beside.body);
+    await objects.put(key, body);
+  };
   return {
     async work(until) {
       worked = Math.max(worked, until);
@@ -66,18 +71,23 @@ export function openThreadAttempt(seat: ThreadSeat, options: ThreadAttemptOption
     fail: (error) => line.ask({ op: 'fail', error }) as Promise<void>,
     notRun: () => line.ask({ op: 'notRun' }) as Promise<void>,
     async write(key) {
-      const { summary, body, before } =
+      const part =
         ready?.key === key
           ? ready.part
           : ((await line.ask({ op: 'write', key }, { again: worked })) as WrittenByThread);
       ready = undefined;
-      for (const beside of before) await objects.put(beside.key, beside.body);
-      await objects.put(key, body);
+      const { summary } = part;
+      storing = store(part, key);
+      await storing;
       const items = Object.values(summary.counts).reduce((sum, n) => sum + n, 0);
       line.saved(key, items);
       return summary;
     },
-    close: line.close,
+    close() {
+      // The lane's memory is the next attempt's once it is given back.
+      if (storing === undefined) line.close();
+      else void storing.then(line.close, line.close);
+    },
   };
 }
 

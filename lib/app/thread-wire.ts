@@ -60,12 +60,13 @@ export type AttemptCall =
 /** The last call of all, `shut`, closes what the thread holds open. */
 export type ThreadCall = AttemptCall | { op: 'shut' };
 
-/** A part as the thread made it: the main thread stores it. */
+/** A part as the thread made it: the main thread stores it, before it gives the lane back. */
 export interface WrittenByThread {
   summary: PartSummary;
-  body: Uint8Array<ArrayBuffer>;
+  /** Memory of the lane, shared with the thread. */
+  body: Uint8Array;
   /** What is stored before it. */
-  before: { key: string; body: Uint8Array<ArrayBuffer> }[];
+  before: { key: string; body: Uint8Array }[];
 }
 
 export interface WorkedByThread extends Worked {

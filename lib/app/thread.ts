@@ -12,12 +12,12 @@ import type { Job } from '../core/job.ts';
 import { openAttempt } from '../engine/attempt.ts';
 import type { Attempt, ControlState } from '../engine/engine.ts';
 import { newShared } from '../pool/shared.ts';
-import type { ObjectStore } from '../ports/object-store.ts';
 import type { Quotas, SlotAnswer } from '../ports/quotas.ts';
 import { inputOpener } from './input-of.ts';
 import { loadJob } from './load-job.ts';
 import { localHttp } from './local-http.ts';
 import { localSecrets } from './local-secrets.ts';
+import { laneMemory, newPuts, type Puts } from './thread-puts.ts';
 import {
   type AttemptCall,
   SLOT_BEAT,
@@ -51,23 +51,9 @@ let inputOf: ReturnType<typeof inputOpener> | undefined;
 /** An attempt, and what it made until the answer takes it to the main thread: a part, and what goes before it. */
 interface Opened {
   attempt: Attempt;
-  puts: Map<string, Uint8Array<ArrayBuffer>>;
+  puts: Puts;
 }
 const attempts = new Map<number, Opened>();
-
-const keepIn =
-  (puts: Opened['puts']): ObjectStore['put'] =>
-  async (key, body) => {
-    // A copy of its own: slices of Node's buffer pool cannot change threads.
-    const pieces = body as readonly Uint8Array[];
-    const own = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-    let at = 0;
-    for (const piece of pieces) {
-      own.set(piece, at);
-      at += piece.length;
-    }
-    puts.set(key, own);
-  };
 
 /** What was asked of main's quota service and is not answered yet. */
 const needs = new Map<number, { resolve(value: never): void; reject(error: Error): void }>();
@@ -137,11 +123,7 @@ async function work(
 /** The part goes to the main thread, whose event loop is free: here each step of a put would wait for items. */
 async function written({ attempt, puts }: Opened, key: string): Promise<WrittenByThread> {
   const summary = await attempt.write(key);
-  const body = puts.get(key);
-  puts.delete(key);
-  if (body === undefined) throw new Error(`Part ${key} was not made.`);
-  const before = [...puts].map(([name, bytes]) => ({ key: name, body: bytes }));
-  puts.clear();
+  const { body, before } = puts.take(key);
   return { summary, body, before };
 }
 
@@ -156,7 +138,7 @@ function oneOf(options: Record<string, unknown>): Record<string, unknown> {
 }
 
 async function open({ lane, spec, batch, verdicts }: ThreadOpening): Promise<Opened> {
-  const puts: Opened['puts'] = new Map();
+  const puts = newPuts(laneMemory(lane));
   job ??= loadJob(jobFile);
   const loaded = await job;
   inputOf ??= inputOpener(objects, loaded);
@@ -164,7 +146,7 @@ async function open({ lane, spec, batch, verdicts }: ThreadOpening): Promise<Ope
     clock,
     random: host.random,
     usage: host.usage,
-    objects: { ...objects, put: keepIn(puts) },
+    objects: { ...objects, put: puts.put },
     input: await inputOf(batch),
     job: loaded,
     filter: batch.filter,
@@ -188,23 +170,11 @@ async function open({ lane, spec, batch, verdicts }: ThreadOpening): Promise<Ope
   return { attempt: await openAttempt(env, spec, controlOf(lane)), puts };
 }
 
-/** A part changes threads without being copied. */
-function transfersOf({ op }: ThreadCall, value: unknown): ArrayBuffer[] {
-  const part =
-    op === 'write'
-      ? (value as WrittenByThread)
-      : op === 'work'
-        ? (value as WorkedByThread).part
-        : undefined;
-  return part === undefined ? [] : [part, ...part.before].map(({ body }) => body.buffer);
-}
-
 parentPort?.on('message', (ask: ThreadAsk | ThreadMet) => {
   if ('met' in ask) return arrived(ask);
-  const { id, call } = ask;
+  const { id } = ask;
   void answer(ask).then(
-    (value) =>
-      parentPort?.postMessage({ id, value } satisfies ThreadAnswer, transfersOf(call, value)),
+    (value) => parentPort?.postMessage({ id, value } satisfies ThreadAnswer),
     (error: Error & { code?: never; hint?: never }) => {
       const { message, code, hint, stack } = error;
       parentPort?.postMessage({ id, fault: { message, code, hint, stack } } satisfies ThreadAnswer);

@@ -46,8 +46,8 @@ export interface ReaderOptions {
   delimiter?: ',' | ';' | '\t' | '|' | undefined;
 }
 
-/** Reads bytes [start, end) of a source. */
-export type ReadBytes = (start: number, end: number) => Promise<Uint8Array>;
+/** Reads bytes [start, end) of a source; `into` is memory of at least so many bytes that may be used for it. */
+export type ReadBytes = (start: number, end: number, into?: Uint8Array) => Promise<Uint8Array>;
 
 export interface CutLimits {
   /** A chunk ends after this many records ... */

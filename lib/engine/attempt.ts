@@ -11,7 +11,7 @@ import type { Trailer } from './part.ts';
 import { newPolls } from './polls.ts';
 import { newQuotaGate } from './quota-gate.ts';
 import { getPart, type PartBytes, trailerOf } from './read-part.ts';
-import { newRecordSource } from './record-source.ts';
+import { newRecordSource, type RecordSource, type Taken } from './record-source.ts';
 import { secretCleaner, withoutSecrets } from './redact.ts';
 import type { toRow } from './row-text.ts';
 import {
@@ -46,6 +46,7 @@ export async function openAttempt(
   const steps = stepsOf(env.job);
   const flows = steps.length > 1 || steps.some(isGroup);
   const saving = newSaving(control);
+  const storing = newStoring(rows.close);
   const polls = newPolls({
     clock: env.clock,
     concurrency: env.settings.concurrency,
@@ -69,33 +70,31 @@ export async function openAttempt(
       const reason = await run.work(Math.min(until, count), latched);
       saving.throwFault();
       const blocked = reason === undefined || clean === undefined ? reason : clean(reason);
-      const { cursor } = rows;
+      const at = { cursor: rows.cursor, count };
       // A batch that ends anyway is not paused first.
-      if (blocked !== undefined && !ending(latched()))
-        return { cursor, count, state: 'pause', blocked };
-      const waits = cursor < Math.min(until, count) && state === 'go';
+      if (blocked !== undefined && !ending(latched())) return { ...at, state: 'pause', blocked };
+      const waits = at.cursor < Math.min(until, count) && state === 'go';
       const resumeAt = waits ? earliest([hold.deferredTo(), polls.deferredTo()]) : undefined;
-      const at = { cursor, count };
       return resumeAt === undefined ? { ...at, state } : { ...at, state: 'drain', resumeAt };
     },
     async fail(error) {
-      const at = source.position;
-      const step = await source.pull(at + 1, () => true).next();
-      if (step.done) throw new Error(`Nothing to fail at ${at} of ${count}.`);
-      rows.put(step.value.position, failedRow(env, step.value, error));
+      const taken = await takeOne(source);
+      rows.put(taken.position, failedRow(env, taken, error));
     },
     async notRun() {
       stillStalled = await putNotRun(items, { spec, grouped: env.grouped === true }, rows);
     },
     async write(key) {
+      storing.open();
       const usage = { ...env.usage(), http: http?.meter.uses() };
       const part = rows.toPart(usage, polls.open(), shuffleFor(key, spec, next));
-      const summary = await putPart(key, part, { env, spec });
+      const summary = await storing.add(putPart(key, part, { env, spec }));
       return { ...summary, ...(stillStalled === 0 ? {} : { stillStalled }) };
     },
     close() {
       source.close();
       run.close?.();
+      storing.close();
     },
   };
   return attempt;
@@ -165,6 +164,32 @@ function newSaving(control: Control) {
     failed: () => lost || fault !== undefined,
     throwFault(): void {
       if (fault !== undefined) throw fault.error;
+    },
+  };
+}
+
+async function takeOne(source: RecordSource): Promise<Taken> {
+  const at = source.position;
+  const step = await source.pull(at + 1, () => true).next();
+  if (step.done) throw new Error(`There is no item to fail at ${at}.`);
+  return step.value;
+}
+
+/** Puts read what the rows hold: its memory is given back after the last one. */
+function newStoring(giveBack: () => void) {
+  let last: Promise<unknown> = Promise.resolve();
+  let closed = false;
+  return {
+    open(): void {
+      if (closed) throw new Error('The attempt is closed: its rows cannot be written any more.');
+    },
+    add<T>(put: Promise<T>): Promise<T> {
+      last = Promise.allSettled([last, put]);
+      return put;
+    },
+    close(): void {
+      closed = true;
+      void last.then(giveBack);
     },
   };
 }

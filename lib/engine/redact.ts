@@ -28,6 +28,7 @@ export function withoutSecrets(rows: Rows, secrets: Readonly<Record<string, stri
     has: rows.has,
     put: (position, row) => rows.put(position, cleaned(row)),
     toPart: rows.toPart,
+    close: rows.close,
   };
 }
 

@@ -47,6 +47,8 @@ export interface Rows {
   has(position: number): boolean;
   /** The whole prefix as a part; rows behind a gap and open polls go along, and the digest of what `shuffle` makes of its outcomes. */
   toPart(usage: PartUsage, polls?: readonly OpenPoll[], shuffle?: MakeShuffle): WrittenPart;
+  /** Gives memory back: no part that it made is read any more. */
+  close(): void;
 }
 
 /** What the attempt used so far. */
@@ -159,6 +161,7 @@ export function newRows(options: RowsOptions): Rows {
       const codes = structuredClone(facts.codes);
       return { body, shuffle, counts: { ...facts.counts }, codes, durations: sparse };
     },
+    close: sections.close,
   };
 }
 

@@ -1,3 +1,5 @@
+import { borrowMemory, returnMemory } from '../pool/spare-memory.ts';
+
 /** Text as it comes, kept as UTF-8: what is compressed next. */
 export interface TextBytes {
   add(text: string): void;
@@ -18,21 +20,12 @@ const MOST_BYTES = 3;
 
 const FIRST_BYTES = 64 * 1024;
 
-/**
- * Memory that no text is in, for the next one. New memory for each chunk was as much as its part, and V8 counts it:
- * a collection of the whole heap came after every 6,000 odds rows instead of 10,000 (docs/perf/parallel-batches.md).
- */
-const spare: Buffer[] = [];
-const MOST_SPARE = 6;
-const MOST_SPARE_BYTES = 512 * 1024;
-
 export function newTextBytes(): TextBytes {
   let bytes: Buffer | undefined;
   let length = 0;
   let pending = '';
   const write = (): void => {
     const needed = length + MOST_BYTES * pending.length;
-    bytes ??= spare.pop();
     if (bytes === undefined || bytes.length < needed) bytes = grown(bytes, length, needed);
     length += bytes.write(pending, length);
     pending = '';
@@ -49,8 +42,7 @@ export function newTextBytes(): TextBytes {
       if (pending !== '') write();
       const taken = use(bytes?.subarray(0, length) ?? NOTHING);
       length = 0;
-      if (bytes !== undefined && bytes.length <= MOST_SPARE_BYTES && spare.length < MOST_SPARE)
-        spare.push(bytes);
+      if (bytes !== undefined) returnMemory(bytes);
       bytes = undefined;
       return taken;
     },
@@ -60,7 +52,8 @@ export function newTextBytes(): TextBytes {
 const NOTHING = Buffer.alloc(0);
 
 function grown(bytes: Buffer | undefined, length: number, needed: number): Buffer {
-  const more = Buffer.allocUnsafeSlow(Math.max(needed, 2 * (bytes?.length ?? FIRST_BYTES / 2)));
+  const more = borrowMemory(Math.max(needed, 2 * (bytes?.length ?? FIRST_BYTES / 2)));
   bytes?.copy(more, 0, 0, length);
+  if (bytes !== undefined) returnMemory(bytes);
   return more;
 }

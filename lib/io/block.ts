@@ -34,8 +34,16 @@ export interface BlockBytes {
   at: number;
   /** Index in the input of the first record. */
   first: number;
-  places: Places;
 }
+
+export interface TextPiece extends BlockBytes {
+  /** Tells places in the bytes that it is given. */
+  placesIn(bytes: Buffer): Places;
+  /** The memory is used again once the block is parsed: what is needed later is copied. */
+  lent?: boolean;
+}
+
+const NO_BYTES = Buffer.alloc(0);
 
 const BROKEN_QUOTE = new Refusal(
   'BROKEN_QUOTE',
@@ -57,7 +65,7 @@ export function tooLong(length: number, maxRecordBytes: number): Refusal {
 /** Parses all records of a piece. What one record holds never changes another's row or error. */
 export function parseBlock(
   parser: RecordParser,
-  piece: BlockBytes,
+  piece: TextPiece,
   maxRecordBytes: number,
 ): RecordBlock {
   const { bytes } = piece;
@@ -79,24 +87,30 @@ interface BlockFacts {
 }
 
 /** The fast way: a line is a record. */
-function parseLines(parser: RecordParser, piece: BlockBytes, facts: BlockFacts): RecordBlock {
+function parseLines(parser: RecordParser, piece: TextPiece, facts: BlockFacts): RecordBlock {
   const { oneByte, maxRecordBytes } = facts;
   const lines = decode(piece.bytes, oneByte).split('\n');
   const block = emptyBlock(piece.first);
-  const { places } = piece;
+  const from = piece.at;
+  // A line's number is its place among the lines: no byte is looked at later.
+  const places = piece.placesIn(NO_BYTES);
   const blank = blankBytes(parser.grammar.delimiter);
   const size = (line: string): number => (oneByte ? line.length : Buffer.byteLength(line));
   // Positions are needed for failed records only; counting on from the last one keeps it linear.
   let counted = 0;
-  let at = piece.at;
+  let at = from;
   const positionOf = (index: number): number => {
-    if (index < counted) [counted, at] = [0, piece.at];
+    if (index < counted) [counted, at] = [0, from];
     for (; counted < index; counted++) at += size(lines[counted] as string) + 1;
     return at;
   };
   /** Lines of the records; undefined as long as each line was one. */
   let lineOf: number[] | undefined;
-  block.where = (position) => places.of(positionOf(lineOf?.[position] ?? position));
+  const placeOf = (index: number): string => places.inWords(positionOf(index), index);
+  block.where = (position) => {
+    const index = lineOf?.[position] ?? position;
+    return places.of(positionOf(index), index);
+  };
   for (let index = 0; index < lines.length; index++) {
     const line = lines[index] as string;
     if (isBlank(line, blank)) {
@@ -109,14 +123,14 @@ function parseLines(parser: RecordParser, piece: BlockBytes, facts: BlockFacts):
       refuse(block, {
         raw: '',
         refusal: tooLong(size(line), maxRecordBytes),
-        place: places.inWords(positionOf(index)),
+        place: placeOf(index),
       });
       continue;
     }
     const raw = line.charCodeAt(line.length - 1) === CR ? line.slice(0, -1) : line;
     const row = parser.plain(raw);
     if (row instanceof Refusal) {
-      refuse(block, { raw, refusal: row, place: places.inWords(positionOf(index)) });
+      refuse(block, { raw, refusal: row, place: placeOf(index) });
     } else keep(block, row, raw);
   }
   return block;
@@ -130,8 +144,9 @@ function isBlank(line: string, blank: Uint8Array): boolean {
 }
 
 /** The careful way: the scanner finds the records, each is judged by itself. */
-function parseSpans(parser: RecordParser, piece: BlockBytes, facts: BlockFacts): RecordBlock {
-  const { bytes, places } = piece;
+function parseSpans(parser: RecordParser, piece: TextPiece, facts: BlockFacts): RecordBlock {
+  const bytes = piece.lent ? Buffer.from(piece.bytes) : piece.bytes;
+  const places = piece.placesIn(bytes);
   const { clean, oneByte, maxRecordBytes } = facts;
   const block = emptyBlock(piece.first);
   const whole = clean && oneByte ? decode(bytes, true) : undefined;

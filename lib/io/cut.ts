@@ -1,5 +1,6 @@
 import { SluiceError } from '../core/errors.ts';
 import type { ByteRange, CutLimits, CutRange, ReadBytes } from '../core/reader.ts';
+import { borrowMemory, returnMemory } from '../pool/spare-memory.ts';
 import type { Scanner } from './scan.ts';
 import { createScanner } from './scan.ts';
 import type { Grammar } from './scan-state.ts';
@@ -104,16 +105,26 @@ async function* scanRange(job: ScanJob, sink: RangeSink): AsyncGenerator<number>
   const { range, windowBytes = WINDOW_BYTES } = job;
   const scanner = createScanner(job.grammar, range);
   const found = (start: number, lineEnd: number): void => sink(start, lineEnd, scanner);
-  while (scanner.position < range.end) {
-    const start = scanner.position;
-    scanner.feed(await readAll(job.read, start, Math.min(start + windowBytes, range.end)), found);
-    yield scanner.lines;
+  const memory = borrowMemory(Math.min(windowBytes, range.end - range.start));
+  try {
+    while (scanner.position < range.end) {
+      const start = scanner.position;
+      const end = Math.min(start + windowBytes, range.end);
+      scanner.feed(await readAll(job.read, { start, end }, memory), found);
+      yield scanner.lines;
+    }
+  } finally {
+    returnMemory(memory);
   }
 }
 
 /** Reads exactly the range: a source that has fewer bytes is not the one that was pinned. */
-export async function readAll(read: ReadBytes, start: number, end: number): Promise<Uint8Array> {
-  const bytes = await read(start, end);
+export async function readAll(
+  read: ReadBytes,
+  { start, end }: ByteRange,
+  into?: Uint8Array,
+): Promise<Uint8Array> {
+  const bytes = await read(start, end, into);
   if (bytes.byteLength === end - start) return bytes;
   throw new SluiceError(
     'INPUT_CHANGED',

@@ -81,7 +81,7 @@ async function* elements(
   const whole = { start: range.start, end: range.end, count: 0, tooLong: false, lines: 0 };
   for await (const piece of small ? [whole] : arrayPieces(job, maxRecordBytes)) {
     const { start, end, count } = piece;
-    const bytes = piece.tooLong ? NOTHING : buffer(await readAll(read, start, end));
+    const bytes = piece.tooLong ? NOTHING : buffer(await readAll(read, { start, end }));
     const told = placesIn(bytes, start, piece.lines);
     if (piece.tooLong) {
       const block = emptyBlock(first);

@@ -110,7 +110,7 @@ async function* scanArray(
   while (scanner.position < range.end) {
     const start = scanner.position;
     const end = Math.min(start + windowBytes, range.end);
-    window = { start, bytes: buffer(await readAll(job.read, start, end)) };
+    window = { start, bytes: buffer(await readAll(job.read, { start, end })) };
     scanner.feed(window.bytes, found);
     if (scanner.end.openAt >= counted) linesAtOpen = linesTo(scanner.end.openAt);
     linesTo(end);

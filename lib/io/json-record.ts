@@ -4,6 +4,7 @@ import type { BlockBytes } from './block.ts';
 import { badBytes, emptyBlock, Refusal, refuse } from './block.ts';
 import { jsonFault } from './json-fault.ts';
 import { CLOSE_BRACKET, COMMA, createElementScanner } from './json-scan.ts';
+import type { Places } from './place.ts';
 
 export interface ElementRules {
   latin1: boolean;
@@ -15,8 +16,10 @@ export interface ElementRules {
 /** Rows are parsed this many bytes at a time, so that they die young. */
 const GROUP_BYTES = 64 * 1024;
 
+type PlacedBytes = BlockBytes & { places: Places };
+
 /** Parses all records of a piece, in blocks. What one record holds never changes another's row or error. */
-export function* parseElements(piece: BlockBytes, rules: ElementRules): Generator<RecordBlock> {
+export function* parseElements(piece: PlacedBytes, rules: ElementRules): Generator<RecordBlock> {
   const { bytes } = piece;
   const spans: number[] = [];
   const range = { start: 0, end: bytes.length };
@@ -36,7 +39,7 @@ export function* parseElements(piece: BlockBytes, rules: ElementRules): Generato
 }
 
 /** @param spans start, end and next of each record in turn */
-function parseGroup(piece: BlockBytes, spans: number[], rules: ElementRules): RecordBlock {
+function parseGroup(piece: PlacedBytes, spans: number[], rules: ElementRules): RecordBlock {
   const { latin1, maxRecordBytes } = rules;
   const low = spans[0] as number;
   const group = piece.bytes.subarray(low, spans.at(-1));

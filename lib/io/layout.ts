@@ -1,11 +1,13 @@
 import type { Layout, RecordRange } from '../core/reader.ts';
+import { borrowMemory, returnMemory } from '../pool/spare-memory.ts';
 import type { RecordParser } from './block.ts';
 import { emptyBlock, parseBlock, refuse, tooLong } from './block.ts';
 import type { ScanJob } from './cut.ts';
 import { BLOCK_BYTES, cutRange, piecesOf, readAll } from './cut.ts';
 import type { Places } from './place.ts';
-import { places } from './place.ts';
+import { countLines, places } from './place.ts';
 import { LF, QUOTE } from './scan.ts';
+import type { Grammar } from './scan-state.ts';
 
 export interface LayoutParts {
   dataStart: number;
@@ -29,37 +31,40 @@ export function makeLayout(parts: LayoutParts): Layout {
     cuts: (read, range, limits) => cutRange({ read, range, grammar, windowBytes }, limits),
     async *records(read, range, { maxRecordBytes }) {
       if (range.end <= range.start) return;
-      const placesIn = (bytes: Buffer, at: number, lines: number): Places =>
-        places({ ...parser, bytes, at, name: range.name, line: lineAfter(range, lines) });
+      const placesAt =
+        (at: number, lines: number) =>
+        (bytes: Buffer): Places =>
+          places({ ...parser, bytes, at, name: range.name, line: lineAfter(range, lines) });
+      let { first } = range;
       if (range.end - range.start <= BLOCK_BYTES) {
-        const bytes = buffer(await readAll(read, range.start, range.end));
-        const lines = !(grammar.quotes && bytes.includes(QUOTE));
-        const told = placesIn(bytes, range.start, 0);
-        let { first } = range;
-        for (const { start, end } of lines
-          ? lineBlocks(bytes)
-          : [{ start: 0, end: bytes.length }]) {
-          const at = range.start + start;
-          const piece = { bytes: bytes.subarray(start, end), at, first, places: told };
-          const block = parseBlock(parser, piece, maxRecordBytes);
-          first += block.rows.length;
-          yield block;
+        const memory = borrowMemory(range.end - range.start);
+        try {
+          const bytes = buffer(await readAll(read, range, memory));
+          for (const { start, end, lines } of textPieces(grammar, bytes)) {
+            const at = range.start + start;
+            const piece = { bytes: bytes.subarray(start, end), at, first, lent: true };
+            const told = { ...piece, placesIn: placesAt(at, lines) };
+            const block = parseBlock(parser, told, maxRecordBytes);
+            first += block.rows.length;
+            yield block;
+          }
+        } finally {
+          returnMemory(memory);
         }
         return;
       }
       const job: ScanJob = { read, range, grammar, windowBytes };
-      let { first } = range;
       for await (const piece of piecesOf(job, maxRecordBytes)) {
         const { start, end, count } = piece;
-        const bytes = piece.tooLong ? NOTHING : buffer(await readAll(read, start, end));
-        const told = placesIn(bytes, start, piece.lines);
+        const placesIn = placesAt(start, piece.lines);
         if (piece.tooLong) {
           const block = emptyBlock(first);
           const refusal = tooLong(end - start, maxRecordBytes);
-          refuse(block, { raw: '', refusal, place: told.inWords(start) });
+          refuse(block, { raw: '', refusal, place: placesIn(NOTHING).inWords(start) });
           yield block;
         } else {
-          yield parseBlock(parser, { bytes, at: start, first, places: told }, maxRecordBytes);
+          const bytes = buffer(await readAll(read, piece));
+          yield parseBlock(parser, { bytes, at: start, first, placesIn }, maxRecordBytes);
         }
         first += count;
       }
@@ -76,12 +81,18 @@ export const lineAfter = ({ line }: RecordRange, lines: number): number | undefi
 /** Rows are parsed this many bytes at a time, so that they die young: whole chunks of them were copied by every collection. */
 const LINES_BYTES = 64 * 1024;
 
-/** Pieces of about 64 KiB that end at a line end; only where no quote can hide one. */
-function* lineBlocks(bytes: Buffer): Generator<{ start: number; end: number }> {
+/** Pieces of about 64 KiB that end at a line end, with the line ends before; all in one where a quote may hide one. */
+function* textPieces(
+  { quotes }: Grammar,
+  bytes: Buffer,
+): Generator<{ start: number; end: number; lines: number }> {
+  const pieceBytes = quotes && bytes.includes(QUOTE) ? bytes.length : LINES_BYTES;
+  let lines = 0;
   for (let start = 0; start < bytes.length; ) {
-    const found = bytes.indexOf(LF, start + LINES_BYTES);
+    const found = bytes.indexOf(LF, start + pieceBytes);
     const end = found === -1 ? bytes.length : found + 1;
-    yield { start, end };
+    yield { start, end, lines };
+    lines += countLines(bytes, start, end);
     start = end;
   }
 }

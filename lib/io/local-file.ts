@@ -3,6 +3,7 @@ import { close, closeSync, fstatSync, open, openSync, read, readSync, stat } fro
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { SluiceError } from '../core/errors.ts';
+import type { ByteRange } from '../core/reader.ts';
 import type { SourcePin } from '../core/records.ts';
 import type { BoundSource } from './source.ts';
 
@@ -59,10 +60,10 @@ export function fileSource(pin: SourcePin): BoundSource {
       gzip ??= isGzip(pin);
       return gzip;
     },
-    read: (start, end) => readPinned(pin, start, end),
+    read: (start, end, into) => readPinned(pin, { start, end }, into),
     async *stream() {
       for (let at = 0; at < pin.bytes; at += STREAM_BYTES) {
-        yield await readPinned(pin, at, Math.min(at + STREAM_BYTES, pin.bytes));
+        yield await readPinned(pin, { start: at, end: Math.min(at + STREAM_BYTES, pin.bytes) });
       }
     },
   };
@@ -84,11 +85,15 @@ function isGzip(pin: SourcePin): boolean {
   return magic[0] === 0x1f && magic[1] === 0x8b;
 }
 
-async function readPinned(pin: SourcePin, start: number, end: number): Promise<Uint8Array> {
+async function readPinned(
+  pin: SourcePin,
+  { start, end }: ByteRange,
+  into?: Uint8Array,
+): Promise<Uint8Array> {
   const file = await borrow(pin);
   try {
     const fd = await file.fd;
-    const bytes = Buffer.allocUnsafeSlow(end - start);
+    const bytes = into?.subarray(0, end - start) ?? Buffer.allocUnsafeSlow(end - start);
     let filled = 0;
     while (filled < bytes.length) {
       const { bytesRead } = await files.read(

@@ -27,6 +27,7 @@ export interface PlaceWords {
 }
 
 export interface PlaceFacts extends PlaceWords {
+  /** What lines are counted in, of a place whose lines are not given. */
   bytes: Buffer;
   /** Position of the first byte in the source. */
   at: number;
@@ -36,35 +37,35 @@ export interface PlaceFacts extends PlaceWords {
   name: string | undefined;
 }
 
-/** Tells the places of records in these bytes. */
+/** Tells the places of records in these bytes; `lines`: line ends between the first byte and the record, where they are known. */
 export interface Places {
   /** `line 3`, `line 3 (byte 120) of b.json`, `row 7`; undefined where lines are not known. */
-  of(position: number): string | undefined;
+  of(position: number, lines?: number): string | undefined;
   /** The same for the sentence of a refusal, always with the byte: `at line 3 (byte 120)`. */
-  inWords(position: number): string;
+  inWords(position: number, lines?: number): string;
 }
 
 /** Counts from the last place asked for on, so that many failures in one block cost one pass. */
 export function places({ bytes, at, line, name, word, withByte = false }: PlaceFacts): Places {
   let counted = 0;
   let lines = 0;
-  const numberAt = (position: number): number | undefined => {
-    if (line === undefined) return undefined;
+  const linesBefore = (position: number): number => {
     const offset = position - at;
     if (offset < counted) [counted, lines] = [0, 0];
     lines += countLines(bytes, counted, offset);
     counted = offset;
-    return line + lines + 1;
+    return lines;
   };
   const source = name === undefined ? '' : ` of ${name}`;
-  const tell = (position: number, bytesToo: boolean): string | undefined => {
-    const number = numberAt(position);
-    if (number === undefined) return undefined;
+  const tell = (position: number, bytesToo: boolean, known?: number): string | undefined => {
+    if (line === undefined) return undefined;
+    const number = line + (known ?? linesBefore(position)) + 1;
     return `${word} ${number}${bytesToo ? ` (byte ${position})` : ''}${source}`;
   };
   return {
-    of: (position) => tell(position, withByte),
+    of: (position, known) => tell(position, withByte, known),
     // Where a row was stored as a line, its byte is nothing that a person could look up.
-    inWords: (position) => `at ${tell(position, word === 'line') ?? `byte ${position}${source}`}`,
+    inWords: (position, known) =>
+      `at ${tell(position, word === 'line', known) ?? `byte ${position}${source}`}`,
   };
 }

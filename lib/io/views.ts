@@ -124,7 +124,7 @@ async function openView(options: ViewOptions, number: number): Promise<SourceVie
   const { reader } = options;
   const kind = await kindOf(reader, source);
   const { read, end, fault } = await content(options, { number, source, kind });
-  const head = await readAll(read, 0, Math.min(end, HEAD_BYTES));
+  const head = await readAll(read, { start: 0, end: Math.min(end, HEAD_BYTES) });
   // Lines that nobody made: the bytes of a Parquet file that came by gzip or through a pipe.
   const unread = reader.lines !== undefined && kind === 'bytes' && !isFailures(head);
   const layout = unread

@@ -1,16 +1,27 @@
 import { expect } from 'vitest';
 import type { ItemError } from '../../lib/core/errors.ts';
 import type { CutLimits, CutRange, Layout, ReadBytes } from '../../lib/core/reader.ts';
-import type { Cut } from '../../lib/core/records.ts';
+import type { Cut, RecordBlock } from '../../lib/core/records.ts';
 import type { Input } from '../../lib/ports/input.ts';
 
 export const bytesOf = (text: string | Uint8Array): Buffer =>
   typeof text === 'string' ? Buffer.from(text) : Buffer.from(text);
 
-export const readFrom =
-  (bytes: Uint8Array): ReadBytes =>
-  async (start, end) =>
-    bytes.subarray(start, end);
+/** Reads as files do, into the memory that is lent; `overwrite` does what the next reads do with it. */
+export function readFrom(bytes: Uint8Array): ReadBytes & { overwrite(): void } {
+  const lent = new Set<Uint8Array>();
+  const read = async (start: number, end: number, into?: Uint8Array): Promise<Uint8Array> => {
+    const found = bytes.subarray(start, end);
+    if (into === undefined) return found;
+    lent.add(into);
+    into.set(found);
+    return into.subarray(0, found.length);
+  };
+  const overwrite = (): void => {
+    for (const memory of lent) memory.fill(0x0a);
+  };
+  return Object.assign(read, { overwrite });
+}
 
 export interface ReadRecord {
   index: number;
@@ -34,28 +45,34 @@ export async function readAllRecords(
   bytes: Uint8Array,
   options: { limits?: CutLimits; maxRecordBytes?: number; read?: ReadBytes; lines?: boolean } = {},
 ): Promise<Outcome> {
-  const read = options.read ?? readFrom(bytes);
+  const own = readFrom(bytes);
+  const read = options.read ?? own;
   const range = { start: layout.dataStart, end: bytes.length };
   const limits = { maxRecordBytes: options.maxRecordBytes ?? MAX_RECORD };
   const chunks: Outcome['chunks'] = [];
   for await (const chunk of layout.cuts(read, range, options.limits ?? WHOLE)) chunks.push(chunk);
-  const records: ReadRecord[] = [];
+  const blocks: RecordBlock[] = [];
+  let first = 0;
   let line = options.lines ? layout.linesBefore : undefined;
   for (const { start, end, lines } of chunks) {
-    const range = { start, end, first: records.length, line };
+    const range = { start, end, first, line };
     for await (const block of layout.records(read, range, limits)) {
-      block.rows.forEach((row, i) => {
-        records.push({
-          index: block.first + i,
-          row,
-          raw: block.raws[i] as string,
-          error: block.errors?.get(i),
-          where: block.where?.(i),
-        });
-      });
+      blocks.push(block);
+      first += block.rows.length;
     }
     if (line !== undefined) line += lines;
   }
+  // An item may ask for its place long after its chunk was read.
+  own.overwrite();
+  const records = blocks.flatMap((block) =>
+    block.rows.map((row, i) => ({
+      index: block.first + i,
+      row,
+      raw: block.raws[i] as string,
+      error: block.errors?.get(i),
+      where: block.where?.(i),
+    })),
+  );
   return { chunks, records };
 }
 

@@ -1,0 +1,85 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { openThreadAttempt, type ThreadPlace } from '../../lib/app/thread-attempt.ts';
+import { laneMemory, newPuts } from '../../lib/app/thread-puts.ts';
+import { LANES } from '../../lib/app/thread-wire.ts';
+
+const bytes = (size: number, fill: number): Uint8Array => new Uint8Array(size).fill(fill);
+
+test('what goes before a part is taken with it, each as it was put', async () => {
+  const puts = newPuts(laneMemory(0));
+  await puts.put('shuffle', [bytes(3, 1), bytes(2, 2)]);
+  await puts.put('part', [bytes(4, 3)]);
+  expect(puts.take('part')).toEqual({
+    body: bytes(4, 3),
+    before: [{ key: 'shuffle', body: Uint8Array.of(1, 1, 1, 2, 2) }],
+  });
+  expect(() => puts.take('part')).toThrow('Part part was not made.');
+});
+
+test('a put that needs more memory leaves what was put before where it is', async () => {
+  const puts = newPuts(laneMemory(0));
+  await puts.put('small', [bytes(1000, 7)]);
+  await puts.put('part', [bytes(9_000_000, 8)]);
+  const { body, before } = puts.take('part');
+  expect(before[0]?.body).toEqual(bytes(1000, 7));
+  expect(body.length).toBe(9_000_000);
+  expect(body.every((byte) => byte === 8)).toBe(true);
+});
+
+test('the next attempt of a lane writes where the last one wrote; another lane has memory of its own', async () => {
+  const [one, again, other] = [0, 0, 1].map((lane) => newPuts(laneMemory(lane)));
+  await one?.put('a', [bytes(10, 1)]);
+  const first = one?.take('a').body;
+  await other?.put('b', [bytes(10, 2)]);
+  expect(first).toEqual(bytes(10, 1));
+  await again?.put('c', [bytes(10, 3)]);
+  expect(first).toEqual(bytes(10, 3));
+  expect(() => laneMemory(LANES)).toThrow('There is no lane 2 of 2.');
+});
+
+test('a lane is given back when its part is stored, not before', async () => {
+  const part = { summary: { counts: {} }, body: bytes(1, 1), before: [] };
+  const answers = { work: { cursor: 1, count: 1, state: 'go', part }, write: part } as never;
+  const thread = {
+    call: async ({ call: { op } }: { call: { op: string } }) => answers[op as never],
+    allow: () => undefined,
+    beat: () => 0,
+    index: () => 0,
+    end: async () => undefined,
+    dead: false,
+  };
+  let released = false;
+  let stored = (): void => undefined;
+  const seat = {
+    take: () => ({ thread, lane: 0 }) as unknown as ThreadPlace,
+    release: () => {
+      released = true;
+    },
+  };
+  const attempt = openThreadAttempt(seat, {
+    spec: {
+      id: { batch: 'b', round: 0, stage: 0, chunk: 0 },
+      epoch: 1,
+      range: { count: 1 },
+      careful: false,
+    } as never,
+    batch: { settings: { stages: [] } } as never,
+    control: { state: () => 'go' },
+    objects: {
+      put: () =>
+        new Promise<void>((resolve) => {
+          stored = resolve;
+        }),
+    },
+  });
+  const written = attempt.write('part');
+  await sleep(5);
+  attempt.close();
+  await sleep(5);
+  expect(released).toBe(false);
+  stored();
+  await written;
+  await sleep(5);
+  expect(released).toBe(true);
+});
