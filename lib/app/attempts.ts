@@ -31,6 +31,8 @@ export interface Attempts {
   readonly maxSlots: readonly number[];
   /** Worker threads that were started. */
   readonly threads: number;
+  /** Nothing is left to work: threads that nobody uses are ended. */
+  rest(): void;
   close(): Promise<void>;
 }
 
@@ -174,6 +176,7 @@ export function newAttempts(options: AttemptsOptions): Attempts {
     get threads() {
       return pool.started;
     },
+    rest: pool.rest,
     async close() {
       await Promise.all([pool.close(), own.shared.close(), own.http.close()]);
     },

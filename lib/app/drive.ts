@@ -74,6 +74,8 @@ export async function drive(
   const handle = async ({ message }: Delivery): Promise<void> => {
     if (message.step === 'plan') await planChunks(engine, batch);
     else if (message.step === 'finalise') {
+      // Its memory is not to come on top of theirs.
+      engine.attempts.rest();
       if ((await finalise(engine, message)) !== undefined) end('ended');
     } else {
       const { stage = 0, chunk = 0 } = message;

@@ -1,7 +1,7 @@
 import type { Job } from '../core/job.ts';
 import { walkFolders } from '../io/walk/walk-folders.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
-import { keepHeapSmall } from './small-heap.ts';
+import { keepHeapSmall } from './own-process.ts';
 import { boundSource } from './sources.ts';
 import { type InputOpener, storedInputOpener } from './stored-input.ts';
 

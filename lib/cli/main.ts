@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { ownProcess } from '../app/small-heap.ts';
+import { ownProcess } from '../app/own-process.ts';
 import { runLine } from './line.ts';
 import { endQuietlyOnClosedPipe, hideSdkVersionWarning } from './terminal.ts';
 

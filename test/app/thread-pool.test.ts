@@ -1,15 +1,18 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { openHome } from '../../lib/app/home.ts';
 import { newThreadPool, type ThreadPool } from '../../lib/app/thread-pool.ts';
 import { newFolder } from '../support/cli.ts';
 
-async function withPool(size: number, act: (pool: ThreadPool) => Promise<void>): Promise<void> {
+async function withPool(
+  { size, ...idle }: { size: number; idleMs?: number },
+  act: (pool: ThreadPool) => Promise<void>,
+): Promise<void> {
   const home = await openHome(join(newFolder(), 'home'));
   // The job is loaded by the first attempt: here none is opened.
   const jobFile = { file: 'none.mjs', digest: '' } as never;
-  const pool = newThreadPool({ home, jobFile, quotas: undefined as never }, size);
+  const pool = newThreadPool({ home, jobFile, quotas: undefined as never, ...idle }, size);
   try {
     await act(pool);
   } finally {
@@ -19,7 +22,7 @@ async function withPool(size: number, act: (pool: ThreadPool) => Promise<void>):
 }
 
 test('a place in each thread first, then the second ones; no two attempts in one lane', async () => {
-  await withPool(2, async (pool) => {
+  await withPool({ size: 2 }, async (pool) => {
     expect(pool.places).toBe(4);
     const places = Array.from({ length: 4 }, () => pool.newSeat().take());
     expect(pool.started).toBe(2);
@@ -29,17 +32,16 @@ test('a place in each thread first, then the second ones; no two attempts in one
   });
 });
 
-test('threads that nobody uses are ended after a second, and new ones work on', async () => {
-  await withPool(1, async (pool) => {
+test('threads that nobody uses for a while are ended, and new ones work on', async () => {
+  await withPool({ size: 1, idleMs: 200 }, async (pool) => {
     const [one, two] = [pool.newSeat(), pool.newSeat()];
     const { thread } = one.take();
     expect(two.take().thread).toBe(thread);
     one.release();
-    await sleep(1_500);
+    await sleep(500);
     expect(thread.dead).toBe(false);
     two.release();
-    await sleep(2_500);
-    expect(thread.dead).toBe(true);
+    await vi.waitUntil(() => thread.dead, 20_000);
     const next = one.take().thread;
     expect(next).not.toBe(thread);
     expect(next.dead).toBe(false);
@@ -47,8 +49,22 @@ test('threads that nobody uses are ended after a second, and new ones work on', 
   });
 });
 
+test('at rest those that nobody uses are ended, and no others', async () => {
+  await withPool({ size: 2 }, async (pool) => {
+    const [one, two] = [pool.newSeat(), pool.newSeat()];
+    const [used, unused] = [one.take().thread, two.take().thread];
+    two.release();
+    pool.rest();
+    await vi.waitUntil(() => unused.dead, 20_000);
+    expect(used.dead).toBe(false);
+    const next = two.take().thread;
+    expect(next).not.toBe(used);
+    expect(next.dead).toBe(false);
+  });
+});
+
 test('a thread that died is replaced, and its other lane is not taken for free', async () => {
-  await withPool(1, async (pool) => {
+  await withPool({ size: 1 }, async (pool) => {
     const [one, two] = [pool.newSeat(), pool.newSeat()];
     const first = one.take();
     two.take();

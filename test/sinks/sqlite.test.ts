@@ -196,6 +196,48 @@ describe('an SQLite sink', () => {
     await shared.close();
   });
 
+  it('rows of two tables of a file share a transaction; a table that refuses them does not hold up the other', async () => {
+    const shared = newShared();
+    const commits: string[] = [];
+    const sqlite = (path: string) =>
+      shared.get(
+        path,
+        () => {
+          const opened = openSqlite(path);
+          const transaction = (work: () => void): void => {
+            opened.transaction(work);
+            commits.push('COMMIT');
+          };
+          return { ...opened, transaction };
+        },
+        (opened) => opened.close(),
+      );
+    const context = (batch: string) =>
+      ({
+        ...{ items: [{ index: 0, key: null }], batch, round: 0, epoch: 1 },
+        ...{ shared: shared.get, sqlite },
+      }) as never;
+    const [rows, others] = [sinkOf(), sinkOf({ table: 'others' })];
+    const writeBoth = (batch: string, n: number) =>
+      Promise.allSettled(
+        [rows, others].map((step) => step.run([{ name: 'x', n }], context(batch))),
+      );
+    expect((await writeBoth('a', 1)).map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'fulfilled',
+    ]);
+    expect(commits).toHaveLength(1);
+    sqlite(file).exec(
+      "CREATE TRIGGER no BEFORE INSERT ON others WHEN NEW.n = 2 BEGIN SELECT RAISE(ABORT, 'no'); END",
+    );
+    expect((await writeBoth('b', 2)).map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'rejected',
+    ]);
+    expect(written().map(([, , n]) => n)).toEqual([1, 2]);
+    await shared.close();
+  });
+
   it('a value that the table refuses fails alone', async () => {
     const db = new Database(file);
     db.exec(

@@ -26,14 +26,18 @@ const TAIL_BYTES = 4 * 1024;
 /** Another read takes at least this much, which costs no more than a byte. */
 const WINDOW_BYTES = 4 * 1024;
 
-const headOfThread = Buffer.allocUnsafeSlow(HEAD_BYTES);
-const tailOfThread = Buffer.allocUnsafeSlow(TAIL_BYTES);
+/** Digits of the largest size. */
+const SIZE_CHARS = 16;
+/** The size as text, the head and the tail, without a gap: so they are hashed in one step. */
+const blockOfThread = Buffer.allocUnsafeSlow(SIZE_CHARS + HEAD_BYTES + TAIL_BYTES);
 
 export interface OpenFile extends ByteFile {
   readonly fd: number;
   readonly mtimeMs: number;
   readonly head: Buffer;
   readonly tail: Buffer;
+  /** What tells copies: the size in digits, the head, the tail. */
+  readonly marks: Buffer;
 }
 
 /**
@@ -43,14 +47,17 @@ export interface OpenFile extends ByteFile {
 export function openFile(path: string | Buffer): OpenFile {
   const fd = openSync(path, 'r');
   const { size, mtimeMs } = fstatSync(fd);
-  const head = headOfThread.subarray(0, fill(fd, headOfThread, 0));
+  const text = String(size);
+  const from = SIZE_CHARS - text.length;
+  blockOfThread.write(text, from, 'latin1');
+  const place = blockOfThread.subarray(SIZE_CHARS, SIZE_CHARS + HEAD_BYTES);
+  const head = place.subarray(0, fill(fd, place, 0));
+  const headEnd = SIZE_CHARS + head.length;
   const tailAt = Math.max(head.length, size - TAIL_BYTES);
-  const rest = size - tailAt;
-  const tail =
-    rest <= 0
-      ? head.subarray(head.length)
-      : tailOfThread.subarray(0, fill(fd, tailOfThread.subarray(0, rest), tailAt));
-  return { ...windowed({ fd, size, head, tail, tailAt }), fd, mtimeMs, head, tail };
+  const behind = blockOfThread.subarray(headEnd, headEnd + Math.max(0, size - tailAt));
+  const tail = behind.subarray(0, behind.length === 0 ? 0 : fill(fd, behind, tailAt));
+  const marks = blockOfThread.subarray(from, headEnd + tail.length);
+  return { ...windowed({ fd, size, head, tail, tailAt }), fd, mtimeMs, head, tail, marks };
 }
 
 function fill(fd: number, into: Buffer, position: number): number {

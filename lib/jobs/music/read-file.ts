@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { closeSync } from 'node:fs';
 import { PermanentError, RetryableError } from '../../index.ts';
 import { descriptorFile, type OpenFile, openFile } from './byte-file.ts';
@@ -39,7 +39,7 @@ export function readFile(listed: ListedFile): FileTags | Promise<FileTags> {
       path: listed.path,
       size,
       mtime: Math.floor(file.mtimeMs),
-      print: printOf(file),
+      print: hash('sha256', file.marks, 'hex').slice(0, 32),
     };
     const { format, mime } = kindOf(head, listed.path);
     const tags = readFast(file, format);
@@ -74,11 +74,6 @@ function checkUnchanged({ size, mtime }: ListedFile, file: OpenFile): void {
     );
   }
   if (file.size === 0) throw new PermanentError('the file is empty', { code: 'EMPTY' });
-}
-
-function printOf({ size, head, tail }: OpenFile): string {
-  const hash = createHash('sha256').update(String(size)).update(head).update(tail);
-  return hash.digest('hex').slice(0, 32);
 }
 
 async function byLibrary(file: OpenFile, mime: string): Promise<Tags> {

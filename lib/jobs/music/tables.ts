@@ -116,16 +116,23 @@ export function musicTables(url: string | ((ctx: GroupContext) => string)): Grou
     GROUP,
     async (rows, ctx) => {
       const results: GroupResult<Row>[] = [];
-      // One after the other: artists and albums are there before what points to them.
+      const file = isFile(url, ctx);
+      const written = [];
       for (const table of ['artists', 'albums', 'tracks'] as const) {
         const places = [...rows.keys()].filter((at) => rows[at]?.table === table);
         if (places.length === 0) continue;
         const some = places.map((at) => ({ ...(rows[at] as Row), seen: ctx.now }));
         const items = places.map((at) => ctx.items[at] as GroupContext['items'][number]);
         const sink = sinks[table] as unknown as GroupStep<Seen<Row>, Row>;
-        const written = await sink.run(some, withItems(ctx, items));
+        const answer = sink.run(some, withItems(ctx, items));
+        written.push({ places, answer });
+        // In a file all three are one transaction; else artists and albums are there before what points to them.
+        if (!file) await answer;
+      }
+      const answers = await Promise.all(written.map(({ answer }) => answer));
+      for (const [which, { places }] of written.entries()) {
         for (const [i, at] of places.entries()) {
-          const result = written[i] as GroupResult<Row>;
+          const result = answers[which]?.[i] as GroupResult<Row>;
           results[at] =
             result instanceof Error || result.status !== 'ok'
               ? result
@@ -136,6 +143,15 @@ export function musicTables(url: string | ((ctx: GroupContext) => string)): Grou
     },
     sinks.tracks.retry,
   );
+}
+
+/** Whether rows go to an SQLite file. A URL that cannot be told is the sink's to complain of. */
+function isFile(url: string | ((ctx: GroupContext) => string), ctx: GroupContext): boolean {
+  try {
+    return (typeof url === 'string' ? url : url(ctx)).startsWith('sqlite:');
+  } catch {
+    return false;
+  }
 }
 
 /** The context for some of its rows. Not a copy: its parts are made when they are asked for. */

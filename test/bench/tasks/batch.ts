@@ -1,6 +1,6 @@
 import type { Parallel } from '../../../lib/app/attempts.ts';
+import { keepHeapSmall, ownProcess } from '../../../lib/app/own-process.ts';
 import { readReport } from '../../../lib/app/read-report.ts';
-import { keepHeapSmall, ownProcess } from '../../../lib/app/small-heap.ts';
 import type { Figures } from '../child.ts';
 import { builtLocal } from './dist.ts';
 
@@ -28,10 +28,8 @@ export interface BatchSpec {
  */
 export async function batchTask(spec: BatchSpec): Promise<Figures> {
   const { openHome, runBatch } = await builtLocal(spec.root);
-  if (spec.walks === true) {
-    ownProcess();
-    keepHeapSmall();
-  }
+  ownProcess();
+  if (spec.walks === true) keepHeapSmall();
   const from = performance.now();
   const home = await openHome(spec.home);
   let threads = 0;

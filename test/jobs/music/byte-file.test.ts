@@ -18,6 +18,10 @@ test('a file gives the same bytes by position, whatever was asked for before', (
       const file = openFile(path);
       try {
         expect(file.size).toBe(size);
+        // Kept in caches and tables: a print must stay what it was.
+        const tail = bytes.subarray(Math.max(8192, size - 4096));
+        const marks = [Buffer.from(String(size)), bytes.subarray(0, 8192), tail];
+        expect(file.marks.equals(Buffer.concat(marks))).toBe(true);
         fc.assert(
           fc.property(fc.nat(size + 10), fc.nat(20_000), (start, length) => {
             expect(file.at(start, length).equals(bytes.subarray(start, start + length))).toBe(true);
