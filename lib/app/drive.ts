@@ -15,6 +15,7 @@ import { sweepBatch } from '../engine/sweep.ts';
 import { workChunk } from '../engine/work-chunk.ts';
 import type { Delivery } from '../ports/work-queue.ts';
 import type { LocalEngine } from './local-engine.ts';
+import { letHeapGrow } from './own-process.ts';
 
 /** What the progress display shows; sent about five times a second. */
 export interface Progress {
@@ -74,9 +75,7 @@ export async function drive(
   const handle = async ({ message }: Delivery): Promise<void> => {
     if (message.step === 'plan') await planChunks(engine, batch);
     else if (message.step === 'finalise') {
-      // Its memory is not to come on top of theirs.
-      engine.attempts.rest();
-      if ((await finalise(engine, message)) !== undefined) end('ended');
+      if ((await endBatch(engine, message)) !== undefined) end('ended');
     } else {
       const { stage = 0, chunk = 0 } = message;
       const answer = await workChunk(engine, {
@@ -140,6 +139,16 @@ const queuesOf = ({ window, windows = [window] }: LocalEngine): string[] => [
   ORCHESTRATOR,
   ...windows.flatMap((size, stage) => new Array<string>(size).fill(stageQueue(stage))),
 ];
+
+/** The finaliser's memory is not to come on top of that of the threads. */
+function endBatch(
+  engine: LocalEngine,
+  message: { batch: string; round: number },
+): ReturnType<typeof finalise> {
+  engine.attempts.rest();
+  letHeapGrow();
+  return finalise(engine, message);
+}
 
 /** Copies the stop of the batch record, then sends what is open: how a process takes a batch up. */
 export async function takeUp(engine: LocalEngine, batch: Batch): Promise<void> {

@@ -6,10 +6,12 @@ import { Console } from 'node:console';
 import type { SluiceError } from '../../core/errors.ts';
 import { hasEnded } from '../../core/transitions.ts';
 import { type Home, openHome } from '../home.ts';
+import { ownProcess } from '../own-process.ts';
 import { beginRetry } from '../retry.ts';
 import { beginRun, resumeBatchById } from '../run-batch.ts';
 import type { ChildAnswer, ChildAsk, ChildStop } from './wire.ts';
 
+ownProcess();
 const stop = new AbortController();
 // What a job prints is talk, and the server's stdout its result.
 globalThis.console = new Console(process.stderr);
