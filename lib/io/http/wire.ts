@@ -1,6 +1,7 @@
-import { buildConnector, type Dispatcher, Pool } from 'undici';
+import { buildConnector, Client, type Dispatcher } from 'undici';
 import { newTimeOuts, type Timed } from '../../pool/time-outs.ts';
 import type { Aborting, HttpWire, WireAnswer, WireRequest } from '../../ports/http.ts';
+import { type Connections, newConnections, type Sending } from './connections.ts';
 import { decoded, ENCODINGS } from './decode.ts';
 import { faultOf, wireFault } from './fault.ts';
 import {
@@ -22,21 +23,23 @@ const MAX_ORIGINS = 256;
 /** A socket that does not connect for so long is given up; the request itself has its own, shorter time. */
 const CONNECT_MS = 60_000;
 
-/** Keep-alive pools, one an origin: HTTP/1.1, one request a connection at a time, no proxy. */
+/** Connections that are kept alive, by origin: HTTP/1.1, one request a connection at a time, no proxy. */
 export function openWire({ lookup = lookupAll }: WireOptions = {}): HttpWire {
-  const pools = new Map<string, Pool>();
-  const poolOf = ({ origin, connections }: WireRequest, guarded: boolean): Pool => {
+  const origins = new Map<string, Connections>();
+  const connectionsTo = (
+    { origin, connections = Infinity }: WireRequest,
+    guarded: boolean,
+  ): Connections => {
     const key = guarded ? `guarded ${origin}` : origin;
-    const known = pools.get(key);
-    const limits = { connections: connections ?? null };
-    const pool = known ?? newPool(origin, limits, guarded ? lookup : undefined);
+    const known = origins.get(key);
+    const own = known ?? newConnections(opener(origin, guarded ? lookup : undefined), connections);
     // The order of a map is that of use: the first is the one that was used longest ago.
-    if (pools.size > 1 || known === undefined) {
-      pools.delete(key);
-      pools.set(key, pool);
+    if (origins.size > 1 || known === undefined) {
+      origins.delete(key);
+      origins.set(key, own);
     }
-    if (pools.size > MAX_ORIGINS) closeIdle(pools);
-    return pool;
+    if (origins.size > MAX_ORIGINS) closeIdle(origins);
+    return own;
   };
   return {
     send: (request) =>
@@ -44,36 +47,37 @@ export function openWire({ lookup = lookupAll }: WireOptions = {}): HttpWire {
         const { url, guard } = request;
         const guarded = guard !== undefined && !isAllowed(url, guard.allowHosts);
         if (guarded) checkLiteral(url);
-        exchange(poolOf(request, guarded), request, { resolve, reject });
+        const one = new Exchange(request, resolve, reject);
+        if (!one.ended) one.send(connectionsTo(request, guarded));
       }),
     async close() {
-      const all = [...pools.values()];
-      pools.clear();
-      await Promise.all(all.map((pool) => pool.destroy()));
+      const all = [...origins.values()];
+      origins.clear();
+      await Promise.all(all.map((one) => one.destroy()));
     },
   };
 }
 
-function closeIdle(pools: Map<string, Pool>): void {
-  for (const [key, pool] of pools) {
-    if (pool.stats.running + pool.stats.queued + pool.stats.pending > 0) continue;
-    pools.delete(key);
-    pool.close().catch(() => undefined);
+function closeIdle(origins: Map<string, Connections>): void {
+  for (const [key, one] of origins) {
+    if (!one.idle) continue;
+    origins.delete(key);
+    one.destroy().catch(() => undefined);
     return;
   }
 }
 
-function newPool(
-  origin: string,
-  { connections }: { connections: number | null },
-  lookup: LookupAll | undefined,
-): Pool {
+function opener(origin: string, lookup: LookupAll | undefined): () => Client {
   // Our own timer bounds each request from end to end; these would only look at parts of it.
-  const limits = { connections, headersTimeout: 0, bodyTimeout: 0, pipelining: 1 };
-  const connect = { timeout: CONNECT_MS };
-  if (lookup === undefined) return new Pool(origin, { ...limits, connect });
-  const connector = buildConnector({ ...connect, lookup: guardedLookup(lookup) });
-  const guarded: buildConnector.connector = (options, done) =>
+  const limits = { headersTimeout: 0, bodyTimeout: 0, pipelining: 1 };
+  const connect =
+    lookup === undefined ? buildConnector({ timeout: CONNECT_MS }) : guardedConnector(lookup);
+  return () => new Client(origin, { ...limits, connect });
+}
+
+function guardedConnector(lookup: LookupAll): buildConnector.connector {
+  const connector = buildConnector({ timeout: CONNECT_MS, lookup: guardedLookup(lookup) });
+  return (options, done) =>
     connector(options, (error, socket) => {
       // Without a socket there is undefined, whatever the types say.
       if (!socket) return done(error as Error, null);
@@ -82,37 +86,21 @@ function newPool(
       socket.destroy();
       return done(refused, null);
     });
-  return new Pool(origin, { ...limits, connect: guarded });
-}
-
-interface Settle {
-  resolve(answer: WireAnswer | Promise<WireAnswer>): void;
-  reject(error: Error): void;
-}
-
-/** One request and its answer. */
-function exchange(pool: Pool, request: WireRequest, settle: Settle): void {
-  const { url, origin, method, headers, body } = request;
-  const handler = new Exchange(request, settle);
-  if (handler.ended) return;
-  // In pairs: undici goes through an object's keys for nothing else.
-  const sent = headers['accept-encoding'] === undefined ? ['accept-encoding', ENCODINGS] : [];
-  for (const name in headers) sent.push(name, headers[name] as string);
-  const path = url.search === '' ? url.pathname : url.pathname + url.search;
-  const options = { origin, path, method: method as 'GET', headers: sent, body: body ?? null };
-  pool.dispatch(options, handler);
 }
 
 /**
  * A request under way, as undici tells of it. A class: as closures its twelve functions were made for each call, and
  * lived as long as it (1 KB of the 30 that a call took, measured).
  */
-class Exchange implements Dispatcher.DispatchHandler, Timed {
+class Exchange implements Sending, Timed {
   ended = false;
   due = 0;
   slot = -1;
+  client: Client | undefined;
   readonly #request: WireRequest;
-  readonly #settle: Settle;
+  readonly #resolve: (answer: WireAnswer | Promise<WireAnswer>) => void;
+  readonly #reject: (error: Error) => void;
+  #connections: Connections | undefined;
   #timer: NodeJS.Timeout | undefined;
   #onAbort: (() => void) | undefined;
   #controller: Dispatcher.DispatchController | undefined;
@@ -122,13 +110,18 @@ class Exchange implements Dispatcher.DispatchHandler, Timed {
   #status = 0;
   #headers: Record<string, string> = NO_HEADERS;
 
-  constructor(request: WireRequest, settle: Settle) {
+  constructor(
+    request: WireRequest,
+    resolve: (answer: WireAnswer | Promise<WireAnswer>) => void,
+    reject: (error: Error) => void,
+  ) {
     const { timeoutMs, signal } = request;
     this.#request = request;
-    this.#settle = settle;
+    this.#resolve = resolve;
+    this.#reject = reject;
     if (signal?.aborted) {
       this.ended = true;
-      settle.reject(reasonOf(signal));
+      reject(reasonOf(signal));
       return;
     }
     if (timeoutMs >= COARSE_MS) {
@@ -140,6 +133,20 @@ class Exchange implements Dispatcher.DispatchHandler, Timed {
     signal.addEventListener('abort', this.#onAbort, ONCE);
   }
 
+  send(connections: Connections): void {
+    this.#connections = connections;
+    connections.send(this);
+  }
+
+  options(): Dispatcher.DispatchOptions {
+    const { url, method, headers, body } = this.#request;
+    // In pairs: undici goes through an object's keys for nothing else.
+    const sent = headers['accept-encoding'] === undefined ? ['accept-encoding', ENCODINGS] : [];
+    for (const name in headers) sent.push(name, headers[name] as string);
+    const path = url.search === '' ? url.pathname : url.pathname + url.search;
+    return { path, method: method as 'GET', headers: sent, body: body ?? null };
+  }
+
   late(): void {
     this.fail(wireFault('timeout', `${this.#request.timeoutMs} ms`));
   }
@@ -148,7 +155,7 @@ class Exchange implements Dispatcher.DispatchHandler, Timed {
   fail(error: Error): void {
     if (this.ended) return;
     this.#end();
-    this.#settle.reject(error);
+    this.#reject(error);
     this.#controller?.abort(error);
   }
 
@@ -177,6 +184,7 @@ class Exchange implements Dispatcher.DispatchHandler, Timed {
   }
 
   onResponseEnd(): void {
+    this.#connections?.ended(this, false);
     if (this.ended) return;
     this.#end();
     const bytes =
@@ -185,10 +193,11 @@ class Exchange implements Dispatcher.DispatchHandler, Timed {
         : Buffer.concat(this.#chunks, this.#length);
     const answer = { status: this.#status, headers: this.#headers, bytes };
     const coded = this.#headers['content-encoding'] !== undefined;
-    this.#settle.resolve(coded ? undone(answer, this.#request.maxBytes) : answer);
+    this.#resolve(coded ? undone(answer, this.#request.maxBytes) : answer);
   }
 
   onResponseError(_: unknown, error: Error): void {
+    this.#connections?.ended(this, true);
     this.fail(faultOf(error));
   }
 
