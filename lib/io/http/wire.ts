@@ -44,9 +44,7 @@ export function openWire({ lookup = lookupAll }: WireOptions = {}): HttpWire {
   return {
     send: (request) =>
       new Promise((resolve, reject) => {
-        const { url, guard } = request;
-        const guarded = guard !== undefined && !isAllowed(url, guard.allowHosts);
-        if (guarded) checkLiteral(url);
+        const guarded = request.guard !== undefined && isGuarded(request.origin, request.guard);
         const one = new Exchange(request, resolve, reject);
         if (!one.ended) one.send(connectionsTo(request, guarded));
       }),
@@ -56,6 +54,14 @@ export function openWire({ lookup = lookupAll }: WireOptions = {}): HttpWire {
       await Promise.all(all.map((one) => one.destroy()));
     },
   };
+}
+
+/** Throws for an address that may not be reached. */
+function isGuarded(origin: string, { allowHosts }: { allowHosts: readonly string[] }): boolean {
+  const url = new URL(origin);
+  if (isAllowed(url, allowHosts)) return false;
+  checkLiteral(url);
+  return true;
 }
 
 function closeIdle(origins: Map<string, Connections>): void {
@@ -139,11 +145,10 @@ class Exchange implements Sending, Timed {
   }
 
   options(): Dispatcher.DispatchOptions {
-    const { url, method, headers, body } = this.#request;
+    const { path, method, headers, body } = this.#request;
     // In pairs: undici goes through an object's keys for nothing else.
     const sent = headers['accept-encoding'] === undefined ? ['accept-encoding', ENCODINGS] : [];
     for (const name in headers) sent.push(name, headers[name] as string);
-    const path = url.search === '' ? url.pathname : url.pathname + url.search;
     return { path, method: method as 'GET', headers: sent, body: body ?? null };
   }
 
