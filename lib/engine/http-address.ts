@@ -29,7 +29,7 @@ export const addressOf = (url: URL): Address =>
   new Address({ origin: url.origin, host: url.host, path: url.pathname + url.search }, url);
 
 /** A path that a URL leaves as it is: nothing to escape, no segment that may stand for another folder. */
-const PLAIN = /^\/(?![.%])(?:[\w\-.~%!$&()*+,;=:@?]|\/(?![.%]))*$/;
+const PLAIN = /^\/(?![.%])(?:[\w\-.~%!$&()*+,;=:@]|\?(?!$)|\/(?![.%]))*$/;
 
 /** What a job gave as the address of a call, below the baseUrl where it is no whole URL. */
 export function givenAddress(

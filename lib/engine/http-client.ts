@@ -1,6 +1,7 @@
 import { duplicateError, PermanentError, spent } from '../core/errors.ts';
 import type { Http, HttpAnswer, RequestOptions } from '../core/http.ts';
 import { isPassing } from '../core/http-retry.ts';
+import { utf8Text } from '../core/utf8-text.ts';
 import type { WireAnswer } from '../ports/http.ts';
 import { type Asking, type Called, callRemote } from './http-call.ts';
 import type { HttpEnv, HttpItem } from './http-env.ts';
@@ -96,19 +97,13 @@ function answerOf(called: Called): HttpAnswer {
 function textOf({ bytes, headers }: WireAnswer): string {
   const type = headers['content-type'];
   // Most answers name none.
-  if (type === undefined || !/charset/i.test(type)) return utf8(bytes);
+  if (type === undefined || !/charset/i.test(type)) return utf8Text(bytes);
   const charset = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(type)?.[1] ?? 'utf-8';
   try {
     return new TextDecoder(charset).decode(bytes);
   } catch {
-    return utf8(bytes);
+    return utf8Text(bytes);
   }
-}
-
-/** What a TextDecoder gives, for a third of its time. */
-function utf8(bytes: Uint8Array): string {
-  const from = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8', from);
 }
 
 function jsonOf({ answer, to }: Called): unknown {

@@ -1,10 +1,12 @@
-import type { Client, Dispatcher } from 'undici';
+import { type Client, type Dispatcher, errors } from 'undici';
+import { faultOf } from './fault.ts';
 
 /** A request that is told of as undici does it, and which connection it is on. */
 export interface Sending extends Dispatcher.DispatchHandler {
   /** It has ended, be it before it was sent. */
   readonly ended: boolean;
   client: Client | undefined;
+  fail(error: Error): void;
   options(): Dispatcher.DispatchOptions;
 }
 
@@ -40,6 +42,14 @@ export function newConnections(open: () => Client, most: number): Connections {
     one.client = client;
     client.dispatch(one.options(), one);
   };
+  const release = (client: Client, failed: boolean): void => {
+    let next = waiting.shift();
+    while (next?.ended) next = waiting.shift();
+    if (next !== undefined) dispatch(next, client);
+    // It may have to be opened again: others go first.
+    else if (failed) free.unshift(client);
+    else free.push(client);
+  };
   return {
     send(one) {
       const client = free.pop() ?? opened();
@@ -50,18 +60,15 @@ export function newConnections(open: () => Client, most: number): Connections {
       const { client } = one;
       if (client === undefined) return;
       one.client = undefined;
-      let next = waiting.shift();
-      while (next?.ended) next = waiting.shift();
-      if (next !== undefined) dispatch(next, client);
-      // It may have to be opened again: others go first.
-      else if (failed) free.unshift(client);
-      else free.push(client);
+      if (!failed && waiting.length === 0) free.push(client);
+      // Not before undici is through with this one: where it could not connect, it has its queue checked yet.
+      else queueMicrotask(() => release(client, failed));
     },
     get idle() {
       return free.length === all.size;
     },
     async destroy() {
-      waiting.length = 0;
+      for (const one of waiting.splice(0)) one.fail(faultOf(new errors.ClientDestroyedError()));
       await Promise.all([...all].map((client) => client.destroy()));
     },
   };
