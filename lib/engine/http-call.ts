@@ -3,16 +3,18 @@ import type { RequestOptionsWithBody } from '../core/http.ts';
 import { type Bounds, boundsOf } from '../core/http-plan.ts';
 import { isPassing, mayRepeat, nextTry } from '../core/http-retry.ts';
 import type { WireAnswer, WireFault } from '../ports/http.ts';
-import { addressOf, checkedUrl, type HopAddress, parsedUrl } from './http-address.ts';
-import { type HttpEnv, type HttpItem, lowerNames } from './http-env.ts';
+import type { Address } from './http-address.ts';
+import type { HttpEnv, HttpItem } from './http-env.ts';
 import { askedBy, faultError, placeOf, said } from './http-errors.ts';
-import { putBack, sendOnce, type Try } from './http-try.ts';
+import { firstHop, type Hop, redirectOf } from './http-hop.ts';
+import { type Try, told } from './http-told.ts';
+import { putBack, sendAtOnce, sendInTurn } from './http-try.ts';
 import { itemQuota, unknownQuota } from './item-quota.ts';
 
 export interface Called {
   answer: WireAnswer;
   /** After redirects. */
-  url: URL;
+  to: Address;
   /** What the remote asks to be left alone for, where its own clock says it. */
   askedMs: number | undefined;
   /** The item's own tries must not come on top of those that were made. */
@@ -21,18 +23,13 @@ export interface Called {
   later: boolean;
 }
 
-/** A request as it is now: a redirect changes it. */
-interface Hop extends HopAddress {
-  method: string;
-  headers: Readonly<Record<string, string>>;
-  body: string | Uint8Array | undefined;
-}
-
-export interface Asking {
+export interface Asking<T> {
   url: string | URL;
   options: RequestOptionsWithBody;
   /** The answer is to be JSON. */
   json: boolean;
+  /** What the call gives: here, and not behind a promise of its own. */
+  read(called: Called, env: HttpEnv, item: HttpItem): T;
 }
 
 interface Call {
@@ -49,19 +46,19 @@ interface Call {
  * One call with its tries and redirects. Rejects where there is no answer at all. All in one function: each promise
  * between the job and the wire lives as long as the call does.
  */
-export async function callRemote(env: HttpEnv, item: HttpItem, asking: Asking): Promise<Called> {
+export async function callRemote<T>(env: HttpEnv, item: HttpItem, asking: Asking<T>): Promise<T> {
   const call = newCall(env, item, asking);
-  const { isSpent, isLater } = call;
   for (let redirects = 0, attempt = 1; ; ) {
-    const one = tryOf(env, item, call);
-    one.retry = attempt > 1;
+    const one = tryOf(env, item, { call, retry: attempt > 1 });
+    const sent = sendAtOnce(env, one);
     let answer: WireAnswer | undefined;
     let error: unknown;
     try {
-      answer = await sendOnce(env, item, one);
+      answer = await (sent ?? sendInTurn(env, item, one));
     } catch (thrown) {
       error = thrown;
     }
+    if (sent !== undefined) told(env, item, { one, answer, error });
     if (answer === undefined || isPassing(answer.status)) {
       if (await isAgain(env, item, { call, one, attempt, answer, error })) {
         attempt += 1;
@@ -70,11 +67,11 @@ export async function callRemote(env: HttpEnv, item: HttpItem, asking: Asking): 
       // It was thrown otherwise.
       answer = answer as WireAnswer;
       const askedMs = askedBy(answer, Number.NaN);
-      return { answer, url: call.hop.url, askedMs, spent: isSpent, later: isLater };
+      return asking.read(calledOf(call, answer, askedMs), env, item);
     }
     const next = redirectOf(call.hop, answer);
     if (next === undefined || call.bounds.redirects === 0) {
-      return { answer, url: call.hop.url, askedMs: undefined, spent: isSpent, later: false };
+      return asking.read(calledOf(call, answer), env, item);
     }
     redirects += 1;
     attempt = 1;
@@ -82,13 +79,25 @@ export async function callRemote(env: HttpEnv, item: HttpItem, asking: Asking): 
   }
 }
 
+const calledOf = (
+  { hop, isSpent, isLater }: Call,
+  answer: WireAnswer,
+  askedMs?: number,
+): Called => ({
+  answer,
+  to: hop.to,
+  askedMs,
+  spent: isSpent,
+  later: isLater,
+});
+
 function followed({ hop, bounds }: Call, next: Hop, redirects: number): Hop {
   if (redirects <= bounds.redirects) return next;
-  const message = `${placeOf(hop.url)} redirects to ${said(placeOf(next.url))}: more than ${bounds.redirects} redirects are not followed.`;
+  const message = `${placeOf(hop.to.url)} redirects to ${said(placeOf(next.to.url))}: more than ${bounds.redirects} redirects are not followed.`;
   throw new PermanentError(message, { code: 'REDIRECT' });
 }
 
-function newCall(env: HttpEnv, item: HttpItem, asking: Asking): Call {
+function newCall<T>(env: HttpEnv, item: HttpItem, asking: Asking<T>): Call {
   const { plan } = env;
   const { options } = asking;
   if (env.quotas === undefined && typeof options.quota === 'string') {
@@ -161,32 +170,36 @@ function errorOf({ call, one, error }: Met): unknown {
   const { requestMs, totalMs } = call.bounds;
   // A time of the call's own is told as it was set: what was left of it differs from one machine to the next.
   const timeoutMs = one.isCut ? (totalMs as number) : requestMs;
-  return faultError(error, { url: call.hop.url, timeoutMs, maxBytes: one.wire.maxBytes });
+  return faultError(error, { url: call.hop.to.url, timeoutMs, maxBytes: one.maxBytes });
 }
 
-function tryOf({ plan, clock }: HttpEnv, item: HttpItem, call: Call): Try {
+function tryOf(
+  { plan, clock }: HttpEnv,
+  item: HttpItem,
+  { call, retry }: { call: Call; retry: boolean },
+): Try {
   const { options, bounds, deadline, hop } = call;
   // The item's own end comes by its signal: only a total of the call's own cuts a try short here.
   const leftMs = bounds.totalMs === undefined ? Infinity : deadline - clock.monotonic();
   return {
-    wire: {
-      url: hop.url,
-      origin: hop.origin,
-      method: hop.method,
-      headers: hop.headers,
-      body: hop.body,
-      timeoutMs: Math.max(1, Math.ceil(Math.min(bounds.requestMs, leftMs))),
-      maxBytes: bounds.maxBytes,
-      connections: plan.connections,
-      guard: plan.guard ? { allowHosts: plan.allowHosts } : undefined,
-      signal: item.aborting,
-    },
-    host: hop.host,
+    origin: hop.to.origin,
+    path: hop.to.path,
+    method: hop.method,
+    headers: hop.headers,
+    body: hop.body,
+    timeoutMs: Math.max(1, Math.ceil(Math.min(bounds.requestMs, leftMs))),
+    maxBytes: bounds.maxBytes,
+    connections: plan.connections,
+    guard: plan.guard ? plan : undefined,
+    signal: item.aborting,
+    host: hop.to.host,
     isCut: leftMs < bounds.requestMs,
-    retry: false,
+    retry,
     quota: options.quota ?? plan.quota,
     key: options.key,
     deadline,
+    pass: undefined,
+    sentAt: 0,
   };
 }
 
@@ -204,44 +217,4 @@ async function tellQuotas(
   const waitMs = askedMs ?? (answer.status === 429 ? LIMITED_MS : 0);
   if (waitMs === 0) return;
   await itemQuota(env.quotas, item, { name, key: call.options.key }).blocked(waitMs);
-}
-
-function firstHop(env: HttpEnv, { url: given, options, json }: Asking): Hop {
-  const { origin: home } = env.plan;
-  const { url, origin, host } = addressOf(env.plan, given);
-  if (options.query !== undefined) {
-    for (const [name, value] of Object.entries(options.query)) {
-      if (value !== undefined) url.searchParams.append(name, String(value));
-    }
-  }
-  const { body, idempotencyKey } = options;
-  const method = (options.method ?? (body === undefined ? 'GET' : 'POST')).toUpperCase();
-  // A header of the settings may be a credential: with a baseUrl it goes to that origin alone.
-  let headers = env.headers(home === undefined || home === origin, json);
-  if (options.headers !== undefined) headers = { ...headers, ...lowerNames(options.headers) };
-  if (idempotencyKey !== undefined) headers = { ...headers, 'idempotency-key': idempotencyKey };
-  return { url, origin, host, method, headers, body };
-}
-
-const REDIRECTS = new Set([301, 302, 303, 307, 308]);
-/** What may go to another origin: everything else could be a credential. */
-const HARMLESS = new Set(['accept', 'accept-language', 'user-agent', 'content-type']);
-
-/** Where the answer sends the request, as browsers do it; undefined when it sends it nowhere. */
-function redirectOf(hop: Hop, { status, headers }: WireAnswer): Hop | undefined {
-  const location = headers['location'];
-  if (location === undefined || !REDIRECTS.has(status)) return undefined;
-  const url = checkedUrl(parsedUrl(location, hop.url), location);
-  const post = hop.method !== 'GET' && hop.method !== 'HEAD';
-  const becomesGet = post && (status === 303 || (hop.method === 'POST' && status < 303));
-  const kept = Object.entries(hop.headers).filter(
-    ([name]) =>
-      (url.origin === hop.url.origin || HARMLESS.has(name)) &&
-      !(becomesGet && name.startsWith('content-')),
-  );
-  const next = becomesGet
-    ? { method: 'GET', body: undefined }
-    : { method: hop.method, body: hop.body };
-  const { origin, host } = url;
-  return { url, origin, host, ...next, headers: Object.fromEntries(kept) };
 }

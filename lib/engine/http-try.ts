@@ -1,33 +1,10 @@
-import {
-  admitted,
-  type CallResult,
-  closedPass,
-  isGivenUp,
-  newBreaker,
-  type Pass,
-  settled,
-} from '../core/breaker.ts';
+import { admitted, closedPass, isGivenUp, newBreaker, type Pass } from '../core/breaker.ts';
 import { RetryableError, spent, UnavailableError } from '../core/errors.ts';
 import { newSemaphore } from '../pool/semaphore.ts';
-import type { WireAnswer, WireFault, WireRequest } from '../ports/http.ts';
+import type { WireAnswer, WireRequest } from '../ports/http.ts';
 import type { HttpEnv, HttpItem } from './http-env.ts';
-import { askedBy } from './http-errors.ts';
+import { type Try, tell, told } from './http-told.ts';
 import { itemQuota } from './item-quota.ts';
-
-/** One try of a request, and by what it is bounded. */
-export interface Try {
-  wire: WireRequest;
-  /** What its breaker and its figures go by: the URL's host. */
-  host: string;
-  /** Its own time is what is left of the call's total. */
-  isCut: boolean;
-  /** Second and later ones are counted apart. */
-  retry: boolean;
-  quota: string | false | undefined;
-  key: string | undefined;
-  /** When the call's time is over, by the clock that never jumps. */
-  deadline: number;
-}
 
 /** Looks at a closed door this often: whoever probes may have opened it. */
 const LOOK_MS = 250;
@@ -36,33 +13,34 @@ const LEAST_MS = 1_000;
 /** Left of an item's time when it is put back: its own time-out must not come first. */
 const MARGIN_MS = 250;
 
-/** Sends one request when breaker and quota let it. Rejects with what the wire met, or with why it was not sent. */
-export function sendOnce(env: HttpEnv, item: HttpItem, one: Try): Promise<WireAnswer> {
-  const { host, plan, quotas } = env;
-  const ready = host.ready();
-  // Nothing to wait for: most calls of most jobs.
-  if (
-    ready !== undefined &&
-    plan.connections === undefined &&
-    (quotas === undefined || one.quota === false)
-  ) {
-    if (plan.breaker === undefined) {
-      return sendNow(env, item, { one, pass: undefined, wire: ready.wire });
-    }
-    const pass = closedPass(breakerOf(env, one.host));
-    if (pass !== undefined) return sendNow(env, item, { one, pass, wire: ready.wire });
+/**
+ * Sends a request for which nothing is to be waited: most calls of most jobs. Whoever gets the promise tells what came
+ * of it by `told`: to do that here would take a promise more, which lives as long as the call.
+ */
+export function sendAtOnce(env: HttpEnv, one: Try): Promise<WireAnswer> | undefined {
+  const { plan, quotas } = env;
+  const ready = env.host.ready();
+  if (ready === undefined || plan.connections !== undefined) return undefined;
+  if (quotas !== undefined && one.quota !== false) return undefined;
+  if (plan.breaker !== undefined) {
+    one.pass = closedPass(breakerOf(env, one.host));
+    if (one.pass === undefined) return undefined;
   }
-  return sendInTurn(env, item, one);
+  one.sentAt = env.clock.monotonic();
+  return ready.wire.send(one);
 }
 
-async function sendInTurn(env: HttpEnv, item: HttpItem, one: Try): Promise<WireAnswer> {
+/** Sends one request when breaker and quota let it. Rejects with what the wire met, or with why it was not sent. */
+export async function sendInTurn(env: HttpEnv, item: HttpItem, one: Try): Promise<WireAnswer> {
   const { wire } = await env.host.client();
   const release = await permitOf(env, one);
   try {
     for (;;) {
-      const pass = await passOf(env, item, one);
-      const send = () => sendWith(env, item, { one, pass, wire });
-      const answer = await underQuota(env, item, { one, pass, send });
+      one.pass = await passOf(env, item, one);
+      const answer = await underQuota(env, item, {
+        one,
+        send: () => sendNow(env, item, { one, wire }),
+      });
       if (answer !== undefined) return answer;
     }
   } finally {
@@ -71,20 +49,19 @@ async function sendInTurn(env: HttpEnv, item: HttpItem, one: Try): Promise<WireA
 }
 
 /** Before the slot of a quota: a call must go out at the very moment that its slot is good for. */
-async function permitOf({ plan, host }: HttpEnv, { wire }: Try): Promise<(() => void) | undefined> {
+async function permitOf({ plan, host }: HttpEnv, one: Try): Promise<(() => void) | undefined> {
   if (plan.connections === undefined) return undefined;
-  const { origin } = wire;
+  const { origin, signal } = one;
   const permits = host.permits.get(origin) ?? newSemaphore(plan.connections);
   host.permits.set(origin, permits);
   const release = await permits.acquire();
-  if (!wire.signal?.aborted) return release;
+  if (!signal?.aborted) return release;
   release();
-  throw wire.signal.reason;
+  throw signal.reason;
 }
 
 interface Sending {
   one: Try;
-  pass: Pass | undefined;
   wire: { send(request: WireRequest): Promise<WireAnswer> };
 }
 
@@ -92,7 +69,7 @@ interface Sending {
 async function underQuota(
   env: HttpEnv,
   item: HttpItem,
-  { one, pass, send }: Omit<Sending, 'wire'> & { send(): Promise<WireAnswer | undefined> },
+  { one, send }: { one: Try; send(): Promise<WireAnswer | undefined> },
 ): Promise<WireAnswer | undefined> {
   if (one.quota === false || env.quotas === undefined) return send();
   const quota = itemQuota(env.quotas, item, { name: one.quota, key: one.key });
@@ -103,82 +80,27 @@ async function underQuota(
       return send();
     });
   } finally {
-    if (!sent && pass !== undefined) tell(env, item, { one, pass, result: 'none' });
+    if (!sent) tell(env, item, { one, result: 'none' });
   }
 }
 
-async function sendWith(
+async function sendNow(
   env: HttpEnv,
   item: HttpItem,
-  sending: Sending,
+  { one, wire }: Sending,
 ): Promise<WireAnswer | undefined> {
-  const { one, pass } = sending;
+  const { pass } = one;
   if (pass !== undefined && env.host.breakers.get(one.host)?.era !== pass.era) return undefined;
-  return sendNow(env, item, sending);
-}
-
-async function sendNow(env: HttpEnv, item: HttpItem, sending: Sending): Promise<WireAnswer> {
-  const { clock, meter } = env;
-  const { one, pass, wire } = sending;
-  const startedAt = clock.monotonic();
-  let result: CallResult = 'none';
-  let askedMs: number | undefined;
-  const met = (limited: boolean): void => {
-    const ms = clock.monotonic() - startedAt;
-    meter.call(one.host, { ms, retry: one.retry, limited, bad: result === 'bad' });
-  };
+  one.sentAt = env.clock.monotonic();
+  let answer: WireAnswer;
   try {
-    const answer = await wire.send(one.wire);
-    item.putBackUntil = undefined;
-    result = answer.status >= 500 ? 'bad' : 'good';
-    if (result === 'good' && answer.status !== 429) env.host.refusals.answered(one.host);
-    met(answer.status === 429);
-    if (result === 'bad') askedMs = askedBy(answer, clock.now());
-    return answer;
+    answer = await wire.send(one);
   } catch (error) {
-    const { fault } = error as Partial<WireFault>;
-    if (fault === 'network' || fault === 'timeout') result = 'bad';
-    // It was answered, with too much or in a form that nobody reads.
-    else if (fault === 'too large' || fault === 'encoding') result = 'good';
-    if (fault !== undefined && fault !== 'address') met(false);
+    told(env, item, { one, answer: undefined, error });
     throw error;
-  } finally {
-    if (pass !== undefined) tell(env, item, { one, pass, result, askedMs });
   }
-}
-
-/** Tells the breaker what came of a call. */
-function tell(
-  env: HttpEnv,
-  item: HttpItem,
-  {
-    one,
-    pass,
-    result,
-    askedMs = 0,
-  }: Pick<Sending, 'one'> & {
-    pass: Pass;
-    result: CallResult;
-    askedMs?: number | undefined;
-  },
-): void {
-  const { plan, host, clock, meter } = env;
-  const name = one.host;
-  const before = host.breakers.get(name);
-  if (plan.breaker === undefined || before === undefined) return;
-  const now = clock.monotonic();
-  // A host's random numbers may come from its crypto module: none is drawn for an answer that changes nothing.
-  const random = result === 'bad' ? env.random() : 0;
-  const state = settled(before, plan.breaker, { pass, result, now, askedMs, random });
-  if (state === before) return;
-  host.breakers.set(name, state);
-  if (state.openings <= before.openings) return;
-  meter.opened(name);
-  item.log.warn('circuit breaker opened', {
-    host: name,
-    openings: state.openings,
-    probeInMs: Math.round(state.until - now),
-  });
+  told(env, item, { one, answer, error: undefined });
+  return answer;
 }
 
 /** Waits while the breaker is open, as long as the item can; undefined without a breaker. */
@@ -196,7 +118,7 @@ async function passOf(env: HttpEnv, item: HttpItem, one: Try): Promise<Pass | un
     if (isGivenUp(state, plan.breaker) || now + wait >= ends) throw closedDoor(env, item, name);
     env.waiting();
     await clock.sleep(Math.min(wait, LOOK_MS), item.signal);
-    if (one.wire.signal?.aborted) throw one.wire.signal.reason;
+    if (one.signal?.aborted) throw one.signal.reason;
   }
 }
 

@@ -4,6 +4,7 @@ import type { Settings } from '../core/options.ts';
 import type { RoundChoice } from '../core/retry.ts';
 import type { Stage } from '../core/stage.ts';
 import type { EachStep, SqliteFile } from '../core/step.ts';
+import { newDeadlines } from '../pool/deadlines.ts';
 import { type Pull, runBounded } from '../pool/run-bounded.ts';
 import type { Shared } from '../pool/shared.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -125,7 +126,10 @@ function itemWorker(
   const { rows, polls } = parts;
   const shared = sharedOf(env, spec, parts);
   const [process] = stepsOf(job) as [EachStep];
-  const runner: ItemRunner = { job, process, settings, clock, random: env.random };
+  const runner: ItemRunner = {
+    ...{ job, process, settings, clock, random: env.random },
+    deadlines: newDeadlines(clock),
+  };
   const zero = clock.monotonic();
   const zeroWall = clock.now();
   let lastYield = zero;
@@ -151,22 +155,20 @@ function itemWorker(
     context.remotes = taken.remotes;
     polls.begin();
     const startedAt = clock.monotonic();
-    const finish = (finished: Finished): number => {
+    const done = (finished: Finished): void | Promise<void> => {
       const endedAt = clock.monotonic();
       const putBack = isPutBack(taken, { context, finished }, parts);
       polls.end();
-      if (putBack) return endedAt;
+      if (putBack) return turn(endedAt);
       const at = startedAt - zero;
       const since = sinceOf(polls.since(taken.position), { zero: zeroWall, at });
       const times = { at, endedAt: endedAt - zero, since };
       const remotes = polls.remotes(taken.position);
       rows.put(taken.position, toRow({ taken, context, finished, times, remotes }));
-      return endedAt;
+      // Also behind a promise: that of an async function that never waits gives the event loop no turn.
+      return turn(endedAt);
     };
-    const finished = runItem(runner, taken.row, context);
-    // Also behind a promise: that of an async function that never waits gives the event loop no turn.
-    if (finished instanceof Promise) return finished.then((done) => turn(finish(done)));
-    return turn(finish(finished));
+    return runItem(runner, { row: taken.row, context, done });
   };
 }
 

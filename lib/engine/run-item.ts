@@ -3,8 +3,10 @@ import { type ItemError, retryAfterOf } from '../core/errors.ts';
 import type { Job } from '../core/job.ts';
 import type { Settings } from '../core/options.ts';
 import type { Result } from '../core/outcome.ts';
-import type { SchemaIssue, SchemaResult } from '../core/standard-schema.ts';
+import type { SchemaResult } from '../core/standard-schema.ts';
 import type { EachStep } from '../core/step.ts';
+import type { Deadline, Deadlines } from '../pool/deadlines.ts';
+import { issueText } from './issue-text.ts';
 import type { ItemContext } from './item-context.ts';
 import { checkedResult, type Ended, failed, isRetryable, timeoutError } from './item-end.ts';
 
@@ -20,35 +22,41 @@ export interface ItemRunner {
     after(ms: number, call: () => void): () => void;
   };
   random(): number;
+  /** Of the items that run in it. */
+  deadlines: Deadlines;
 }
 
 /** A group's own key may have as many; it was checked before. */
 const KEY_LIMIT = 512;
 
+/** One row that runs. */
+export interface Running<T> {
+  row: unknown;
+  context: ItemContext;
+  /** Told once how it ended; what it answers is what the caller gets. So there is one promise for both. */
+  done(finished: Finished): T | Promise<T>;
+}
+
 /**
  * Validates one row, names it, and processes it with its tries. Answers at once (not with a promise)
  * when schema and job do: awaiting every quick item would halve the engine's speed.
  */
-export function runItem(
-  runner: ItemRunner,
-  row: unknown,
-  context: ItemContext,
-): Finished | Promise<Finished> {
+export function runItem<T>(runner: ItemRunner, one: Running<T>): T | Promise<T> {
   const { schema } = runner.job.input;
-  if (schema === undefined) return processRow(runner, row, context);
+  if (schema === undefined) return processRow(runner, one);
   let checked: SchemaResult<unknown> | Promise<SchemaResult<unknown>>;
   try {
-    checked = schema['~standard'].validate(row);
+    checked = schema['~standard'].validate(one.row);
   } catch (error) {
-    return { key: null, ended: failed(error) };
+    return one.done({ key: null, ended: failed(error) });
   }
   if (checked instanceof Promise) {
     return checked.then(
-      (result) => validated(runner, result, { row, context }),
-      (error: unknown) => ({ key: null, ended: failed(error) }),
+      (result) => validated(runner, result, one),
+      (error: unknown) => one.done({ key: null, ended: failed(error) }),
     );
   }
-  return validated(runner, checked, { row, context });
+  return validated(runner, checked, one);
 }
 
 export interface Finished {
@@ -56,123 +64,157 @@ export interface Finished {
   ended: Ended;
 }
 
-function validated(
+function validated<T>(
   runner: ItemRunner,
   result: SchemaResult<unknown>,
-  { row, context }: { row: unknown; context: ItemContext },
-): Finished | Promise<Finished> {
-  if (result.issues === undefined) return processRow(runner, result.value, context);
+  one: Running<T>,
+): T | Promise<T> {
+  const { context, done } = one;
+  if (result.issues === undefined) return processRow(runner, { row: result.value, context, done });
   const error: ItemError = {
     kind: 'invalid',
     code: 'SCHEMA',
-    message: issueText(result.issues, row),
+    message: issueText(result.issues, one.row),
   };
-  return { key: null, ended: { status: 'failed', error, thrown: undefined } };
+  return done({ key: null, ended: { status: 'failed', error, thrown: undefined } });
 }
 
-/** `column "siren": Too small: expected string to have >=9 characters; got "12"`, and how many more. */
-function issueText(issues: readonly SchemaIssue[], row: unknown): string {
-  const issue = issues[0];
-  const path = (issue?.path ?? []).map((step) =>
-    String(typeof step === 'object' ? step.key : step),
-  );
-  let value: unknown = row;
-  for (const step of path) value = (value as Record<string, unknown> | undefined)?.[step];
-  const place = path.length > 0 ? `column "${path.join('.')}": ` : '';
-  const got =
-    path.length > 0 && typeof value !== 'object'
-      ? `; got ${JSON.stringify(value) ?? 'nothing'}`
-      : '';
-  const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : '';
-  return `${place}${issue?.message ?? 'does not fit the schema'}${got.slice(0, 120)}${more}`;
+function processRow<T>(runner: ItemRunner, one: Running<T>): T | Promise<T> {
+  const bad = named(runner, one);
+  return bad === undefined ? runStep(runner, one) : one.done({ key: null, ended: bad });
 }
 
-function processRow(
-  runner: ItemRunner,
-  row: unknown,
-  context: ItemContext,
-): Finished | Promise<Finished> {
-  let key: string;
+/** Notes the row's key; how the item ends where it has none. */
+function named({ job }: ItemRunner, { row, context }: Running<unknown>): Ended | undefined {
   try {
-    key = runner.job.key === undefined ? String(context.index) : runner.job.key(row);
-    if (typeof key !== 'string' || (key.length > KEY_LIMIT && context.number !== undefined)) {
-      const error: ItemError = {
-        kind: 'invalid',
-        code: 'BAD_KEY',
-        message: `key(row) must give a string of at most ${KEY_LIMIT} characters; got ${typeof key === 'string' ? `${String(key).length} characters` : typeof key}`,
-      };
-      return { key: null, ended: { status: 'failed', error, thrown: undefined } };
+    const key = job.key === undefined ? String(context.index) : job.key(row);
+    if (typeof key === 'string' && (key.length <= KEY_LIMIT || context.number === undefined)) {
+      context.named(key);
+      return undefined;
     }
+    const error: ItemError = {
+      kind: 'invalid',
+      code: 'BAD_KEY',
+      message: `key(row) must give a string of at most ${KEY_LIMIT} characters; got ${typeof key === 'string' ? `${String(key).length} characters` : typeof key}`,
+    };
+    return { status: 'failed', error, thrown: undefined };
   } catch (error) {
-    return { key: null, ended: failed(error) };
+    return failed(error);
   }
-  context.named(key);
-  const ended = runStep(runner, row, context);
-  return ended instanceof Promise ? ended.then((late) => ({ key, ended: late })) : { key, ended };
 }
 
 /** Gives a row that is valid and named to the runner's function, with its tries. */
-export function runStep(
-  runner: ItemRunner,
-  row: unknown,
-  context: ItemContext,
-): Ended | Promise<Ended> {
-  let pending: Promise<Result>;
+export function runStep<T>(runner: ItemRunner, one: Running<T>): T | Promise<T> {
+  const { row, context } = one;
+  let ended: Ended;
   try {
     const result = runner.process(row, context);
-    if (!isPromise(result)) return checkedResult(result);
-    pending = Promise.resolve(result);
+    if (isPromise(result)) return runLate(runner, one, Promise.resolve(result));
+    ended = checkedResult(result);
   } catch (error) {
-    if (!isRetryable(runner, error) || runner.settings.tries === 1) return failed(error);
-    pending = Promise.reject(error);
+    if (isRetryable(runner, error) && runner.settings.tries > 1) {
+      return runLate(runner, one, Promise.reject(error));
+    }
+    ended = failed(error);
   }
-  return finishAsync(runner, { row, context }, pending);
+  return one.done({ key: context.key, ended });
 }
 
-/**
- * The asynchronous rest: time-out over all tries, and full-jitter back-off between them. One promise beside the
- * item's own while nothing goes wrong: what an item in flight holds is copied by each collection of the young heap.
- */
-function finishAsync(
-  runner: ItemRunner,
-  { row, context }: { row: unknown; context: ItemContext },
-  first: Promise<Result>,
-): Promise<Ended> {
-  const { clock, settings } = runner;
-  // Waiting for a remote moves it: each stretch of the item's own work has the whole time.
-  context.restartTimeout();
-  return new Promise((resolve, reject) => {
-    let cancel = (): void => undefined;
-    const end = (ended: Ended): void => {
-      cancel();
-      resolve(ended);
-    };
-    const late = (): void => {
-      const leftMs = leftOf(runner, context);
-      if (leftMs > 0) {
-        cancel = clock.after(leftMs, late);
-        return;
-      }
-      const error = timeoutError(settings.itemTimeoutMs);
-      context.abort(Object.assign(new Error(error.message), error));
-      resolve({ status: 'failed', error, thrown: undefined });
-    };
-    const broken = (error: unknown): void => {
-      cancel();
-      reject(error);
-    };
-    const failing = (error: unknown): void =>
-      void triesAfter(runner, { row, context }, error).then(end, broken);
-    const answered = (result: Result): void => {
-      try {
-        end(checkedResult(result));
-      } catch (error) {
-        failing(error);
-      }
-    };
-    cancel = clock.after(settings.itemTimeoutMs, late);
-    first.then(answered, failing).catch(broken);
+/** The asynchronous rest: time-out over all tries, and full-jitter back-off between them. */
+const runLate = <T>(runner: ItemRunner, one: Running<T>, first: Promise<Result>): Promise<T> =>
+  new Promise((resolve, reject) => {
+    const late = new Late(runner, one, { resolve, reject });
+    first.then(
+      (result) => late.answered(result),
+      (error) => late.failing(error),
+    );
   });
+
+/**
+ * An item whose function waits. A class, and one promise beside the item's own while nothing goes wrong: what an item
+ * in flight holds is copied by each collection of the young heap.
+ */
+class Late<T> implements Deadline {
+  readonly due: number;
+  before: Deadline | undefined;
+  behind: Deadline | undefined;
+  open = false;
+  readonly #runner: ItemRunner;
+  readonly #one: Running<T>;
+  readonly #settle: Settle<T>;
+  #over = false;
+  #cancel: (() => void) | undefined;
+
+  constructor(runner: ItemRunner, one: Running<T>, settle: Settle<T>) {
+    this.#runner = runner;
+    this.#one = one;
+    this.#settle = settle;
+    // Waiting for a remote moves it: each stretch of the item's own work has the whole time.
+    one.context.restartTimeout();
+    this.due = one.context.startedAt + runner.settings.itemTimeoutMs;
+    runner.deadlines.add(this);
+  }
+
+  late(): void {
+    const { clock, settings } = this.#runner;
+    const { context } = this.#one;
+    const leftMs = leftOf(this.#runner, context);
+    if (leftMs > 0) {
+      this.#cancel = clock.after(leftMs, () => this.late());
+      return;
+    }
+    this.#over = true;
+    const error = timeoutError(settings.itemTimeoutMs);
+    context.abort(Object.assign(new Error(error.message), error));
+    void this.#told({ status: 'failed', error, thrown: undefined });
+  }
+
+  answered(result: Result): void {
+    let ended: Ended;
+    try {
+      ended = checkedResult(result);
+    } catch (error) {
+      this.failing(error);
+      return;
+    }
+    this.#end(ended);
+  }
+
+  failing(error: unknown): void {
+    triesAfter(this.#runner, this.#one, error).then(
+      (ended) => this.#end(ended),
+      (broken) => this.#settle.reject(broken),
+    );
+  }
+
+  #end(ended: Ended): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#runner.deadlines.drop(this);
+    this.#cancel?.();
+    this.#done(ended);
+  }
+
+  /** Behind what the abort woke: an item that was waiting for a slot asks to be put back. */
+  async #told(ended: Ended): Promise<void> {
+    await undefined;
+    await undefined;
+    this.#done(ended);
+  }
+
+  #done(ended: Ended): void {
+    const { context, done } = this.#one;
+    try {
+      this.#settle.resolve(done({ key: context.key, ended }));
+    } catch (error) {
+      this.#settle.reject(error);
+    }
+  }
+}
+
+interface Settle<T> {
+  resolve(value: T | Promise<T>): void;
+  reject(error: unknown): void;
 }
 
 const leftOf = ({ clock, settings }: ItemRunner, { startedAt }: ItemContext): number =>
@@ -181,7 +223,7 @@ const leftOf = ({ clock, settings }: ItemRunner, { startedAt }: ItemContext): nu
 /** The tries behind one that threw. */
 async function triesAfter(
   runner: ItemRunner,
-  { row, context }: { row: unknown; context: ItemContext },
+  { row, context }: Pick<Running<unknown>, 'row' | 'context'>,
   thrown: unknown,
 ): Promise<Ended> {
   const { clock, settings } = runner;

@@ -115,13 +115,15 @@ function newWorker(
       return full === undefined ? undefined : call(full);
     }
     rider.context.enterStep(at);
-    const ended = runStep(runners[at] as ItemRunner, rider.value, rider.context);
-    if (!(ended instanceof Promise)) return ranStep(rider, at, ended);
-    const startedAt = clock.monotonic();
-    return ended.then((late) => {
-      rider.spentMs += clock.monotonic() - startedAt;
-      return ranStep(rider, at, late);
-    });
+    let startedAt: number | undefined;
+    const done = ({ ended }: Finished): Pending => {
+      if (startedAt !== undefined) rider.spentMs += clock.monotonic() - startedAt;
+      return ranStep(rider, at, ended);
+    };
+    const { value: row, context } = rider;
+    const pending = runStep(runners[at] as ItemRunner, { row, context, done });
+    if (pending instanceof Promise) startedAt = clock.monotonic();
+    return pending;
   };
   const start = (taken: Taken): Pending => {
     const ordinal = span.first + taken.position;
@@ -134,9 +136,7 @@ function newWorker(
       // Before a group nothing of the job ran but its schema and its key.
       return ranStep(rider, isGroup(first) ? -1 : 0, ended);
     };
-    const finished = runItem(head, taken.row, context);
-    if (finished instanceof Promise) return finished.then(done);
-    const pending = done(finished);
+    const pending = runItem(head, { row: taken.row, context, done });
     if (pending !== undefined || startedAt - yieldedAt < YIELD_MS) return pending;
     yieldedAt = startedAt;
     return clock.yield();

@@ -1,6 +1,7 @@
 import { stepsOf } from '../core/job.ts';
 import { firstGroups } from '../core/stage-settings.ts';
 import { sizedSteps } from '../core/step.ts';
+import { newDeadlines } from '../pool/deadlines.ts';
 import { newShared } from '../pool/shared.ts';
 import type { AttemptSpec } from './engine.ts';
 import type { GroupRunner } from './group-call.ts';
@@ -83,6 +84,7 @@ function groupRunner(
     settings,
     clock,
     random: env.random,
+    deadlines: newDeadlines(clock),
     starting: env.starting?.bind(env),
     quotas: parts.gate?.env,
     http: parts.http,

@@ -1,9 +1,9 @@
 /** One request on the wire: no second try, no redirect. */
 export interface WireRequest {
-  /** http or https, without user name and password. */
-  url: URL;
-  /** The URL's own. */
+  /** Of an http or https URL, as URLs have it. */
   origin: string;
+  /** What is behind it, with the query. */
+  path: string;
   method: string;
   headers: Readonly<Record<string, string>>;
   body: string | Uint8Array | undefined;

@@ -19,9 +19,9 @@ type Answering = (path: string, nowMs: number) => WireAnswer;
 const host = (answer: Answering) => (clock: Clock) =>
   newHttpHost(async () => ({
     openWire: () => ({
-      async send({ url }: WireRequest) {
+      async send({ path }: WireRequest) {
         await clock.sleep(50);
-        return answer(url.pathname, clock.monotonic());
+        return answer(path, clock.monotonic());
       },
       close: async () => undefined,
     }),

@@ -5,8 +5,9 @@ import { defineJob, type Job } from '../../lib/core/job.ts';
 import { settingsOf } from '../../lib/core/options.ts';
 import { ok, type Result } from '../../lib/core/outcome.ts';
 import { ItemContext } from '../../lib/engine/item-context.ts';
-import { type Finished, runItem } from '../../lib/engine/run-item.ts';
+import { runItem } from '../../lib/engine/run-item.ts';
 import { ndjson } from '../../lib/io/ndjson.ts';
+import { newDeadlines } from '../../lib/pool/deadlines.ts';
 
 /** Runs an item whose tries but the last throw `error`; when each began, and how it ended. */
 async function run(error: unknown, { tries = 2, random = 0 } = {}) {
@@ -25,16 +26,13 @@ async function run(error: unknown, { tries = 2, random = 0 } = {}) {
     process: step,
   }) as Job;
   const shared = { job: 'asks', now: 0, options: {}, secrets: {}, clock };
-  const runner = { job, process: step, settings: settingsOf(job), clock, random: () => random };
-  let finished: Finished | undefined;
-  const done = Promise.resolve(runItem(runner, {}, new ItemContext(shared, 0, '{}'))).then(
-    (result) => {
-      finished = result;
-    },
-  );
+  const settings = settingsOf(job);
+  const deadlines = newDeadlines(clock);
+  const runner = { job, process: step, settings, clock, random: () => random, deadlines };
+  const context = new ItemContext(shared, 0, '{}');
+  const finished = runItem(runner, { row: {}, context, done: (result) => result });
   await clock.advance(60_000);
-  await done;
-  return { began, ended: finished?.ended };
+  return { began, ended: (await finished).ended };
 }
 
 describe('a remote that asks to be left alone', () => {

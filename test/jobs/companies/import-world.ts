@@ -137,9 +137,9 @@ type Answering = (request: Parameters<Gateway['answer']>[0]) => ReturnType<Gatew
 
 /** A call reaches the gateway within the quota's send time, and is answered a little later. */
 function virtualHttp(clock: Clock, random: () => number, answer: Answering): HttpHost {
-  const send = async ({ url, method, headers, body }: WireRequest): Promise<WireAnswer> => {
+  const send = async ({ path: asked, method, headers, body }: WireRequest): Promise<WireAnswer> => {
     await clock.sleep(random() * 450);
-    const path = `${url.pathname}${url.search}`.replace('/api-sirene/3.11', '');
+    const path = asked.replace('/api-sirene/3.11', '');
     const given = answer({ method, path, headers, body: String(body ?? '') });
     await clock.sleep(50 + random() * 500);
     return { status: given.status, headers: given.headers, bytes: Buffer.from(given.body) };
