@@ -97,14 +97,16 @@ export const CORNERS: Readonly<Record<string, Report>> = {
     perWorker: [
       worker('wb', 100),
       worker('wa', 100),
+      worker('wc', 100),
       worker('top', 1000),
-      ...Array.from({ length: 19 }, (_, at) => worker(`w${10 + at}`, 50 - at)),
+      ...Array.from({ length: 18 }, (_, at) => worker(`w${10 + at}`, 50 - at)),
     ],
     failures: [
       group('ZED', 40, { examples: 4 }),
       group('ABE', 40, { examples: 2 }),
+      group('ZZZ', 40),
       ...KINDS.map((kind, at) => group(`K_${kind}`, 30 - at, { kind, examples: 1 })),
-      ...Array.from({ length: 13 }, (_, at) => group(`R${10 + at}`, 15 - at, { examples: 2 })),
+      ...Array.from({ length: 12 }, (_, at) => group(`R${10 + at}`, 15 - at, { examples: 2 })),
     ],
     options: { text: 'a "word"', now: 'not shown', list: [1, 'b'], none: undefined, on: true },
     durations: {
@@ -128,14 +130,14 @@ export const CORNERS: Readonly<Record<string, Report>> = {
     digests: digests('0'),
   }),
   tiesAndTwenty: usual({
-    ...{ total: 6_000, ok: 5_958, skipped: 0, failed: 42, stalled: 0, retried: 1 },
+    ...{ total: 6_000, ok: 5_958, skipped: 0, failed: 21, stalled: 21, retried: 1 },
     // Twenty-one of each: no rest, as it would be one row too.
     perWorker: Array.from({ length: 21 }, (_, at) => worker(`w${30 - at}`, 280)),
     failures: Array.from({ length: 21 }, (_, at) => group(`C${30 - at}`, 2)),
     timeline: { spanMs: 0, items: [6_000] },
     durations: {
-      ...{ median: 31_000, p50: 31_000, p95: 33_000, p99: 33_500, max: 33_900 },
-      histogram: bars(31_000, 1.05, [5_000, 1_000]),
+      ...{ median: 1_000, p50: 1_000, p95: 6_400, p99: 12_800, max: 12_800 },
+      histogram: bars(800, 2, [3_000, 1_000, 0, 2_000]),
     },
     digests: digests('0'),
   }),
