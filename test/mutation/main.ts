@@ -79,7 +79,7 @@ async function mutate(files: string[]): Promise<MutationReport | undefined> {
     vitest: { configFile: 'test/mutation/vitest.config.ts', related: false },
     mutate: files,
     concurrency: Number(values.concurrency),
-    incremental: true,
+    incremental: values.tests === undefined,
     incrementalFile: join(HOME, `${name}.incremental.json`),
     force: values.again,
     reporters: ['json', 'progress-append-only'],

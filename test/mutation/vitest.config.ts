@@ -32,7 +32,10 @@ const chosen = process.env['SLUICE_MUTATION_TESTS']?.split(',');
 export default defineConfig({
   test: {
     testTimeout: 60_000,
-    projects: chosen?.map((glob) => ({ root: ROOT, test: { name: glob, include: [glob] } })) ?? [
+    projects: chosen?.map((glob) => ({
+      root: ROOT,
+      test: { name: glob, include: [glob], testTimeout: 60_000 },
+    })) ?? [
       {
         root: ROOT,
         // First: what looks at one change or one step cannot hang, and a mutant that hangs costs a minute.
