@@ -66,7 +66,7 @@ describe('the digest by blocks of 8 MiB', () => {
   });
 });
 
-const blockOf = (first: number, rows: readonly unknown[], more = {}): RecordBlock => ({
+const blockOf = (first: number, rows: unknown[], more = {}): RecordBlock => ({
   ...{ first, rows, raws: rows.map((row) => `raw ${row}`), errors: undefined },
   ...more,
 });
