@@ -17,29 +17,27 @@ const PLACE = 'https://api.example.org:8443/v1/a';
 
 describe('what a fault of the wire is to the item', () => {
   const facts = { url: URL_OF_CALL, timeoutMs: 500, maxBytes: 10 };
-  it.each([
+  it.each<[string, string, string, string]>([
     ['network', 'retryable', 'NETWORK', `${PLACE} did not answer: it broke.`],
     ['timeout', 'retryable', 'TIMEOUT', `${PLACE} did not answer within 500 ms.`],
-    ...([
-      [
-        'too large',
-        'permanent',
-        'RESPONSE_TOO_LARGE',
-        `${PLACE} answered with more than 10 bytes: raise maxBytes if that is right.`,
-      ],
-      [
-        'encoding',
-        'permanent',
-        'BAD_ENCODING',
-        `${PLACE} answered in a form that cannot be read: it broke.`,
-      ],
-      [
-        'address',
-        'permanent',
-        'BLOCKED_ADDRESS',
-        `${PLACE} leads to a it broke, which a URL of the input may not: add api.example.org:8443 to allowHosts if it may.`,
-      ],
-    ] as const),
+    [
+      'too large',
+      'permanent',
+      'RESPONSE_TOO_LARGE',
+      `${PLACE} answered with more than 10 bytes: raise maxBytes if that is right.`,
+    ],
+    [
+      'encoding',
+      'permanent',
+      'BAD_ENCODING',
+      `${PLACE} answered in a form that cannot be read: it broke.`,
+    ],
+    [
+      'address',
+      'permanent',
+      'BLOCKED_ADDRESS',
+      `${PLACE} leads to a it broke, which a URL of the input may not: add api.example.org:8443 to allowHosts if it may.`,
+    ],
   ])('%s', (fault, kind, code, message) => {
     const error = Object.assign(new Error('it broke'), { fault });
     expect(faultError(error, facts)).toMatchObject({ kind, code, message, cause: error });
