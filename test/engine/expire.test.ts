@@ -120,6 +120,47 @@ describe('two retries at once', () => {
     expect(await world.raw.store.read(batchKey(world.id))).toMatchObject({ round: 1 });
   });
 
+  it('one that planned on another state is told, whatever differs', async () => {
+    const { world } = await finished();
+    const batch = await world.batch();
+    const digest = world.engine.jobDigest;
+    const plan = await planRetry(world.engine, batch, {});
+    for (const change of [{ status: 'cancelled' as const }, { round: 1 }]) {
+      const start = startNextRound(world.engine, { ...batch, ...change }, { plan, digest });
+      await expect(start).rejects.toThrow('was changed by somebody else');
+    }
+    expect(await world.batch()).toEqual(batch);
+  });
+
+  it.each([
+    ['another choice', { filter: '{"other":1}' }],
+    ['other code', { digest: 'other' }],
+    ['a round more', { round: 2 }],
+  ])('one that is overtaken at the last write, by %s, is told', async (_, rival) => {
+    const { world } = await finished();
+    const batch = await world.batch();
+    const plan = await planRetry(world.engine, batch, {});
+    const { store } = world.engine;
+    const change: typeof store.change = async (key, own) => {
+      const answer = await store.change(key, own);
+      if (key.sort === batchKey(world.id).sort) {
+        await world.raw.store.change(key, { when: [], set: rival });
+      }
+      return answer;
+    };
+    const engine = { ...world.engine, store: { ...store, change } };
+    const start = startNextRound(engine, batch, { plan, digest: engine.jobDigest });
+    await expect(start).rejects.toThrow('was changed by somebody else');
+  });
+
+  it('lists the batch as running in its new round', async () => {
+    const { records, retry, world } = await finished();
+    await retry();
+    expect((await records()).get(`${LIVE}/${world.id}`)).toMatchObject({
+      ...{ id: world.id, job: 'kept', input: 'rows', round: 1, status: 'running' },
+    });
+  });
+
   it("a threshold of its own is in the round's filter", async () => {
     const { world } = await finished();
     const batch = await world.batch();
