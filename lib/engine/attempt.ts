@@ -115,7 +115,7 @@ async function putPart(
 ): Promise<PartSummary> {
   if (shuffle !== undefined) await objects.put(shuffleKey(spec.id, spec.epoch), shuffle);
   await objects.put(key, body);
-  return facts;
+  return { bytes: body.reduce((sum, piece) => sum + piece.length, 0), ...facts };
 }
 
 /** What a groupBy behind it reads is made of a part, not of a save. */

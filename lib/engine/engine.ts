@@ -113,6 +113,7 @@ export interface Worked {
 
 /** What the checkpoint store and the progress display need to know of a written part. */
 export interface PartSummary {
+  bytes: number;
   counts: Counts;
   /** Failed and stalled items by code, in this part. */
   codes: Record<string, CodeCount>;

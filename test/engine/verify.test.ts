@@ -201,6 +201,27 @@ describe('one changed object', () => {
   });
 });
 
+it('what an attempt says of the size of its part is what is stored', async () => {
+  const own = memoryWorld(job(), { rows: [0, 1, 2, 3, 4] });
+  const { openAttempt } = own.engine;
+  const said: [string, number][] = [];
+  own.engine.openAttempt = async (spec, control) => {
+    const attempt = await openAttempt(spec, control);
+    return {
+      ...attempt,
+      async write(key) {
+        const summary = await attempt.write(key);
+        said.push([key, summary.bytes]);
+        return summary;
+      },
+    };
+  };
+  await own.start();
+  await own.run();
+  expect(said.length).toBeGreaterThan(2);
+  for (const [key, bytes] of said) expect(await own.raw.objects.size(key)).toBe(bytes);
+});
+
 describe('the store', () => {
   it('that counts otherwise than the parts is told', async () => {
     const stores = await copyStores(world.raw, world.id);

@@ -45,7 +45,7 @@ async function worked(play: Play) {
     },
     async write(key) {
       did.push(`write ${key}`);
-      return { counts: { ...COUNTS, ...rows }, codes: {}, durations: [] as never };
+      return { bytes: 0, counts: { ...COUNTS, ...rows }, codes: {}, durations: [] as never };
     },
     close: () => did.push('close'),
   };
@@ -311,7 +311,7 @@ describe('the rows of an attempt', () => {
     const keys: string[] = [];
     const write = async (key: string) => {
       keys.push(key);
-      return { counts: { ...COUNTS, ok: 1 }, codes: {}, durations: [] as never };
+      return { bytes: 0, counts: { ...COUNTS, ok: 1 }, codes: {}, durations: [] as never };
     };
     expect(await control?.save?.({ write })).toBe(true);
     expect(await raw.read(chunkKey(CHUNK))).toMatchObject({
