@@ -183,7 +183,7 @@ const WRONG = {
 /** The most frequent codes, each with its first example. */
 function failures(report: Report): string[] {
   const groups = [...report.failures].sort(
-    (a, b) => b.items - a.items || (a.code < b.code ? -1 : a.code > b.code ? 1 : 0),
+    (a, b) => b.items - a.items || (a.code < b.code ? -1 : 1),
   );
   if (groups.length === 0) return [];
   const shown = groups.slice(0, CODES_SHOWN);

@@ -153,7 +153,7 @@ export function* runsIn(
     const numbers = bytes.indexOf(SPACE, count) + 1;
     const named = bytes.indexOf(SPACE, numbers) + 1;
     const rows = Number(bytes.toString('latin1', count, numbers - 1));
-    if (line < 0 || named > line || !(rows > 0))
+    if (line < 0 || named === 0 || named > line || !(rows > 0))
       throw damaged(name, 'a block has no line of a key');
     const hash = bytes.toString('latin1', at, count - 1);
     const prefix = prefixOf(hash);

@@ -178,7 +178,7 @@ interface Run {
   chars: number;
 }
 
-/** Rows of one key, cut where they fill a block. */
+/** Rows of one key, cut where they fill a block; there is at least one row. */
 function* runsOf(entries: readonly Entry[], most: number): Generator<Run> {
   let run: Run = { from: 0, to: 0, chars: 0 };
   for (const [at, { key, raw }] of entries.entries()) {
@@ -190,5 +190,5 @@ function* runsOf(entries: readonly Entry[], most: number): Generator<Run> {
     run.to = at + 1;
     run.chars += raw.length + 1;
   }
-  if (run.to > run.from) yield run;
+  yield run;
 }

@@ -19,18 +19,39 @@ const simulatedEngine = {
 const STEPS = [
   'test/adapters/memory/contract.test.ts',
   'test/core/c*.test.ts',
+  'test/core/errors.test.ts',
   'test/core/keys.test.ts',
+  'test/core/pace.test.ts',
+  'test/core/remote-date.test.ts',
+  'test/core/report-html/whole-pages.test.ts',
   'test/engine/careful-steps.test.ts',
+  'test/engine/expire.test.ts',
+  'test/engine/http-words.test.ts',
+  'test/engine/item-context.test.ts',
+  'test/engine/pages.test.ts',
+  'test/engine/quota-leases.test.ts',
+  'test/engine/report-figures.test.ts',
+  'test/engine/run-item.test.ts',
   'test/engine/settle.test.ts',
+  'test/engine/shuffle.test.ts',
   'test/engine/sweep.test.ts',
+  'test/engine/verify.test.ts',
   'test/engine/work-chunk.test.ts',
 ];
+
+/** Of other folders: they see much of core, need nothing that is built, and take a second. */
+const BESIDE = ['test/cli/display.test.ts', 'test/pool/quota-slots.test.ts'];
+
+const chosen = process.env['SLUICE_MUTATION_TESTS']?.split(',');
 
 /** The tests that a mutant of core or engine has to get past: those of both folders, and simulated worlds. */
 export default defineConfig({
   test: {
     testTimeout: 60_000,
-    projects: [
+    projects: chosen?.map((glob) => ({
+      root: ROOT,
+      test: { name: glob, include: [glob], testTimeout: 60_000 },
+    })) ?? [
       {
         root: ROOT,
         // First: what looks at one change or one step cannot hang, and a mutant that hangs costs a minute.
@@ -40,7 +61,7 @@ export default defineConfig({
         root: ROOT,
         test: {
           name: 'unit',
-          include: ['test/core/**/*.test.ts', 'test/engine/*.test.ts'],
+          include: ['test/core/**/*.test.ts', 'test/engine/*.test.ts', ...BESIDE],
           // Of crashes: nine seconds, and the worlds crash as often.
           exclude: [...STEPS, 'test/engine/crash.test.ts'],
           testTimeout: 20_000,

@@ -21,7 +21,7 @@ const KINDS: Readonly<Record<FailureGroup['kind'], string>> = {
 export function failures(report: Report): Html {
   const all = report.failed + report.stalled;
   const groups = [...report.failures].sort(
-    (a, b) => b.items - a.items || (a.code < b.code ? -1 : a.code > b.code ? 1 : 0),
+    (a, b) => b.items - a.items || (a.code < b.code ? -1 : 1),
   );
   if (all === 0 && groups.length === 0) return nothing;
   const shown = groups.length <= CODES_SHOWN + 1 ? groups : groups.slice(0, CODES_SHOWN);

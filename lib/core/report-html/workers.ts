@@ -10,7 +10,7 @@ const SHOWN = 20;
 /** Each worker's share, the largest first. */
 export function workers(report: Report): Html {
   const sorted = [...report.perWorker].sort(
-    (a, b) => b.items - a.items || (a.worker < b.worker ? -1 : a.worker > b.worker ? 1 : 0),
+    (a, b) => b.items - a.items || (a.worker < b.worker ? -1 : 1),
   );
   if (sorted.length === 0) return nothing;
   // One row more is no longer than a row that says '1 other'.

@@ -1,0 +1,182 @@
+import { createHash } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { RecordBlock } from '../../lib/core/records.ts';
+import { newBlockDigest } from '../../lib/engine/digest-blocks.ts';
+import { newHeldBytes } from '../../lib/engine/held-bytes.ts';
+import { newRecordSource } from '../../lib/engine/record-source.ts';
+
+const sha = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
+
+describe('bytes that are held', () => {
+  it('are what they were, however many come after them', () => {
+    const held = newHeldBytes();
+    const lengths = [1, 100, 200_000, 62_043, 62_044, 1, 400_000, 0, 262_144, 5];
+    const all = lengths.map((length, at) => {
+      const block = Buffer.alloc(length + 7, at + 1);
+      return { length, at, lines: held.copy(block, 3, 3 + length) };
+    });
+    for (const { length, at, lines } of all) {
+      expect(lines.to - lines.from).toBe(length);
+      expect(lines.page.subarray(lines.from, lines.to).equals(Buffer.alloc(length, at + 1))).toBe(
+        true,
+      );
+    }
+  });
+
+  it('share pages of 256 KiB, filled to their end; what is larger has one of its size', () => {
+    const held = newHeldBytes();
+    const copy = (length: number) => held.copy(Buffer.alloc(length), 0, length);
+    const first = copy(200_000);
+    const second = copy(262_144 - 200_000);
+    expect(second.page).toBe(first.page);
+    expect(second).toMatchObject({ from: 200_000, to: 262_144 });
+    const third = copy(1);
+    expect(third.page).not.toBe(first.page);
+    expect([third.from, third.page.length]).toEqual([0, 262_144]);
+    expect(copy(262_145).page).toHaveLength(262_145);
+  });
+});
+
+describe('the digest by blocks of 8 MiB', () => {
+  const BLOCK = 8 * 1024 * 1024;
+  const bytes = Buffer.alloc(2 * BLOCK + 5);
+  for (let at = 0; at < bytes.length; at += 4099) bytes[at] = at % 251;
+  const wanted = (all: Buffer): string => {
+    const parts = [];
+    for (let at = 0; at < all.length; at += BLOCK) parts.push(sha(all.subarray(at, at + BLOCK)));
+    return sha(Buffer.concat(parts)).toString('hex');
+  };
+  it.each([
+    ['in one piece', [bytes.length]],
+    ['block by block', [BLOCK, BLOCK, 5]],
+    ['in pieces that cross borders', [1, BLOCK, BLOCK - 2, 6]],
+    ['with a piece over two borders', [BLOCK - 1, BLOCK + 2, 4]],
+    ['only whole blocks', [BLOCK, BLOCK]],
+    ['less than a block', [3, 0, 7]],
+    ['nothing', []],
+  ] as [string, number[]][])('%s', (_, sizes) => {
+    const digest = newBlockDigest();
+    let at = 0;
+    for (const size of sizes) {
+      digest.update(bytes.subarray(at, at + size));
+      at += size;
+    }
+    expect(digest.hex()).toBe(wanted(bytes.subarray(0, at)));
+  });
+});
+
+const blockOf = (first: number, rows: unknown[], more = {}): RecordBlock => ({
+  ...{ first, rows, raws: rows.map((row) => `raw ${row}`), errors: undefined },
+  ...more,
+});
+
+/** A chunk of items 100 to 105, in blocks that hold what lies before and behind it too. */
+function newSource(
+  cursor = 0,
+  blocks = [
+    blockOf(98, [98, 99, 100, 101]),
+    blockOf(102, []),
+    blockOf(102, [102, 103, 104, 105, 106]),
+  ],
+) {
+  let [opened, closed] = [0, 0];
+  const records = async function* (): AsyncGenerator<RecordBlock> {
+    opened += 1;
+    try {
+      for (const block of blocks) yield block;
+    } finally {
+      closed += 1;
+    }
+  };
+  const range = { source: 0, start: 0, end: 1, first: 100, count: 6 };
+  const source = newRecordSource({ records }, range, cursor);
+  const takeAll = async (until: number, go = () => true): Promise<unknown[]> => {
+    const pull = source.pull(until, go);
+    const rows = [];
+    for (let step = await pull.next(); !step.done; step = await pull.next()) rows.push(step.value);
+    return rows;
+  };
+  return { source, takeAll, facts: () => ({ opened, closed }) };
+}
+
+describe('the records of a chunk', () => {
+  const rowsOf = (taken: unknown[]): unknown[] =>
+    (taken as { row: unknown }[]).map(({ row }) => row);
+
+  it('come in order from the cursor to the end asked for, whatever the blocks are', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 0, max: 6 }),
+        fc.integer({ min: 0, max: 6 }),
+        async (cursor, until) => {
+          const { source, takeAll } = newSource(cursor);
+          const first = rowsOf(await takeAll(until));
+          const wanted = [100, 101, 102, 103, 104, 105];
+          expect(first).toEqual(wanted.slice(cursor, until));
+          expect(source.position).toBe(Math.max(cursor, until));
+          expect(rowsOf(await takeAll(6))).toEqual(wanted.slice(Math.max(cursor, until)));
+        },
+      ),
+      { numRuns: 49 },
+    );
+  });
+
+  it('carry place, number, text, error and remotes of their block', async () => {
+    const block = blockOf(100, ['a', 'b'], {
+      indexes: [7, 9],
+      errors: new Map([[1, 'bad']]),
+      remotes: new Map([[0, 'r']]),
+    });
+    const { takeAll } = newSource(0, [block]);
+    expect(await takeAll(2)).toEqual([
+      {
+        position: 0,
+        index: 7,
+        row: 'a',
+        raw: 'raw a',
+        error: undefined,
+        block,
+        at: 0,
+        remotes: 'r',
+      },
+      {
+        position: 1,
+        index: 9,
+        row: 'b',
+        raw: 'raw b',
+        error: 'bad',
+        block,
+        at: 1,
+        remotes: undefined,
+      },
+    ]);
+  });
+
+  it('are not read before one is asked for, and read once by many at once', async () => {
+    const { source, takeAll, facts } = newSource();
+    expect(await takeAll(0)).toEqual([]);
+    expect(await takeAll(6, () => false)).toEqual([]);
+    source.close();
+    expect(facts()).toEqual({ opened: 0, closed: 0 });
+    const pull = source.pull(6, () => true);
+    const steps = await Promise.all(Array.from({ length: 7 }, () => pull.next()));
+    const rows = steps.map((step) => (step.done ? 'done' : step.value.row));
+    expect(rows).toEqual([100, 101, 102, 103, 104, 105, 'done']);
+    expect(facts()).toEqual({ opened: 1, closed: 0 });
+    source.close();
+    await Promise.resolve();
+    expect(facts()).toEqual({ opened: 1, closed: 1 });
+  });
+
+  it('that are fewer than planned end the batch, and say how many there are', async () => {
+    const { takeAll, source } = newSource(0, [blockOf(100, [100, 101])]);
+    expect(await takeAll(2)).toHaveLength(2);
+    await expect(takeAll(6)).rejects.toMatchObject({
+      code: 'INPUT_CHANGED',
+      message: 'The input changed: items 100 to 105 were planned, only 2 of these 6 are there.',
+      hint: 'Start a new batch on the changed input.',
+    });
+    expect(source.position).toBe(2);
+  });
+});
