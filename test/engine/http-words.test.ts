@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { httpPlan } from '../../lib/core/http-plan.ts';
-import { addressOf, checkedUrl, parsedUrl } from '../../lib/engine/http-address.ts';
+import { checkedUrl, givenAddress, parsedUrl } from '../../lib/engine/http-address.ts';
 import { type HttpHost, newHttpEnv } from '../../lib/engine/http-env.ts';
 import {
   askedBy,
@@ -142,17 +142,17 @@ describe('the address of a call', () => {
     ],
   ])('%j', (given, wanted) => {
     if (wanted.startsWith('http')) {
-      const { url, origin, host } = addressOf(base, given);
+      const { url, origin, host } = givenAddress(base, given);
       expect(url.href).toBe(wanted);
       expect([origin, host]).toEqual([url.origin, url.host]);
-    } else expect(() => addressOf(base, given)).toThrow(wanted);
+    } else expect(() => givenAddress(base, given)).toThrow(wanted);
   });
 
   it('without a baseUrl must be whole, and may be a URL', () => {
-    expect(() => addressOf(none, 'a')).toThrow(
+    expect(() => givenAddress(none, 'a')).toThrow(
       '"a" is no whole URL, and the job\'s http has no baseUrl.',
     );
-    expect(addressOf(none, new URL('http://x.example/a')).url.href).toBe('http://x.example/a');
+    expect(givenAddress(none, new URL('http://x.example/a')).url.href).toBe('http://x.example/a');
     expect(parsedUrl('/b', new URL('http://x.example/a'))?.href).toBe('http://x.example/b');
     expect(parsedUrl('/b')).toBeUndefined();
     expect(() => checkedUrl(undefined, 'text')).toThrow('"text" is no http or https URL.');

@@ -16,6 +16,7 @@ import { ItemContext } from '../../lib/engine/item-context.ts';
 import { type Finished, runItem } from '../../lib/engine/run-item.ts';
 import { defineJob } from '../../lib/index.ts';
 import { ndjson } from '../../lib/io/ndjson.ts';
+import { newDeadlines } from '../../lib/pool/deadlines.ts';
 
 type Schema = StandardSchema<unknown>;
 type Validate = Schema['~standard']['validate'];
@@ -53,12 +54,18 @@ async function run(options: RunOptions = {}) {
   } as Job;
   const shared = { job: 'one', now: 0, options: {}, secrets: {}, clock };
   const context = new ItemContext({ ...shared, grouped: options.grouped }, 7, '{}');
-  const runner = { job, process: step, settings: settingsOf(job), clock, random: () => 0.5 };
+  const deadlines = newDeadlines(clock);
+  const settings = settingsOf(job);
+  const runner = { job, process: step, settings, clock, random: () => 0.5, deadlines };
   let finished: Finished | undefined;
-  const answer = runItem(runner, row, context);
-  const done = Promise.resolve(answer).then((end) => {
-    finished = end;
+  const answer = runItem<void>(runner, {
+    row,
+    context,
+    done(end) {
+      finished = end;
+    },
   });
+  const done = Promise.resolve(answer);
   await clock.advance(options.advanceMs ?? 60_000);
   await done;
   const { key: name, ended } = finished as unknown as Finished;
