@@ -183,16 +183,21 @@ class Late<T> implements Deadline {
   failing(error: unknown): void {
     triesAfter(this.#runner, this.#one, error).then(
       (ended) => this.#end(ended),
-      (broken) => this.#settle.reject(broken),
+      (broken) => this.#isFirst() && this.#settle.reject(broken),
     );
   }
 
   #end(ended: Ended): void {
-    if (this.#over) return;
+    if (this.#isFirst()) this.#done(ended);
+  }
+
+  /** Nothing has ended it yet: from now on nothing else does. */
+  #isFirst(): boolean {
+    if (this.#over) return false;
     this.#over = true;
     this.#runner.deadlines.drop(this);
     this.#cancel?.();
-    this.#done(ended);
+    return true;
   }
 
   /** Behind what the abort woke: an item that was waiting for a slot asks to be put back. */
