@@ -84,7 +84,7 @@ export function openThreadAttempt(seat: ThreadSeat, options: ThreadAttemptOption
       return summary;
     },
     close() {
-      // The lane's memory is the next attempt's once it is given back.
+      // The thread gives the part's memory to another attempt then.
       if (storing === undefined) line.close();
       else void storing.then(line.close, line.close);
     },

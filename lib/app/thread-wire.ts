@@ -60,10 +60,10 @@ export type AttemptCall =
 /** The last call of all, `shut`, closes what the thread holds open. */
 export type ThreadCall = AttemptCall | { op: 'shut' };
 
-/** A part as the thread made it: the main thread stores it, before it gives the lane back. */
+/** A part as the thread made it: the main thread stores it, before it closes the attempt. */
 export interface WrittenByThread {
   summary: PartSummary;
-  /** Memory of the lane, shared with the thread. */
+  /** Memory of the attempt, shared with the thread. */
   body: Uint8Array;
   /** What is stored before it. */
   before: { key: string; body: Uint8Array }[];

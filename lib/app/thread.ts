@@ -17,7 +17,7 @@ import { inputOpener } from './input-of.ts';
 import { loadJob } from './load-job.ts';
 import { localHttp } from './local-http.ts';
 import { localSecrets } from './local-secrets.ts';
-import { laneMemory, newPuts, type Puts } from './thread-puts.ts';
+import { newPuts, type Puts } from './thread-puts.ts';
 import {
   type AttemptCall,
   SLOT_BEAT,
@@ -98,6 +98,7 @@ async function act(name: number, opened: Opened, call: AttemptCall): Promise<unk
       return written(opened, call.key);
     case 'close':
       attempt.close();
+      opened.puts.close();
       attempts.delete(name);
       return undefined;
   }
@@ -138,7 +139,7 @@ function oneOf(options: Record<string, unknown>): Record<string, unknown> {
 }
 
 async function open({ lane, spec, batch, verdicts }: ThreadOpening): Promise<Opened> {
-  const puts = newPuts(laneMemory(lane));
+  const puts = newPuts();
   job ??= loadJob(jobFile);
   const loaded = await job;
   inputOf ??= inputOpener(objects, loaded);

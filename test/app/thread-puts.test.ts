@@ -1,13 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { openThreadAttempt, type ThreadPlace } from '../../lib/app/thread-attempt.ts';
-import { laneMemory, newPuts } from '../../lib/app/thread-puts.ts';
-import { LANES } from '../../lib/app/thread-wire.ts';
+import { newPuts } from '../../lib/app/thread-puts.ts';
 
 const bytes = (size: number, fill: number): Uint8Array => new Uint8Array(size).fill(fill);
 
 test('what goes before a part is taken with it, each as it was put', async () => {
-  const puts = newPuts(laneMemory(0));
+  const puts = newPuts();
   await puts.put('shuffle', [bytes(3, 1), bytes(2, 2)]);
   await puts.put('part', [bytes(4, 3)]);
   expect(puts.take('part')).toEqual({
@@ -18,7 +17,7 @@ test('what goes before a part is taken with it, each as it was put', async () =>
 });
 
 test('a put that needs more memory leaves what was put before where it is', async () => {
-  const puts = newPuts(laneMemory(0));
+  const puts = newPuts();
   await puts.put('small', [bytes(1000, 7)]);
   await puts.put('part', [bytes(9_000_000, 8)]);
   const { body, before } = puts.take('part');
@@ -27,28 +26,38 @@ test('a put that needs more memory leaves what was put before where it is', asyn
   expect(body.every((byte) => byte === 8)).toBe(true);
 });
 
-test('the next attempt of a lane writes where the last one wrote; another lane has memory of its own', async () => {
-  const [one, again, other] = [0, 0, 1].map((lane) => newPuts(laneMemory(lane)));
-  await one?.put('a', [bytes(10, 1)]);
-  const first = one?.take('a').body;
-  await other?.put('b', [bytes(10, 2)]);
-  expect(first).toEqual(bytes(10, 1));
-  await again?.put('c', [bytes(10, 3)]);
-  expect(first).toEqual(bytes(10, 3));
-  expect(() => laneMemory(LANES)).toThrow('There is no lane 2 of 2.');
+test("memory is another attempt's when its own is closed, not before; a save is over when the next is put", async () => {
+  const one = newPuts();
+  await one.put('save', [bytes(10, 1)]);
+  const { body } = one.take('save');
+  await one.put('part', [bytes(10, 2)]);
+  const part = one.take('part').body;
+  expect(part.buffer).toBe(body.buffer);
+  const other = newPuts();
+  await other.put('b', [bytes(10, 3)]);
+  expect(part).toEqual(bytes(10, 2));
+  one.close();
+  const next = newPuts();
+  await next.put('c', [bytes(10, 4)]);
+  expect(next.take('c').body.buffer).toBe(part.buffer);
+  expect(other.take('b').body).toEqual(bytes(10, 3));
 });
 
-test('a lane is given back when its part is stored, not before', async () => {
+test('a thread is told that an attempt is over when its part is stored, not before', async () => {
   const part = { summary: { counts: {} }, body: bytes(1, 1), before: [] };
   const answers = { work: { cursor: 1, count: 1, state: 'go', part }, write: part } as never;
   const thread = {
-    call: async ({ call: { op } }: { call: { op: string } }) => answers[op as never],
+    call: async ({ call: { op } }: { call: { op: string } }) => {
+      asked.push(op);
+      return answers[op as never];
+    },
     allow: () => undefined,
     beat: () => 0,
     index: () => 0,
     end: async () => undefined,
     dead: false,
   };
+  const asked: string[] = [];
   let released = false;
   let stored = (): void => undefined;
   const seat = {
@@ -77,9 +86,9 @@ test('a lane is given back when its part is stored, not before', async () => {
   await sleep(5);
   attempt.close();
   await sleep(5);
-  expect(released).toBe(false);
+  expect({ asked, released }).toEqual({ asked: ['write'], released: false });
   stored();
   await written;
   await sleep(5);
-  expect(released).toBe(true);
+  expect({ asked, released }).toEqual({ asked: ['write', 'close'], released: true });
 });
