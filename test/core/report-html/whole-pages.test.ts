@@ -1,14 +1,13 @@
 import { expect, test } from 'vitest';
 import { escapeHtml, html, pct, show, toText } from '../../../lib/core/report-html/html.ts';
 import { renderReportHtml } from '../../../lib/core/report-html/page.ts';
-import { STYLE } from '../../../lib/core/report-html/style.ts';
 import { renderSummary } from '../../../lib/core/summary.ts';
 import { CORNERS } from './corners.ts';
 import { REPORTS } from './reports.ts';
 
 /**
  * Whole pages, byte by byte: what each row, bar and label is. After a wanted change look at the pages in a browser, and
- * write them anew by `npx vitest run test/core/report-html --update`. The style sheet has a file of its own.
+ * write them anew by `npx vitest run test/core/report-html --update`.
  */
 test.each(Object.keys(CORNERS))('the page and the summary of %s', async (name) => {
   const report = CORNERS[name];
@@ -39,10 +38,6 @@ test('the shapes of all states are in the page', () => {
   expect(shapes.map(([, name]) => name)).toEqual([
     ...['ok', 'skipped', 'failed', 'stalled', 'notRun', 'alert', 'cancel', 'stop'],
   ]);
-});
-
-test('the style sheet as it was looked at last', async () => {
-  await expect(`${STYLE}\n`).toMatchFileSnapshot('pages/style.css');
 });
 
 test('five characters are escaped, slots of nothing are empty', () => {
