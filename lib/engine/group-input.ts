@@ -109,6 +109,7 @@ function newGathered(rounds: Rounds | undefined) {
   let holds = true;
   const letGo = (): void => {
     holds = false;
+    held.release();
     for (const { runs } of groups.values()) for (const run of runs) run.lines = undefined;
   };
   return {

@@ -1,4 +1,5 @@
 import { borrowMemory, returnMemory } from '../pool/spare-memory.ts';
+import { newHeldBytes } from './held-bytes.ts';
 import { compress, type Trailer } from './part.ts';
 import { type PartBytes, rawSection } from './read-part.ts';
 import { newTextBytes } from './text-bytes.ts';
@@ -9,10 +10,12 @@ const SECTION_NUMBERS = [0, 1, 2] as const;
 export function newSections(saved: PartBytes | undefined, gives: Trailer['gives']) {
   const members: [Buffer[], Buffer[], Buffer[]] = saved ? savedSections(saved) : [[], [], []];
   const texts = [newTextBytes(), newTextBytes(), newTextBytes()] as const;
-  const kept = newKept();
+  // One by one members lived as long as their chunk, each as memory of its own.
+  const kept = newHeldBytes(borrowMemory);
   let given = 0;
   const zipOne = (section: 0 | 1 | 2): void => {
-    const member = kept.copy(texts[section].take(compress));
+    const { page, from, to } = kept.copy(texts[section].take(compress));
+    const member = page.subarray(from, to);
     members[section].push(member);
     if (section > 0) return;
     gives?.push([member.length, given]);
@@ -32,33 +35,7 @@ export function newSections(saved: PartBytes | undefined, gives: Trailer['gives'
       }
     },
     /** The members' memory is used again: nobody reads them any more. */
-    close: kept.close,
-  };
-}
-
-/** Most parts fit into one. */
-const PAGE_BYTES = 512 * 1024;
-
-/** Members lie side by side in memory that is used again: one by one they lived as long as their chunk. */
-function newKept() {
-  let pages: Buffer[] = [];
-  let used = 0;
-  return {
-    copy(bytes: Buffer): Buffer {
-      let page = pages.at(-1);
-      if (page === undefined || used + bytes.length > page.length) {
-        page = borrowMemory(Math.max(PAGE_BYTES, bytes.length));
-        pages.push(page);
-        used = 0;
-      }
-      bytes.copy(page, used);
-      used += bytes.length;
-      return page.subarray(used - bytes.length, used);
-    },
-    close(): void {
-      for (const page of pages) returnMemory(page);
-      pages = [];
-    },
+    close: (): void => kept.release().forEach(returnMemory),
   };
 }
 
