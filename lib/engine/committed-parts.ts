@@ -36,38 +36,59 @@ export async function* committedParts(
   }
 }
 
-export interface LoadedPart extends PartName {
+export interface ReadPart extends PartName {
+  /** Rows of its stage in the parts before it. */
+  before: number;
   /** Index of its first item: of groups, which do not know it, as many as stand in the parts before. */
   first: number;
   part: PartBytes;
   trailer: Trailer;
   /** SHA-256 of the whole object. */
   sha256: string;
+}
+
+/** A part with its outcomes unpacked. */
+export interface LoadedPart extends ReadPart {
   outcomes: Buffer;
 }
 
 /** Parts read and unpacked while the ones before are used: 8 ahead keep two cores busy with 20 MB in memory. */
 const AHEAD = 8;
 
-/** From a stage's first part on: what stands before a part of groups is counted here. */
-export async function* loadParts(
+/** From a stage's first part on: what stands before a part is counted here. */
+export async function* readParts(
   objects: ObjectStore,
   names: AsyncIterable<PartName>,
-): AsyncGenerator<LoadedPart> {
+): AsyncGenerator<ReadPart> {
   let before = { stage: -1, items: 0 };
-  const loading = mapOrdered(names, AHEAD, async (name) => {
+  const reading = mapOrdered(names, AHEAD, async (name) => {
     const part = await getPart(objects, name.key);
-    const outcomes = await unzipSection(name.key, rawSection(part, 'outcomes'));
-    const trailer = trailerOf(name.key, part);
-    return { ...name, part, trailer, outcomes, sha256: sha256(part.bytes) };
+    return { ...name, part, trailer: trailerOf(name.key, part), sha256: sha256(part.bytes) };
   });
-  for await (const loaded of loading) {
-    const { stage, trailer } = loaded;
+  for await (const read of reading) {
+    const { stage, trailer } = read;
     if (stage !== before.stage) before = { stage, items: 0 };
-    yield { ...loaded, first: trailer.first ?? before.items };
+    yield { ...read, before: before.items, first: trailer.first ?? before.items };
     before.items += trailer.items;
   }
 }
+
+/** The outcomes of those parts whose lines are asked for. */
+export const unpackWhere = (
+  parts: AsyncIterable<ReadPart>,
+  wanted: (part: ReadPart) => boolean,
+): AsyncGenerator<UnpackedPart> =>
+  mapOrdered(parts, AHEAD, async (part) => (wanted(part) ? unpacked(part) : part));
+
+export const loadParts = (
+  objects: ObjectStore,
+  names: AsyncIterable<PartName>,
+): AsyncGenerator<LoadedPart> => mapOrdered(readParts(objects, names), AHEAD, unpacked);
+
+const unpacked = async (part: ReadPart): Promise<LoadedPart> => ({
+  ...part,
+  outcomes: await unzipSection(part.key, rawSection(part.part, 'outcomes')),
+});
 
 export const sha256 = (bytes: Uint8Array): string =>
   createHash('sha256').update(bytes).digest('hex');
@@ -90,16 +111,22 @@ export interface JoinedRow {
   kept: Kept | undefined;
 }
 
+/** A part whose outcomes are unpacked where its reader wanted them. */
+export type UnpackedPart = ReadPart & Partial<Pick<LoadedPart, 'outcomes'>>;
+
+/** Whether a part's attempts lines hold the outcomes of what failed: not of those that went on with a save, which may be older. */
+export const tellsFailures = ({ trailer }: ReadPart): boolean => trailer.blocks !== undefined;
+
 /**
- * The rows of a part: each outcome joined with its attempts line. `failedOnly` gives those that keep
- * something of a failure, and parses no other line: parsing all of them cost a fifth of a batch (measured).
+ * The rows of a part: each outcome joined with its attempts line. `failedOnly` gives those that failed, and parses no
+ * other line: parsing all of them cost a fifth of a batch (measured). It needs no outcomes where the part tells failures.
  */
 export async function* joinedRows(
-  loaded: Pick<LoadedPart, 'key' | 'stage' | 'first' | 'part' | 'outcomes'>,
+  { key, stage, first, part, outcomes }: Omit<UnpackedPart, 'trailer' | 'sha256' | 'before'>,
   { failedOnly = false }: { failedOnly?: boolean } = {},
 ): AsyncGenerator<JoinedRow> {
-  const text = await unzipSection(loaded.key, rawSection(loaded.part, 'attempts'));
-  const outcomeAt = lineReader(loaded.outcomes);
+  const text = await unzipSection(key, rawSection(part, 'attempts'));
+  const outcomeAt = outcomes && lineReader(outcomes);
   let head = { worker: '', at: 0 };
   let row = -1;
   for (const line of text.toString().split('\n')) {
@@ -111,22 +138,24 @@ export async function* joinedRows(
     }
     row += 1;
     if (failedOnly && keeps < 0) continue;
-    const [tries, at, micros, kept] = JSON.parse(line) as [number, number, number, Kept?];
+    const [tries, at, micros, kept, failure] = JSON.parse(line) as AttemptsLine;
+    const own =
+      outcomeAt === undefined ? failure : (JSON.parse(outcomeAt(row)) as Partial<Outcome>);
     // A group's line has no index.
-    const outcome = numbered(JSON.parse(outcomeAt(row)), loaded.first + row);
+    const outcome = { index: first + row, ...own } as Outcome;
     const facts = {
       tries,
       startedAt: head.at + at,
       durationMs: micros / 1000,
       worker: head.worker,
-      ...(loaded.stage === 0 ? {} : { stage: loaded.stage }),
+      ...(stage === 0 ? {} : { stage }),
     };
     yield { outcome, facts, kept };
   }
 }
 
-const numbered = (line: Partial<Outcome>, index: number): Outcome =>
-  ({ index, ...line }) as Outcome;
+/** Of a failed item also what it keeps and its outcome. */
+type AttemptsLine = [number, number, number, Kept?, Partial<Outcome>?];
 
 const LF = 10;
 

@@ -27,13 +27,8 @@ import { type Batch, readBatch, stagesOf } from './batch.ts';
 import { leavesOpen } from './came-through.ts';
 import { committedParts, sha256 } from './committed-parts.ts';
 import type { Engine } from './engine.ts';
-import {
-  buildReport,
-  passOverParts,
-  type ReportState,
-  reportHtml,
-  reportJson,
-} from './report-files.ts';
+import { passOverParts } from './pass-over-parts.ts';
+import { buildReport, type ReportState, reportHtml, reportJson } from './report-files.ts';
 import { roundReport } from './round-report.ts';
 import { allComplete, type SeenStage } from './settle-stages.ts';
 import { recordsOf } from './start-round.ts';

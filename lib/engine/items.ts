@@ -6,7 +6,16 @@ import type { CheckpointStore } from '../ports/checkpoint-store.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { type Batch, requireStage, stagesOf } from './batch.ts';
 import { cameThrough, wasCutShort } from './came-through.ts';
-import { type JoinedRow, joinedRows, loadParts, type PartName } from './committed-parts.ts';
+import {
+  type JoinedRow,
+  joinedRows,
+  loadParts,
+  type PartName,
+  type ReadPart,
+  readParts,
+  tellsFailures,
+  unpackWhere,
+} from './committed-parts.ts';
 import { batchInRound } from './rounds.ts';
 
 export interface ItemFilter {
@@ -53,13 +62,15 @@ async function* rowsOfRound0(
   { status, code, index }: ItemFilter,
 ): AsyncGenerator<JoinedRow> {
   const failedOnly = status === 'failed' || status === 'stalled' || code !== undefined;
-  for await (const loaded of loadParts(objects, marked(store, { ...batch, round: 0 }))) {
-    const { trailer, first } = loaded;
-    if (!shown(loaded.stage)) continue;
-    if (status !== undefined && trailer.counts[status] === 0) continue;
-    if (code !== undefined && !mayHave(trailer.codes, code)) continue;
-    if (index !== undefined && !within({ first, ...trailer }, index)) continue;
-    yield* joinedRows(loaded, { failedOnly });
+  const wanted = ({ stage, first, trailer }: ReadPart): boolean =>
+    shown(stage) &&
+    (status === undefined || trailer.counts[status] > 0) &&
+    (code === undefined || mayHave(trailer.codes, code)) &&
+    (index === undefined || within({ first, ...trailer }, index));
+  const needed = (part: ReadPart): boolean => wanted(part) && !(failedOnly && tellsFailures(part));
+  const parts = readParts(objects, marked(store, { ...batch, round: 0 }));
+  for await (const part of unpackWhere(parts, needed)) {
+    if (wanted(part)) yield* joinedRows(part, { failedOnly });
   }
 }
 

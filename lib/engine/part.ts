@@ -40,6 +40,8 @@ export interface Trailer {
   http?: Record<string, HostUse>;
   /** SHA-256 of the shuffle object beside it, of a part that feeds a groupBy. */
   shuffle?: string;
+  /** SHA-256s of each 100 outcome lines, base64; absent of a part that went on with a save. */
+  blocks?: string;
   /** SHA-256 of the first three sections' bytes. */
   sha256: [string, string, string];
   /** Of a save only: rows behind a gap by their place in the chunk, and the remote work that is waited for. */

@@ -1,29 +1,17 @@
-import { gzipSync } from 'node:zlib';
 import { quantile, toBars } from '../core/histogram.ts';
 import { hostCalls } from '../core/http-meter.ts';
 import { isoTime } from '../core/iso-time.ts';
-import { reportKey, type StageId } from '../core/keys.ts';
+import type { StageId } from '../core/keys.ts';
 import { addCounts, type Counts, itemsOf, noCounts } from '../core/outcome.ts';
 import type { Report } from '../core/report.ts';
 import { renderReportHtml } from '../core/report-html/page.ts';
 import type { End } from '../core/transitions.ts';
-import { newChannel } from '../pool/channel.ts';
 import type { Batch, Stage } from './batch.ts';
-import { cameThrough, type RowCounts, wasCutShort } from './came-through.ts';
-import { committedParts, loadParts } from './committed-parts.ts';
-import type { Engine } from './engine.ts';
 import { listFailures } from './failure-groups.ts';
-import { newGathering, type Totals } from './gather.ts';
-import {
-  type BatchAfter,
-  newRoundMerge,
-  type RoundMerge,
-  type RoundMergeOptions,
-} from './merge-round.ts';
-import { rawSection } from './read-part.ts';
-import { replacedBy, withRounds } from './round-report.ts';
+import type { Totals } from './gather.ts';
+import type { BatchAfter } from './merge-round.ts';
+import { withRounds } from './round-report.ts';
 import { stageReports } from './stage-report.ts';
-import { storedLines } from './stored-lines.ts';
 import type { Sums } from './sums.ts';
 
 /** The state that a report is a pure function of. */
@@ -43,110 +31,14 @@ export interface StageState {
   chunks: number;
 }
 
-type Stores = Pick<Engine, 'store' | 'objects'>;
-
-/** Items by status, of all stages. */
-export const countsOf = ({ stages }: Pick<ReportState, 'stages'>): Counts =>
-  stages.reduce((sum, { sums }) => addCounts(sum, sums.counts), noCounts());
-
-/** Lines go to the store in pieces of about this size: blocks, not lines (1.7x, measured). */
-const PIECE_BYTES = 256 * 1024;
-
-async function* pieces(lines: AsyncIterable<string>): AsyncGenerator<Buffer> {
-  let held: string[] = [];
-  let size = 0;
-  for await (const line of lines) {
-    held.push(line);
-    size += line.length;
-    if (size < PIECE_BYTES) continue;
-    yield Buffer.from(held.join(''));
-    held = [];
-    size = 0;
-  }
-  if (size > 0) yield Buffer.from(held.join(''));
-}
-
-/** What one pass over all parts gives: three files, to be read side by side, and then the totals. */
-export interface PartsPass {
-  /** manifest.jsonl: every part with its SHA-256. Reading it drives the pass. */
-  manifest: AsyncIterable<Buffer>;
-  /** failures.jsonl: failed and stalled items with their records; feeds back in as input. */
-  failures: AsyncIterable<Buffer>;
-  /** log.jsonl.gz: the parts' log sections as they are, since gzip members follow one another. */
-  log: AsyncIterable<Buffer>;
-  /** To be asked for once all three were read to their end. */
-  totals(): RoundTotals;
-}
-
 /** The round's own totals, and in a later round the batch as it leaves it. */
 export interface RoundTotals extends Totals {
   after: BatchAfter | undefined;
 }
 
-/** Parts whose failures and log lines wait for their files. */
-const WAITING_PARTS = 4;
-
-export function passOverParts(stores: Stores, state: ReportState): PartsPass {
-  const total = itemsOf(countsOf(state));
-  const failures = newChannel<string>(WAITING_PARTS);
-  let counts: RowCounts = () => true;
-  const merge = mergeOf(stores, state, {
-    push: failures.push,
-    counts: ({ outcome, facts }) => counts(facts.stage ?? 0, outcome),
-  });
-  const gathering = newGathering(total, merge?.add);
-  const log = newChannel<Buffer>(WAITING_PARTS);
-  let [complete, broken]: [boolean, unknown] = [false, undefined];
-  const lines = async function* () {
-    try {
-      await log.push(gzipSync(''));
-      if (wasCutShort(state.batch)) counts = await cameThrough(stores, state.batch);
-      merge?.begin();
-      for (const { id, chunks } of state.stages) {
-        const names = committedParts(stores.store, id, chunks);
-        for await (const loaded of loadParts(stores.objects, names)) {
-          const added = await gathering.add(loaded);
-          if (added.failures !== '') await failures.push(added.failures);
-          await log.push(Buffer.from(rawSection(loaded.part, 'log')));
-          yield added.manifest;
-        }
-      }
-      await merge?.end();
-      complete = true;
-    } catch (error) {
-      broken = error;
-      throw error;
-    } finally {
-      failures.end();
-      log.end();
-    }
-  };
-  /** A pass that broke off must not store files that look whole: a zombie's would replace the report's own. */
-  const whole = async function* <T>(channel: AsyncIterable<T>) {
-    yield* channel;
-    if (!complete) throw broken ?? new Error('The pass over the parts broke off.');
-  };
-  return {
-    manifest: pieces(lines()),
-    failures: pieces(whole(failures)),
-    log: whole(log),
-    totals: () => ({ ...gathering.totals(), after: merge?.after() }),
-  };
-}
-
-/** In a later round: what it changes of the failures that the round before it left. */
-function mergeOf(
-  { objects }: Stores,
-  { batch, earlier }: ReportState,
-  rows: Pick<RoundMergeOptions, 'push' | 'counts'>,
-): RoundMerge | undefined {
-  if (earlier === undefined) return undefined;
-  const failures = storedLines(objects, reportKey(batch.id, batch.round - 1, 'failures.jsonl'));
-  const nextOf = (stage: number): number =>
-    batch.filter?.stages?.[stage]?.next ?? Number.POSITIVE_INFINITY;
-  const replaced = () => replacedBy(batch, earlier);
-  return newRoundMerge({ round: batch.round, earlier, failures, nextOf, replaced, ...rows });
-}
+/** Items by status, of all stages. */
+export const countsOf = ({ stages }: Pick<ReportState, 'stages'>): Counts =>
+  stages.reduce((sum, { sums }) => addCounts(sum, sums.counts), noCounts());
 
 /** The report of a round by itself; `withRounds` makes it one of the batch. */
 export function buildReport(state: ReportState, totals: RoundTotals): Report {

@@ -1,4 +1,5 @@
 import { borrowMemory, returnMemory } from '../pool/spare-memory.ts';
+import { newLineBlocks } from './digest-blocks.ts';
 import { newHeldBytes } from './held-bytes.ts';
 import { compress, type Trailer } from './part.ts';
 import { type PartBytes, rawSection } from './read-part.ts';
@@ -12,9 +13,17 @@ export function newSections(saved: PartBytes | undefined, gives: Trailer['gives'
   const texts = [newTextBytes(), newTextBytes(), newTextBytes()] as const;
   // One by one members lived as long as their chunk, each as memory of its own.
   const kept = newHeldBytes(borrowMemory);
+  // What is saved is not unpacked for it: the finaliser makes the blocks of the few parts that went on with a save.
+  const digests: Buffer[] = [];
+  const blocks = saved ? undefined : newLineBlocks((digest) => digests.push(digest));
   let given = 0;
   const zipOne = (section: 0 | 1 | 2): void => {
-    const { page, from, to } = kept.copy(texts[section].take(compress));
+    const { page, from, to } = kept.copy(
+      texts[section].take((text) => {
+        if (section === 0) blocks?.update(text);
+        return compress(text);
+      }),
+    );
     const member = page.subarray(from, to);
     members[section].push(member);
     if (section > 0) return;
@@ -24,6 +33,11 @@ export function newSections(saved: PartBytes | undefined, gives: Trailer['gives'
   return {
     members,
     texts,
+    /** SHA-256s of the blocks of the outcome lines that are compressed so far. */
+    blocks(): string | undefined {
+      const rest = blocks?.rest();
+      return blocks && Buffer.concat(rest ? [...digests, rest] : digests).toString('base64');
+    },
     give(items: number): void {
       given += items;
     },

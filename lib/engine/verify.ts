@@ -15,13 +15,8 @@ import type { Batch } from './batch.ts';
 import { sha256 } from './committed-parts.ts';
 import type { Engine } from './engine.ts';
 import { reportState } from './finalise.ts';
-import {
-  buildReport,
-  countsOf,
-  passOverParts,
-  type ReportState,
-  reportJson,
-} from './report-files.ts';
+import { passOverParts } from './pass-over-parts.ts';
+import { buildReport, countsOf, type ReportState, reportJson } from './report-files.ts';
 import { batchInRound } from './rounds.ts';
 import { checkParts } from './verify-parts.ts';
 
@@ -114,7 +109,7 @@ async function checkStored({ objects }: Stores, batch: Batch, verdict: Verdict):
 /** Each report file, made again and compared by digest. */
 async function checkReport(stores: Stores, state: ReportState, verdict: Verdict): Promise<void> {
   try {
-    const pass = passOverParts(stores, state);
+    const pass = passOverParts(stores, state, { recompute: true });
     const [manifest, failures, log] = await Promise.all([
       streamDigest(pass.manifest),
       streamDigest(pass.failures),

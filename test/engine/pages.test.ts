@@ -1,12 +1,8 @@
-import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RecordBlock } from '../../lib/core/records.ts';
-import { newBlockDigest } from '../../lib/engine/digest-blocks.ts';
 import { newHeldBytes } from '../../lib/engine/held-bytes.ts';
 import { newRecordSource } from '../../lib/engine/record-source.ts';
-
-const sha = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
 
 describe('bytes that are held', () => {
   it('are what they were, however many come after them', () => {
@@ -35,34 +31,6 @@ describe('bytes that are held', () => {
     expect(third.page).not.toBe(first.page);
     expect([third.from, third.page.length]).toEqual([0, 262_144]);
     expect(copy(262_145).page).toHaveLength(262_145);
-  });
-});
-
-describe('the digest by blocks of 8 MiB', () => {
-  const BLOCK = 8 * 1024 * 1024;
-  const bytes = Buffer.alloc(2 * BLOCK + 5);
-  for (let at = 0; at < bytes.length; at += 4099) bytes[at] = at % 251;
-  const wanted = (all: Buffer): string => {
-    const parts = [];
-    for (let at = 0; at < all.length; at += BLOCK) parts.push(sha(all.subarray(at, at + BLOCK)));
-    return sha(Buffer.concat(parts)).toString('hex');
-  };
-  it.each([
-    ['in one piece', [bytes.length]],
-    ['block by block', [BLOCK, BLOCK, 5]],
-    ['in pieces that cross borders', [1, BLOCK, BLOCK - 2, 6]],
-    ['with a piece over two borders', [BLOCK - 1, BLOCK + 2, 4]],
-    ['only whole blocks', [BLOCK, BLOCK]],
-    ['less than a block', [3, 0, 7]],
-    ['nothing', []],
-  ] as [string, number[]][])('%s', (_, sizes) => {
-    const digest = newBlockDigest();
-    let at = 0;
-    for (const size of sizes) {
-      digest.update(bytes.subarray(at, at + size));
-      at += size;
-    }
-    expect(digest.hex()).toBe(wanted(bytes.subarray(0, at)));
   });
 });
 

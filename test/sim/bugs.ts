@@ -338,6 +338,10 @@ export const BUGS: readonly Bug[] = [
     `\${partsPrefix(id)}\${pad(id.chunk, 6)}-\${epoch}.gz`,
     `\${partsPrefix(id)}\${pad(id.chunk, 6)}-1.gz`,
   ]),
+  bug('blocks of the outcomes digest without what was saved', 'lib/engine/sections.ts', [
+    'saved ? undefined : newLineBlocks(',
+    'newLineBlocks(',
+  ]),
   bug('saved keys without the epoch', KEYS, [`-\${epoch}-\${save}.gz`, `-1-\${save}.gz`]),
   tuned(CAREFUL_DEATHS, savedLate('cursor before its saved rows')),
   tuned(HAND_BACKS, savedLate('hand-back before its saved rows')),
