@@ -74,7 +74,7 @@ export interface Report {
     input: string;
     /** SHA-256 of the bundled job file. */
     job: string;
-    /** SHA-256 over the SHA-256s of each 100 outcome lines, counted in each stage from its first, in input order. */
+    /** SHA-256 over the SHA-256s of each 1,000 outcome lines, counted in each stage from its first, in input order. */
     outcomes: string;
     /** SHA-256 of manifest.jsonl, which lists every part with its own SHA-256. */
     manifest: string;

@@ -40,7 +40,7 @@ export interface Trailer {
   http?: Record<string, HostUse>;
   /** SHA-256 of the shuffle object beside it, of a part that feeds a groupBy. */
   shuffle?: string;
-  /** SHA-256s of each 100 outcome lines, base64; absent of a part that went on with a save. */
+  /** SHA-256s of each 1,000 outcome lines, base64; absent of a part that went on with a save. */
   blocks?: string;
   /** SHA-256 of the first three sections' bytes. */
   sha256: [string, string, string];

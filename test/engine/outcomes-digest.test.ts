@@ -26,7 +26,7 @@ function blocksOf(lines: readonly string[], piece: number): Buffer {
 }
 
 const chunkSizes = fc.array(
-  fc.oneof(fc.constantFrom(0, 100, 200, 300, 1000), fc.integer({ min: 0, max: 350 })),
+  fc.oneof(fc.constantFrom(0, 1000, 2000, 3000), fc.integer({ min: 0, max: 2500 })),
   { minLength: 1, maxLength: 6 },
 );
 const stage = fc.record({
@@ -38,7 +38,7 @@ it('is that of the lines, however they were cut, and whoever made the blocks', (
   fc.assert(
     fc.property(
       fc.array(stage, { maxLength: 3 }),
-      fc.integer({ min: 1, max: 250 }),
+      fc.integer({ min: 1, max: 1500 }),
       (all, piece) => {
         const digest = newOutcomesDigest();
         const texts = all.map(({ sizes, saved }, at) => {
@@ -63,14 +63,14 @@ it('is that of the lines, however they were cut, and whoever made the blocks', (
 it('needs no lines of chunks that begin and end with a block, nor of the last one', () => {
   const part = (before: number, items: number, last = false) => ({
     ...{ stage: 0, before, items, last },
-    blocks: Buffer.alloc(32 * Math.ceil(items / 100)),
+    blocks: Buffer.alloc(32 * Math.ceil(items / 1000)),
   });
-  expect(hasOwnBlocks(part(0, 1000))).toBe(true);
-  expect(hasOwnBlocks(part(1000, 250, true))).toBe(true);
-  expect(hasOwnBlocks(part(1000, 250))).toBe(false);
-  expect(hasOwnBlocks(part(1050, 100))).toBe(false);
-  expect(hasOwnBlocks({ ...part(0, 1000), blocks: undefined })).toBe(false);
-  expect(hasOwnBlocks({ ...part(0, 1000), blocks: Buffer.alloc(9 * 32) })).toBe(false);
+  expect(hasOwnBlocks(part(0, 2000))).toBe(true);
+  expect(hasOwnBlocks(part(2000, 250, true))).toBe(true);
+  expect(hasOwnBlocks(part(2000, 250))).toBe(false);
+  expect(hasOwnBlocks(part(2050, 1000))).toBe(false);
+  expect(hasOwnBlocks({ ...part(0, 2000), blocks: undefined })).toBe(false);
+  expect(hasOwnBlocks({ ...part(0, 2000), blocks: Buffer.alloc(32) })).toBe(false);
 });
 
 const spread = (chunk: number): Job =>
@@ -95,8 +95,8 @@ async function worked(rows: number, chunk: number) {
 
 it('of a batch is that of its outcomes, the same at any chunk size', async () => {
   const digests = new Set<string>();
-  for (const chunk of [1000, 200, 150, 37]) {
-    const world = await worked(450, chunk);
+  for (const chunk of [2000, 1000, 700, 370]) {
+    const world = await worked(2300, chunk);
     const { digests: said } = await world.report();
     digests.add(said.outcomes);
     const texts = ['', ''];
@@ -147,7 +147,7 @@ describe('of a large batch', () => {
     const part = await getPart(stores.objects, key);
     const section = (of: Section) => [Buffer.from(rawSection(part, of))];
     const { sha256: _, v: __, ...facts } = trailerOf(key, part);
-    const wrong = { ...facts, blocks: Buffer.alloc(320).toString('base64') };
+    const wrong = { ...facts, blocks: Buffer.alloc(32).toString('base64') };
     const sections = [section('outcomes'), section('attempts'), section('log')] as const;
     await stores.objects.put(key, Buffer.concat(assemblePart(sections, wrong)));
     const right = (await passed(world.raw, false)).digest;
