@@ -3,7 +3,7 @@ import { drawConfig, FAULT_KINDS, type Tune } from './config.ts';
 import { newBundle, playSeeds, type SimBundle, sumHits } from './play.ts';
 
 const FULL = process.env['SLUICE_FULL'] !== undefined;
-const SEEDS = FULL ? 2_000 : 500;
+const SEEDS = FULL ? 2_000 : 300;
 const TWICE = FULL ? 50 : 15;
 
 let bundle: SimBundle;
