@@ -8,6 +8,7 @@
  * await home.close();
  */
 export { type Home, openHome } from './app/home.ts';
+export { ownProcess } from './app/own-process.ts';
 export { type RetryRequest, retryBatch } from './app/retry.ts';
 export {
   type ResumeRequest,

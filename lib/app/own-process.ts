@@ -13,7 +13,10 @@ const BYTES_BEFORE_OPTIMISING = 4 * 66 * 1024;
 /** That of Node 22. Later ones count calls in place of bytes, and complain of a flag that they do not know. */
 const LAST_V8_WITH_BUDGET = 12;
 
-/** Says that this process is Sluice's, whose V8 it may tune: a user's own that calls `runBatch` keeps its settings. */
+/**
+ * Says that this process does nothing but run batches, as the command line's: then Sluice may tune its V8, for less CPU. Called before
+ * the first batch; without it a process that calls `runBatch` keeps its settings.
+ */
 export function ownProcess(): void {
   isOwn = true;
   if (Number.parseInt(process.versions.v8, 10) > LAST_V8_WITH_BUDGET) return;
@@ -27,6 +30,15 @@ export function ownProcess(): void {
  */
 export function keepHeapSmall(): void {
   if (isOwn) setFlagsFromString('--heap-growing-percent=100');
+}
+
+/**
+ * For worker threads, whose heaps of 15 MB V8 lets grow by two thirds before it collects them whole, since they may have 1 GB at
+ * most and not 2. At 200 % two threads collected 28 times in place of 110 in 102,576 rows of odds-markets: 22.6 CPU-s in place of 24.4, and
+ * 279 MB in place of 252 (medians of three, busy machine). The odds job, which collects ten times in 250,000 rows, takes as much as before.
+ */
+export function letThreadsGrow(): void {
+  if (isOwn) setFlagsFromString('--heap-growing-percent=200');
 }
 
 /**

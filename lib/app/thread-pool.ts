@@ -2,6 +2,7 @@ import { newSemaphore } from '../pool/semaphore.ts';
 import type { Quotas } from '../ports/quotas.ts';
 import type { Home } from './home.ts';
 import type { JobFile } from './job-file.ts';
+import { letThreadsGrow } from './own-process.ts';
 import type { ThreadPlace, ThreadSeat } from './thread-attempt.ts';
 import { startThread, type ThreadLink } from './thread-link.ts';
 import { LANES } from './thread-wire.ts';
@@ -54,6 +55,7 @@ export function newThreadPool(
   let idle: NodeJS.Timeout | undefined;
 
   const start = (): Member => {
+    letThreadsGrow();
     started += 1;
     const worker = names.pop() ?? `${home.host.id}#${started}`;
     const data = { objects: home.folder, jobFile: jobFile.file, worker, process: home.host.id };

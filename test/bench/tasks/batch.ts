@@ -1,5 +1,4 @@
 import type { Parallel } from '../../../lib/app/attempts.ts';
-import { keepHeapSmall, ownProcess } from '../../../lib/app/own-process.ts';
 import { readReport } from '../../../lib/app/read-report.ts';
 import type { Figures } from '../child.ts';
 import { builtLocal } from './dist.ts';
@@ -12,8 +11,6 @@ export interface BatchSpec {
   /** Further inputs of the same batch. */
   more?: readonly string[];
   parallel: Parallel;
-  /** The input is folders: the command line, whose process is its own, keeps the heap small then. */
-  walks?: boolean;
   chunk?: number;
   /** The job's own options. */
   options?: Record<string, string>;
@@ -27,9 +24,8 @@ export interface BatchSpec {
  * was written (the last commits, the digest over all outcomes, the report's files).
  */
 export async function batchTask(spec: BatchSpec): Promise<Figures> {
-  const { openHome, runBatch } = await builtLocal(spec.root);
+  const { openHome, ownProcess, runBatch } = await builtLocal(spec.root);
   ownProcess();
-  if (spec.walks === true) keepHeapSmall();
   const from = performance.now();
   const home = await openHome(spec.home);
   let threads = 0;

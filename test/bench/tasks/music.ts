@@ -1,7 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { keepHeapSmall, ownProcess } from '../../../lib/app/own-process.ts';
 import { readReport } from '../../../lib/app/read-report.ts';
 import { readFile } from '../../../lib/jobs/music/read-file.ts';
 import type { Figures } from '../child.ts';
@@ -21,10 +20,9 @@ export async function musicScanTask({
   folder,
   files,
 }: ScanSpec): Promise<Figures> {
-  const { openHome, runBatch } = await builtLocal(root);
+  const { openHome, ownProcess, runBatch } = await builtLocal(root);
   // As on the command line, whose process is its own.
   ownProcess();
-  keepHeapSmall();
   const home = await openHome(path);
   const scan = async (): Promise<{ endS: number; readS: number; usage: number }> => {
     const [from, cpu] = [performance.now(), process.cpuUsage()];
