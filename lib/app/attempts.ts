@@ -131,7 +131,7 @@ export function newAttempts(options: AttemptsOptions): Attempts {
   const threadSlots = threadSlotsOf(stages);
   const { home, jobFile } = options;
   const quotas = newQuotaLeases({ ...home, random: home.host.random });
-  const pool = newThreadPool({ home, jobFile, quotas }, threadSlots);
+  const pool = newThreadPool({ home, jobFile, quotas, grow: stages.length > 1 }, threadSlots);
   const seating = newSeating(options, { stages, pool, threadsAllowed });
   const own = { shared: newShared(), http: localHttp(), quotas };
   const byStage = () =>

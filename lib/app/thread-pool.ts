@@ -39,12 +39,14 @@ export interface ThreadPoolOptions {
   home: Home;
   jobFile: JobFile;
   quotas: Quotas;
+  /** Its threads may hold more, for fewer collections. */
+  grow?: boolean;
   /** Milliseconds after which threads that nobody uses are ended. */
   idleMs?: number;
 }
 
 export function newThreadPool(
-  { home, jobFile, quotas, idleMs = IDLE_MS }: ThreadPoolOptions,
+  { home, jobFile, quotas, grow = false, idleMs = IDLE_MS }: ThreadPoolOptions,
   size: number,
 ): ThreadPool {
   const places = size * LANES;
@@ -55,7 +57,7 @@ export function newThreadPool(
   let idle: NodeJS.Timeout | undefined;
 
   const start = (): Member => {
-    letThreadsGrow();
+    if (grow) letThreadsGrow();
     started += 1;
     const worker = names.pop() ?? `${home.host.id}#${started}`;
     const data = { objects: home.folder, jobFile: jobFile.file, worker, process: home.host.id };
