@@ -16,6 +16,7 @@ import { localHttp } from './local-http.ts';
 import { localSecrets } from './local-secrets.ts';
 import { openThreadAttempt } from './thread-attempt.ts';
 import { newThreadPool, type ThreadPool } from './thread-pool.ts';
+import { newUnderway, type Underway } from './underway.ts';
 
 export type Parallel = 'off' | 'on' | 'auto';
 
@@ -31,6 +32,8 @@ export interface Attempts {
   readonly maxSlots: readonly number[];
   /** Worker threads that were started. */
   readonly threads: number;
+  /** A batch's state with what ended in chunks that are not committed. */
+  seen: Underway['seen'];
   /** Nothing is left to work: threads that nobody uses are ended. */
   rest(): void;
   close(): Promise<void>;
@@ -134,6 +137,7 @@ export function newAttempts(options: AttemptsOptions): Attempts {
   const pool = newThreadPool({ home, jobFile, quotas, grow: stages.length > 1 }, threadSlots);
   const seating = newSeating(options, { stages, pool, threadsAllowed });
   const own = { shared: newShared(), http: localHttp(), quotas };
+  const underway = newUnderway();
   const byStage = () =>
     stages.map(({ cpu, inlineSlots, busy }) => {
       const slots = cpu && seating.threaded ? threadSlots : inlineSlots;
@@ -157,7 +161,7 @@ export function newAttempts(options: AttemptsOptions): Attempts {
         const opened = threadSeat
           ? openThreadAttempt(threadSeat, { spec, batch, control, objects })
           : await openAttempt({ ...(await inlineEnv(options)), ...own }, spec, control);
-        return freeingSlot(opened, spec, done);
+        return underway.watch(freeingSlot(opened, spec, done), spec);
       } catch (error) {
         done();
         throw error;
@@ -176,6 +180,7 @@ export function newAttempts(options: AttemptsOptions): Attempts {
     get threads() {
       return pool.started;
     },
+    seen: underway.seen,
     rest: pool.rest,
     async close() {
       await Promise.all([pool.close(), own.shared.close(), own.http.close()]);

@@ -5,6 +5,7 @@ import { type BatchState, batchState, type StageState } from '../engine/status.t
 import { mapOrdered } from '../pool/map-ordered.ts';
 import type { Place } from './place.ts';
 import { hasRunner, runnerOf, standing } from './runner.ts';
+import { withNoted } from './underway.ts';
 
 /** A home or a stack, as far as one only looks. */
 export type LookPlace = Place & { kind: 'home' | 'stack' };
@@ -31,9 +32,10 @@ export interface BatchFacts extends Figures {
   rate: number | null;
 }
 
-export async function batchFacts(place: LookPlace, state: BatchState): Promise<BatchFacts> {
+export async function batchFacts(place: LookPlace, tallied: BatchState): Promise<BatchFacts> {
+  const { alive, note } = await lookAtRunner(place, tallied);
+  const state = withNoted(tallied, note);
   const { batch, doneItems, totalItems } = state;
-  const { alive, note } = await lookAtRunner(place, state);
   const status = standing(batch, alive);
   const running = status === 'running' && doneItems > 0;
   const now = place.clock.now();
@@ -107,12 +109,13 @@ async function listRow(
   place: LookPlace,
   { id, job, input, startedAt, status }: LiveEntry,
 ): Promise<ListRow> {
-  const state = await stateOf(place, id);
+  const tallied = await stateOf(place, id);
+  const { alive, note } = tallied ? await lookAtRunner(place, tallied) : { alive: false };
+  const state = tallied && withNoted(tallied, note);
   return {
     id,
     job,
-    status:
-      state === undefined ? status : standing(state.batch, await hasRunner(place, state.batch)),
+    status: state === undefined ? status : standing(state.batch, alive),
     startedAt: isoTime(startedAt),
     input,
     doneItems: state?.doneItems ?? 0,

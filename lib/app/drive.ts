@@ -109,7 +109,7 @@ export async function drive(
     if (lost?.() === true) return leave('overtaken');
     const state = await batchState(engine.store, batch.id);
     if (state === undefined) return end('ended');
-    onProgress?.(progressOf(engine, state, seen));
+    onProgress?.(progressOf(engine, engine.attempts.seen(state), seen));
     if (hasEnded(state.batch.status)) end('ended');
     else if (state.batch.stop === 'pause' && engine.attempts.busy === 0) end('paused');
   };

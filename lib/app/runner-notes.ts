@@ -42,6 +42,7 @@ export function newRunnerNotes(
         utilisation: shares.reduce((sum, share) => sum + share, 0) / shares.length,
         rate: pace.rate() ?? null,
         medianMs: medianMs ?? null,
+        counts: state.counts,
       };
       writing = store
         .change(runnerKey(batch), noteRunner(owner, JSON.stringify(note)))

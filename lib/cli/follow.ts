@@ -2,6 +2,7 @@ import { lookAtRunner } from '../app/batch-facts.ts';
 import { requireBatch } from '../app/place.ts';
 import { standing } from '../app/runner.ts';
 import type { Taken } from '../app/take-batch.ts';
+import { withNoted } from '../app/underway.ts';
 import { hasEnded } from '../core/transitions.ts';
 import { type BatchState, batchState } from '../engine/status.ts';
 import { openDisplay } from './progress.ts';
@@ -56,7 +57,15 @@ async function follow(
       cli.say(`No process runs it. Go on with: ${cli.command(`resume ${id}`)}`);
     }
     const { rss: rssBytes } = process.memoryUsage();
-    update({ state, busy: 0, slots: 0, threads: 0, codes: {}, rssBytes, note });
+    update({
+      state: withNoted(state, note),
+      busy: 0,
+      slots: 0,
+      threads: 0,
+      codes: {},
+      rssBytes,
+      note,
+    });
     await onLook?.(state);
     if (place.clock.monotonic() >= until) return undefined;
     await place.clock.sleep(LOOK_MS[place.kind]);

@@ -16,6 +16,8 @@ export interface RunnerNote {
   rate: number | null;
   /** Median of what items took, ms; null before the first commit. */
   medianMs: number | null;
+  /** Items that ended, with those of chunks that are not committed; absent in notes of earlier versions. */
+  counts?: Counts;
 }
 
 /** What is known of a batch from its records. */

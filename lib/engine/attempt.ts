@@ -84,6 +84,7 @@ export async function openAttempt(
     async notRun() {
       stillStalled = await putNotRun(items, { spec, grouped: env.grouped === true }, rows);
     },
+    ended: rows.ended,
     async write(key) {
       storing.open();
       const usage = { ...env.usage(), http: http?.meter.uses() };

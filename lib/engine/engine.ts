@@ -94,6 +94,8 @@ export interface Attempt {
   fail(error: ItemError): Promise<void>;
   /** Records everything from the cursor on as not run. */
   notRun(): Promise<void>;
+  /** Items that have a row so far, also behind a gap; absent where they are in another thread. */
+  ended?(): Counts;
   /** Stores all rows so far under `key`. */
   write(key: string): Promise<PartSummary>;
   /** Frees what the attempt holds (a slot, a thread, the input); twice is harmless. */

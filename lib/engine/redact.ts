@@ -27,6 +27,7 @@ export function withoutSecrets(rows: Rows, secrets: Readonly<Record<string, stri
     },
     has: rows.has,
     put: (position, row) => rows.put(position, cleaned(row)),
+    ended: rows.ended,
     toPart: rows.toPart,
     close: rows.close,
   };

@@ -1,17 +1,11 @@
 import type { ItemError } from '../core/errors.ts';
-import {
-  fromSparse,
-  type Histogram,
-  newHistogram,
-  record,
-  type SparseHistogram,
-  toSparse,
-} from '../core/histogram.ts';
+import { fromSparse, newHistogram, type SparseHistogram, toSparse } from '../core/histogram.ts';
 import { type HostUse, mergeUses } from '../core/http-meter.ts';
-import { type Counts, noCounts, type Status } from '../core/outcome.ts';
+import type { Counts, Status } from '../core/outcome.ts';
 import type { OpenPoll } from '../core/poll.ts';
 import { assemblePart, type CodeCount, digest, type Trailer, type WorkerShare } from './part.ts';
 import type { PartBytes } from './read-part.ts';
+import { countRow, factsOf, noFacts } from './row-sums.ts';
 import { newSections } from './sections.ts';
 
 /** One ended item. */
@@ -45,6 +39,8 @@ export interface Rows {
   put(position: number, row: Row): void;
   /** Whether there is a row already, be it behind a gap. */
   has(position: number): boolean;
+  /** Rows by status, also those behind a gap. */
+  ended(): Counts;
   /** The whole prefix as a part; rows behind a gap and open polls go along, and the digest of what `shuffle` makes of its outcomes. */
   toPart(usage: PartUsage, polls?: readonly OpenPoll[], shuffle?: MakeShuffle): WrittenPart;
   /** Gives memory back: no part that it made is read any more. */
@@ -84,30 +80,23 @@ export interface RowsOptions {
   saved: { part: PartBytes; trailer: Trailer } | undefined;
 }
 
-/** Codes kept apart per part; failures with any other count as OTHER (a code is a name, not data). */
-const MAX_CODES = 50;
-
 /**
  * Text that is held before it is compressed; a row becomes bytes as soon as those before it have. Rows that live as
  * long as their chunk are copied by every collection of the young heap: with 1.3 KB a row a quarter of the CPU (measured).
  */
 const FLUSH_BYTES = 128 * 1024;
 
-type Facts = Omit<Trailer, 'v' | 'sha256' | 'durations' | 'ahead' | 'polls' | 'blocks'>;
-
-export function newRows(options: RowsOptions): Rows {
-  const { first, worker, process, startedAt, feeds, saved } = options;
+export function newRows({ first, worker, process, startedAt, feeds, saved }: RowsOptions): Rows {
   const facts = saved ? factsOf(saved.trailer) : noFacts(first, feeds);
   const durations = saved ? fromSparse(saved.trailer.durations) : newHistogram();
   const sections = newSections(saved?.part, facts.gives);
   const share: WorkerShare = facts.workers[worker] ?? { items: 0, failed: 0, busyMs: 0 };
   /** Rows behind a gap. */
-  const open = new Map<number, Row>();
+  const open = new Map<number, Row>(
+    saved?.trailer.ahead?.map(([position, row]) => [position, movedBy(row, -startedAt)]),
+  );
   let headed = false;
   const sums = { facts, durations, share, startedAt };
-  for (const [position, row] of saved?.trailer.ahead ?? []) {
-    open.set(position, movedBy(row, -startedAt));
-  }
 
   const [outcomes, attempts, log] = sections.texts;
   const head = (): void => {
@@ -120,7 +109,7 @@ export function newRows(options: RowsOptions): Rows {
     attempts.add(attemptLine(row));
     if (row.log !== undefined) log.add(row.log);
     sections.give(row.gives);
-    count(row, sums);
+    countRow(row, sums);
     // Each gzip call sets up 256 KB of its own: small sections wait until they are worth one.
     if (outcomes.length >= FLUSH_BYTES) sections.zip(FLUSH_BYTES);
   };
@@ -141,6 +130,11 @@ export function newRows(options: RowsOptions): Rows {
         add(next);
       }
     },
+    ended() {
+      const counts = { ...facts.counts };
+      for (const { status } of open.values()) counts[status] += 1;
+      return counts;
+    },
     toPart({ http, ...usage }, polls = [], makeShuffle) {
       head();
       if (share.items > 0) facts.workers[worker] = share;
@@ -149,16 +143,14 @@ export function newRows(options: RowsOptions): Rows {
       sections.zip(1);
       facts.processes[process] = usage;
       const sparse = toSparse(durations);
-      const kept = keptOf(open, { startedAt, polls });
       const shuffle = makeShuffle?.(sections.members[0]);
-      const said = shuffle === undefined ? {} : { shuffle: digest(shuffle) };
       const blocks = sections.blocks();
       const body = assemblePart(sections.members, {
         ...facts,
         durations: sparse,
-        ...kept,
-        ...said,
-        ...(blocks === undefined ? {} : { blocks }),
+        ...keptOf(open, { startedAt, polls }),
+        ...(shuffle && { shuffle: digest(shuffle) }),
+        ...(blocks !== undefined && { blocks }),
       });
       const codes = structuredClone(facts.codes);
       return { body, shuffle, counts: { ...facts.counts }, codes, durations: sparse };
@@ -197,59 +189,3 @@ const attemptLine = ({ tries, at: own, since: at = own, endedAt, extra, outcome 
   const line = `[${tries},${Math.round(at)},${Math.round((endedAt - at) * 1000)}`;
   return extra === undefined ? `${line}]\n` : `${line},${extra},${outcome.slice(0, -1)}]\n`;
 };
-
-interface Sums {
-  facts: Facts;
-  durations: Histogram;
-  share: WorkerShare;
-  startedAt: number;
-}
-
-function count(row: Row, { facts, durations, share, startedAt }: Sums): void {
-  facts.items += 1;
-  facts.counts[row.status] += 1;
-  if (row.error !== undefined) countCode(facts.codes, row.error);
-  if (row.tries > 1) facts.retried += 1;
-  if (row.tries === 0) return;
-  const { since = row.at } = row;
-  record(durations, row.endedAt - since);
-  const [startAt, endAt] = [startedAt + since, startedAt + row.endedAt];
-  facts.firstAt = facts.firstAt === 0 ? startAt : Math.min(facts.firstAt, startAt);
-  facts.lastAt = Math.max(facts.lastAt, endAt);
-  share.items += 1;
-  share.busyMs += row.endedAt - row.at;
-  if (row.error !== undefined) share.failed += 1;
-}
-
-function countCode(codes: Record<string, CodeCount>, { kind, code }: ItemError): void {
-  const known = Object.hasOwn(codes, code) || Object.keys(codes).length < MAX_CODES;
-  const name = known ? code : 'OTHER';
-  const entry = Object.hasOwn(codes, name) ? (codes[name] as CodeCount) : { kind, items: 0 };
-  codes[name] = { ...entry, items: entry.items + 1 };
-}
-
-const noFacts = (first: number | undefined, feeds: boolean): Facts => ({
-  ...(feeds ? { gives: [] } : {}),
-  ...(first === undefined ? {} : { first }),
-  items: 0,
-  counts: noCounts(),
-  codes: {},
-  retried: 0,
-  firstAt: 0,
-  lastAt: 0,
-  workers: {},
-  processes: {},
-});
-
-function factsOf(trailer: Trailer): Facts {
-  const {
-    v: _v,
-    sha256: _sha256,
-    durations: _durations,
-    ahead: _ahead,
-    polls: _polls,
-    blocks: _blocks,
-    ...facts
-  } = structuredClone(trailer);
-  return facts;
-}

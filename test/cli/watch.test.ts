@@ -48,7 +48,7 @@ describe('watch', () => {
   it('--for prints a line a sample, judges at the end of the batch, and its exit code is the verdict', async () => {
     place.write(
       'slow.ts',
-      jobText({ name: 'slow', ms: 50, limits: '{ chunk: 5, concurrency: 1, workers: 1 }' }),
+      jobText({ name: 'slow', ms: 50, limits: '{ concurrency: 1, workers: 1 }' }),
     );
     place.write('many.jsonl', rows(60));
     const { batch, ended: run } = place.start(['run', './slow.ts', 'many.jsonl']);
@@ -65,6 +65,9 @@ describe('watch', () => {
     };
     expect([watched.code, samples]).toEqual([steady ? 0 : 1, lines.length - 1]);
     expect(steady).toBe(faults.length === 0);
+    // All of it is one chunk: what has ended counts before that is committed.
+    const done = (lines as { doneItems?: number }[]).map(({ doneItems = 0 }) => doneItems);
+    expect(done.some((items) => items > 0 && items < 60)).toBe(true);
     const [first] = lines as {
       batch: string;
       logBytes: number;
