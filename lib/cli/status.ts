@@ -32,7 +32,7 @@ const placeName = ({ home, stack }: Cli): string => (stack === undefined ? home 
 
 const count = (n: number): string => formatCount(n, ' ');
 
-function statusText(cli: Cli, { batch, counts }: BatchState, facts: BatchFacts): string {
+function statusText(cli: Cli, { batch }: BatchState, facts: BatchFacts): string {
   const lines: [string, string][] = [
     ['batch', batch.id],
     ['status', facts.status],
@@ -40,7 +40,7 @@ function statusText(cli: Cli, { batch, counts }: BatchState, facts: BatchFacts):
     ['input', visible(facts.input)],
     ['started', formatInstant(facts.startedAt)],
     ...(batch.round === 0 ? [] : [['round', roundText(batch)] as [string, string]]),
-    ['items', `${amountOf(facts.doneItems, facts.totalItems)}, ${countsText(counts)}`],
+    ['items', `${amountOf(facts.doneItems, facts.totalItems)}, ${countsText(facts.counts)}`],
     ['chunks', amountOf(facts.doneChunks, facts.totalChunks)],
     ...(facts.stages ?? []).map((stage): [string, string] => ['stage', stageText(stage)]),
   ];
