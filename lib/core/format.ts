@@ -14,6 +14,10 @@ export function formatCount(n: number, gap: string = THIN): string {
   return Math.round(n) < 0 ? `-${grouped}` : grouped;
 }
 
+/** 1 item, 2 items. */
+export const formatCounted = (n: number, what: string, gap: string = THIN): string =>
+  `${formatCount(n, gap)} ${what}${n === 1 ? '' : 's'}`;
+
 /** A part of a whole: '0.27 %'. '100 %' and '0 %' only when they are exact; '–' of nothing. */
 export function formatShare(part: number, whole: number): string {
   if (!(whole > 0) || !Number.isFinite(part)) return '–';

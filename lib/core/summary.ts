@@ -4,6 +4,7 @@ import {
   elapsedMs,
   formatBytes,
   formatCount,
+  formatCounted,
   formatDuration,
   formatInstant,
   formatRate,
@@ -74,7 +75,7 @@ function roundLines({ rounds = [], resolved = 0 }: Report, columns: number): str
     .slice(-ROUNDS_SHOWN)
     .map(({ round, total, ok, skipped, failed, stalled }) => {
       const open = failed + stalled > 0 ? ` and ${count(failed + stalled)} failed` : '';
-      return `${round}: ${count(total)} items, ${count(ok + skipped)} ok or skipped${open}`;
+      return `${round}: ${counted(total, 'item')}, ${count(ok + skipped)} ok or skipped${open}`;
     });
   if (shown.length === 0) return [];
   return wrapped('rounds', [...shown, `${count(resolved)} resolved`], { columns, glue: ', ' });
@@ -123,7 +124,7 @@ function facts(report: Report, columns: number): string[] {
       [
         `CPU ${formatDuration(report.cpuSeconds * 1000)}`,
         `memory ${formatBytes(report.peakRssMb * 1e6)}`,
-        `${count(report.chunks)} chunks`,
+        counted(report.chunks, 'chunk'),
         `at most ${count(report.workers)} x ${count(report.concurrency)} at once${report.unreserved ? ' (no reserved concurrency)' : ''}`,
       ],
     ],
@@ -141,7 +142,7 @@ function facts(report: Report, columns: number): string[] {
 function stageLine(stage: StageReport): string {
   const { name, total, failed, stalled, throughput, utilisation, workers, concurrency } = stage;
   const values = [
-    `${name}: ${count(total)} items`,
+    `${name}: ${counted(total, 'item')}`,
     ...(failed + stalled > 0 ? [`${count(failed + stalled)} failed`] : []),
     formatRate(throughput, ' '),
     `${formatShare(utilisation, 1)} busy of ${count(workers)} x ${count(concurrency)}`,
@@ -211,6 +212,7 @@ function first({ examples }: FailureGroup, indent: string): string[] {
 }
 
 const count = (n: number): string => formatCount(n, ' ');
+const counted = (n: number, what: string): string => formatCounted(n, what, ' ');
 const labelled = (label: string, value: string): string => `${label.padEnd(LABEL)}${value}`;
 
 interface Layout {

@@ -1,4 +1,4 @@
-import { formatCount, formatDuration, formatRate, formatShare } from '../format.ts';
+import { formatCount, formatCounted, formatDuration, formatRate, formatShare } from '../format.ts';
 import type { HistogramBar, Report } from '../report.ts';
 import { type Html, html, nothing, pct, table } from './html.ts';
 
@@ -41,7 +41,7 @@ export function durationChart(report: Report): Html {
     desc: `Median ${formatDuration(durations.median)}, 95 % within ${formatDuration(durations.p95)}, 99 % within ${formatDuration(durations.p99)}, longest ${formatDuration(durations.max)}.`,
     columns: bars.map((bar) => ({
       value: bar.items,
-      title: `${range(bar)}: ${formatCount(bar.items)} items`,
+      title: `${range(bar)}: ${formatCounted(bar.items, 'item')}`,
     })),
     marks,
     ticks: durationTicks(bars),

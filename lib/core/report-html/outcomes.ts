@@ -2,6 +2,7 @@ import {
   elapsedMs,
   formatBytes,
   formatCount,
+  formatCounted,
   formatDuration,
   formatRate,
   formatShare,
@@ -20,10 +21,10 @@ export function keyFigures(report: Report): Html {
   const inputs = input.sources > 1 ? `${formatCount(input.sources)} inputs, ` : '';
   return html`<dl class="key">
 ${figure('Items', formatCount(report.total), own === undefined ? `${inputs}${formatBytes(input.bytes)}` : `${formatCount(own.total)} of them in round ${report.round}`)}
-${figure('Time', formatDuration(elapsedMs(report.startedAt, report.finishedAt)), `${formatCount(report.chunks)} ${report.chunks === 1 ? 'chunk' : 'chunks'}`)}
+${figure('Time', formatDuration(elapsedMs(report.startedAt, report.finishedAt)), formatCounted(report.chunks, 'chunk'))}
 ${figure('Rate', formatRate(report.throughput), `${formatCount(report.retried)} tried again`)}
 ${figure('Median item', ran ? formatDuration(durations.median) : '–', ran ? `95 % within ${formatDuration(durations.p95)}` : 'no item ran')}
-${figure('At once, at most', formatCount(report.workers * report.concurrency), `${formatCount(report.workers)} ${report.workers === 1 ? 'worker' : 'workers'} × ${formatCount(report.concurrency)}${report.unreserved ? ', no reserved concurrency' : ''}`)}
+${figure('At once, at most', formatCount(report.workers * report.concurrency), `${formatCounted(report.workers, 'worker')} × ${formatCount(report.concurrency)}${report.unreserved ? ', no reserved concurrency' : ''}`)}
 ${figure('CPU', formatDuration(report.cpuSeconds * 1000), `memory ${formatBytes(report.peakRssMb * 1e6)}`)}
 </dl>`;
 }
@@ -67,7 +68,7 @@ function statusBar(report: Report): Html {
     const label =
       x - from >= 14 &&
       html`<text class="${small}" x="${pct(from, whole)}" dx="10" y="20">${word} ${share}</text>`;
-    return html`<g><title>${word}: ${formatCount(report[status])} items, ${share}</title><rect class="f-${status}" x="${pct(from, whole)}" width="${pct(x - from, whole)}" height="30"/>${label}</g>${i > 0 ? html`<line class="gap" x1="${pct(from, whole)}" x2="${pct(from, whole)}" y1="0" y2="30"/>` : nothing}`;
+    return html`<g><title>${word}: ${formatCounted(report[status], 'item')}, ${share}</title><rect class="f-${status}" x="${pct(from, whole)}" width="${pct(x - from, whole)}" height="30"/>${label}</g>${i > 0 ? html`<line class="gap" x1="${pct(from, whole)}" x2="${pct(from, whole)}" y1="0" y2="30"/>` : nothing}`;
   });
   return html`<svg class="bar" role="img" aria-labelledby="bar-t bar-d"><title id="bar-t">Shares of the outcomes</title><desc id="bar-d">${describe(report)}</desc><rect class="track" width="100%" height="30"/>${segments}</svg>`;
 }

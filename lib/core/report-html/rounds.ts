@@ -1,4 +1,4 @@
-import { formatCount, formatInstant } from '../format.ts';
+import { formatCount, formatCounted, formatInstant } from '../format.ts';
 import type { Report, RoundSummary } from '../report.ts';
 import { type Html, html, nothing, show, table } from './html.ts';
 
@@ -61,7 +61,8 @@ const stageLine = ({ name, total, ok, skipped, failed, stalled, notRun }: StageC
   const parts = counts.flatMap(([items, what]) =>
     items === 0 ? [] : [`${formatCount(items)} ${what}`],
   );
-  const what = parts.length === 0 ? 'no items' : `${formatCount(total)} items: ${parts.join(', ')}`;
+  const what =
+    parts.length === 0 ? 'no items' : `${formatCounted(total, 'item')}: ${parts.join(', ')}`;
   return html`<li><span class="who">Stage ${show(name, 'name')}</span><span>${what}</span></li>`;
 };
 

@@ -1,4 +1,11 @@
-import { elapsedMs, formatCount, formatDuration, formatInstant, formatRate } from '../format.ts';
+import {
+  elapsedMs,
+  formatCount,
+  formatCounted,
+  formatDuration,
+  formatInstant,
+  formatRate,
+} from '../format.ts';
 import type { Status } from '../outcome.ts';
 import type { Report } from '../report.ts';
 import { type Html, html, icon, raw, show } from './html.ts';
@@ -67,7 +74,7 @@ ${report.round > 0 && html`<div><dt>Round</dt><dd>${report.round}</dd></div>`}
 /** The batch in one sentence: what a reader takes away who reads nothing else. */
 function sentence(report: Report): string {
   if (report.total === 0) return 'The input held no items.';
-  const all = `${formatCount(report.total)} ${report.total === 1 ? 'item' : 'items'}`;
+  const all = formatCounted(report.total, 'item');
   const ran = report.total - report.notRun;
   if (ran <= 0) return `None of ${all} ran.`;
   const items = report.notRun > 0 ? `${formatCount(ran)} of ${all}` : all;
@@ -82,7 +89,7 @@ function sentence(report: Report): string {
   const end = list === '' ? 'None failed' : list.charAt(0).toUpperCase() + list.slice(1);
   const own = report.rounds?.at(-1);
   if (own === undefined) return `${items} in ${time}, ${formatRate(report.throughput)}. ${end}.`;
-  const ranAgain = `${formatCount(own.total)} ${own.total === 1 ? 'item' : 'items'}`;
+  const ranAgain = formatCounted(own.total, 'item');
   const resolved = `retries resolved ${formatCount(report.resolved ?? 0)} failures so far`;
   return `Round ${report.round} ran ${ranAgain} once more in ${time}; ${resolved}. Of ${all}: ${list === '' ? 'none failed' : list}.`;
 }
