@@ -38,7 +38,7 @@ export const walkBench: Bench = {
       makeTree(input, files, each);
       // One item more where the walk cannot know that a folder ends with the item.
       const items = Math.ceil(files / ITEM_FILES) + files + (each === files ? 1 : 0);
-      const spec = { job, input, parallel: 'off' as const, items, walks: true };
+      const spec = { job, input, parallel: 'off' as const, items };
       const plain: Variant = {
         name: 'plain',
         n: files,

@@ -1,5 +1,5 @@
 import type { Parallel } from '../../../lib/app/attempts.ts';
-import { keepHeapSmall, ownProcess } from '../../../lib/app/own-process.ts';
+import { ownProcess } from '../../../lib/app/own-process.ts';
 import { readReport } from '../../../lib/app/read-report.ts';
 import type { Figures } from '../child.ts';
 import { builtLocal } from './dist.ts';
@@ -12,8 +12,6 @@ export interface BatchSpec {
   /** Further inputs of the same batch. */
   more?: readonly string[];
   parallel: Parallel;
-  /** The input is folders: the command line, whose process is its own, keeps the heap small then. */
-  walks?: boolean;
   chunk?: number;
   /** The job's own options. */
   options?: Record<string, string>;
@@ -29,7 +27,6 @@ export interface BatchSpec {
 export async function batchTask(spec: BatchSpec): Promise<Figures> {
   const { openHome, runBatch } = await builtLocal(spec.root);
   ownProcess();
-  if (spec.walks === true) keepHeapSmall();
   const from = performance.now();
   const home = await openHome(spec.home);
   let threads = 0;

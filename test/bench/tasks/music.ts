@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { keepHeapSmall, ownProcess } from '../../../lib/app/own-process.ts';
+import { ownProcess } from '../../../lib/app/own-process.ts';
 import { readReport } from '../../../lib/app/read-report.ts';
 import { readFile } from '../../../lib/jobs/music/read-file.ts';
 import type { Figures } from '../child.ts';
@@ -24,7 +24,6 @@ export async function musicScanTask({
   const { openHome, runBatch } = await builtLocal(root);
   // As on the command line, whose process is its own.
   ownProcess();
-  keepHeapSmall();
   const home = await openHome(path);
   const scan = async (): Promise<{ endS: number; readS: number; usage: number }> => {
     const [from, cpu] = [performance.now(), process.cpuUsage()];
