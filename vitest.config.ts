@@ -5,7 +5,7 @@ const APART = [
   'test/adapters/aws/clients.test.ts',
   'test/adapters/local/{checkpoint-store,logger}.test.ts',
   'test/app/emulate/functions.test.ts',
-  'test/app/thread-pool.test.ts',
+  'test/app/{own-process,thread-pool}.test.ts',
   'test/cli/doctor-aws.test.ts',
   'test/functions/**/*.test.ts',
   'test/sim/**/*.test.ts',

@@ -14,6 +14,7 @@ import type { Home } from './home.ts';
 import type { JobFile } from './job-file.ts';
 import { localHttp } from './local-http.ts';
 import { localSecrets } from './local-secrets.ts';
+import { compileLate } from './own-process.ts';
 import { openThreadAttempt } from './thread-attempt.ts';
 import { newThreadPool, type ThreadPool } from './thread-pool.ts';
 import { newUnderway, type Underway } from './underway.ts';
@@ -130,7 +131,9 @@ function newSeating(
 export function newAttempts(options: AttemptsOptions): Attempts {
   const { job, batch, parallel } = options;
   const stages = stageSeats(job, batch);
-  const threadsAllowed = stages.some(({ cpu }) => cpu) && parallel !== 'off';
+  const isCpu = stages.some(({ cpu }) => cpu);
+  if (isCpu) compileLate();
+  const threadsAllowed = isCpu && parallel !== 'off';
   const threadSlots = threadSlotsOf(stages);
   const { home, jobFile } = options;
   const quotas = newQuotaLeases({ ...home, random: home.host.random });

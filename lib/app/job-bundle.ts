@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
+import type { BuildOptions, Metafile } from 'esbuild';
 import { SluiceError } from '../core/errors.ts';
 
 /** Jobs that come with Sluice, by name. */
@@ -44,39 +45,23 @@ function entryOf(reference: string): string {
 }
 
 /**
+ * What decodes Parquet. Every job could: it is in what the readers import, and esbuild reads 45 files of it (50 ms of CPU)
+ * to leave them all out of a job that has another reader.
+ */
+const DECODERS = ['hyparquet', 'hyparquet-compressors'];
+
+/**
  * One file of a job, built in (by name) or the user's (by path: .ts, .js, .mjs), and all it imports.
  * Whitespace and syntax are minified, because otherwise the bundle holds paths and its digest differs by folder.
  */
 export async function bundleJobBytes(reference: string): Promise<Uint8Array> {
-  const entry = entryOf(reference);
+  const options = optionsFor(entryOf(reference));
   // Only here: a built-in job is bundled when Sluice is built, and starts without a second process.
   // `import` would look for its exports' names first: 45 ms of CPU, where `require` takes 13.
   const { build } = here('esbuild') as typeof import('esbuild');
   try {
-    const { outputFiles } = await build({
-      // By default where esbuild was loaded, and it finds nothing once that folder is gone.
-      absWorkingDir: process.cwd(),
-      entryPoints: [entry],
-      bundle: true,
-      write: false,
-      format: 'esm',
-      platform: 'node',
-      target: 'node20',
-      minifyWhitespace: true,
-      minifySyntax: true,
-      alias: {
-        'sluice/jobs/assessment': join(distFolder(), 'jobs/assessment.js'),
-        'sluice/jobs/companies': join(distFolder(), 'jobs/companies.js'),
-        'sluice/jobs/odds-markets': join(distFolder(), 'jobs/odds-markets.js'),
-        'sluice/jobs/recipes': join(distFolder(), 'jobs/recipes.js'),
-        'sluice/jobs/music': join(distFolder(), 'jobs/music.js'),
-        'sluice/sinks': join(distFolder(), 'sinks.js'),
-        sluice: join(distFolder(), 'index.js'),
-      },
-      nodePaths: [nodeModules()],
-      banner: { js: BANNER },
-      logLevel: 'silent',
-    });
+    const without = await build({ ...options, external: DECODERS, metafile: true });
+    const { outputFiles } = needsDecoders(without.metafile) ? await build(options) : without;
     return (outputFiles[0] as { contents: Uint8Array }).contents;
   } catch (error) {
     throw new SluiceError(
@@ -89,6 +74,38 @@ export async function bundleJobBytes(reference: string): Promise<Uint8Array> {
     );
   }
 }
+
+const optionsFor = (entry: string) =>
+  ({
+    // By default where esbuild was loaded, and it finds nothing once that folder is gone.
+    absWorkingDir: process.cwd(),
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    minifyWhitespace: true,
+    minifySyntax: true,
+    alias: {
+      'sluice/jobs/assessment': join(distFolder(), 'jobs/assessment.js'),
+      'sluice/jobs/companies': join(distFolder(), 'jobs/companies.js'),
+      'sluice/jobs/odds-markets': join(distFolder(), 'jobs/odds-markets.js'),
+      'sluice/jobs/recipes': join(distFolder(), 'jobs/recipes.js'),
+      'sluice/jobs/music': join(distFolder(), 'jobs/music.js'),
+      'sluice/sinks': join(distFolder(), 'sinks.js'),
+      sluice: join(distFolder(), 'index.js'),
+    },
+    nodePaths: [nodeModules()],
+    banner: { js: BANNER },
+    logLevel: 'silent',
+  }) satisfies BuildOptions;
+
+/** Whether what is left of the job still imports one of them, or a file of one. */
+const needsDecoders = ({ outputs }: Metafile): boolean =>
+  Object.values(outputs)
+    .flatMap(({ imports }) => imports)
+    .some(({ path }) => DECODERS.includes(path.split('/')[0] as string));
 
 /** Where this package's own dependencies lie, so that a job anywhere resolves zod. */
 function nodeModules(): string {

@@ -22,8 +22,13 @@ export interface WireRequest {
 export interface Aborting {
   readonly aborted: boolean;
   readonly reason: unknown;
-  addEventListener(type: 'abort', call: () => void, options?: { once: true }): void;
-  removeEventListener(type: 'abort', call: () => void): void;
+  addEventListener(type: 'abort', listener: AbortListener, options?: { once: true }): void;
+  removeEventListener(type: 'abort', listener: AbortListener): void;
+}
+
+/** A listener as EventTarget takes them, but for functions. */
+export interface AbortListener {
+  handleEvent(): void;
 }
 
 export interface WireAnswer {

@@ -168,9 +168,9 @@ describe('what aborts a call', () => {
     const aborting = new Abortable();
     const told: string[] = [];
     const listen = (name: string) => {
-      const call = (): void => void told.push(name);
-      aborting.addEventListener('abort', call);
-      return () => aborting.removeEventListener('abort', call);
+      const listener = { handleEvent: (): void => void told.push(name) };
+      aborting.addEventListener('abort', listener);
+      return () => aborting.removeEventListener('abort', listener);
     };
     const dropA = listen('a');
     const dropB = listen('b');
@@ -187,7 +187,7 @@ describe('what aborts a call', () => {
 
   it('without a listener is no fault', () => {
     const aborting = new Abortable();
-    aborting.removeEventListener('abort', () => undefined);
+    aborting.removeEventListener('abort', { handleEvent: () => undefined });
     aborting.abort(new Error('alone'));
     expect(aborting.aborted).toBe(true);
   });

@@ -1,7 +1,10 @@
 import { mkdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
-import Database from 'libsql';
+import type Libsql from 'libsql';
 import type { SqliteFile } from '../../core/step.ts';
+
+const here = createRequire(import.meta.url);
 
 /**
  * Opens or makes an SQLite file for a job's rows: write-ahead log, full syncs, and no waiting for locks
@@ -9,7 +12,9 @@ import type { SqliteFile } from '../../core/step.ts';
  */
 export function openSqlite(path: string): SqliteFile & { close(): void } {
   const file = resolve(path);
-  let db: Database.Database;
+  // Only here: most batches open none.
+  const Database = here('libsql') as typeof Libsql;
+  let db: Libsql.Database;
   try {
     mkdirSync(dirname(file), { recursive: true });
     db = new Database(file);
