@@ -151,9 +151,17 @@ export function folderTree(root: string, options: TreeOptions): { top: Folder; c
   return { top: folderOf(nodeOf(root, '', { above: undefined, at: 0 })), close: room.close };
 }
 
-const nodeOf = (path: string, text: string, where: Pick<Node, 'above' | 'at'>): Node => ({
-  ...{ path, text, place: bytesOf(text), ...where, held: 0, children: new Map(), done: 0 },
-  ...{ wanted: false, wake: undefined },
+const nodeOf = (path: string, text: string, { above, at }: Pick<Node, 'above' | 'at'>): Node => ({
+  path,
+  text,
+  place: bytesOf(text),
+  above,
+  at,
+  held: 0,
+  children: new Map(),
+  done: 0,
+  wanted: false,
+  wake: undefined,
 });
 
 function childOf(node: Node, at: number): Node {
