@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  type ItemError,
   PermanentError,
   RetryableError,
   StalledError,
@@ -264,13 +265,19 @@ describe('inBatches', () => {
       'a list of 0',
     ],
     ['no list', () => 'done' as never, 'string'],
-    ['a wrong result', (rows: readonly unknown[]) => rows.map(() => 5 as never), 'it was number'],
+    [
+      'a wrong result',
+      (rows: readonly unknown[]) => rows.map(() => 5 as never),
+      'it was number',
+    ],
   ])('%s fails each row with what is wrong', async (_, step, words) => {
     const world = await small(step as GroupFunction);
     const { failed, details } = await world.report();
     expect(failed).toBe(4);
-    const [first] = details as (Outcome & { error: { message: string } })[];
-    expect(first?.error.message).toContain(words);
+    for (const { error } of details as (Outcome & { error: ItemError })[]) {
+      expect(error).toMatchObject({ kind: 'unexpected', code: 'BAD_RESULT' });
+      expect(error.message).toContain(words);
+    }
   });
 
   it('pauses the batch when the step is there for no row, and a resume goes on without a loss', async () => {
