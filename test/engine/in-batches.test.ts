@@ -265,11 +265,7 @@ describe('inBatches', () => {
       'a list of 0',
     ],
     ['no list', () => 'done' as never, 'string'],
-    [
-      'a wrong result',
-      (rows: readonly unknown[]) => rows.map(() => 5 as never),
-      'it was number',
-    ],
+    ['a wrong result', (rows: readonly unknown[]) => rows.map(() => 5 as never), 'it was number'],
   ])('%s fails each row with what is wrong', async (_, step, words) => {
     const world = await small(step as GroupFunction);
     const { failed, details } = await world.report();
@@ -278,6 +274,24 @@ describe('inBatches', () => {
       expect(error).toMatchObject({ kind: 'unexpected', code: 'BAD_RESULT' });
       expect(error.message).toContain(words);
     }
+  });
+
+  it('several values of a step that is not the last fail the item, and say where they belong', async () => {
+    const many = () => ok.many([1, 2]);
+    const steps = [many, inBatches<number, number>(2, (rows) => rows.map((row) => ok(row)))];
+    const job = defineJob({ name: 'many', input: ndjson(), steps: steps as never }) as Job;
+    const world = await run(job, [{ at: 0, ms: 0 }], { chunk: 1, concurrency: 1 });
+    const { details } = await world.report();
+    expect(details).toMatchObject([
+      {
+        status: 'failed',
+        error: {
+          ...{ kind: 'permanent', code: 'BAD_RESULT' },
+          message:
+            'ok.many(values) is for the last step of a stage: make the step a stage of its own.',
+        },
+      },
+    ]);
   });
 
   it('pauses the batch when the step is there for no row, and a resume goes on without a loss', async () => {
