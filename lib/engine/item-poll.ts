@@ -89,9 +89,10 @@ async function submitted<T>(
     );
   }
   const now = env.clock.now();
-  const poll = newPoll(plan, { at: item.place, name, id, now });
+  const begun = newPoll(plan, { at: item.place, name, id, now });
   // Taken up from the round before: asked at once.
-  env.polls.note(known === undefined ? poll : { ...poll, next: now });
+  const poll = known === undefined ? begun : { ...begun, next: now };
+  env.polls.note(poll);
   // Saved before it is asked for the first time: from here on nobody submits it again.
   if (!(await env.polls.save())) throw park(item, now);
   return poll;

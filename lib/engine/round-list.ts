@@ -109,7 +109,7 @@ function pickedOf(
   return {
     rows: places.map((place) => block.rows[place]),
     raws: places.map((place) => block.raws[place] as string),
-    errors: errors.size > 0 ? errors : undefined,
+    errors,
     where: block.where && ((position) => block.where?.(places[position] as number)),
     indexes,
     remotes: new Map(remotes.flatMap((one, at) => (one === undefined ? [] : [[at, one]]))),

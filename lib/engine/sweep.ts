@@ -74,12 +74,16 @@ export async function sweepBatch(
   { graceMs }: { graceMs: number },
 ): Promise<Swept> {
   const swept: Swept = { resent: 0, stalled: false };
+  let planned = false;
   for (const id of stagesOf(batch)) {
     await engine.store.change(stageKey(id), copyHalt(batch.stop, batch.ver));
     const stage = await requireStage(engine.store, id);
     if (stage.sealed === undefined && stage.halt === undefined) {
-      if (stage.swept === stage.cur || graceMs === 0) await sendStep(engine, 'plan', id);
-      else await engine.store.change(stageKey(id), noteSeen({ swept: stage.cur }));
+      const stands = stage.swept === stage.cur || graceMs === 0;
+      if (!stands) await engine.store.change(stageKey(id), noteSeen({ swept: stage.cur }));
+      // Of several stages the first that is open: a planner plans stage 0 and settles all, so one for each walked the same folders beside the others.
+      else if (!planned) await sendStep(engine, 'plan', id);
+      planned = true;
     }
     if (stage.halt !== 'pause') swept.resent += await resend(engine, id, { stage, graceMs });
     await settle(engine, id);

@@ -70,7 +70,16 @@ describe('figures of a batch', () => {
       etaMs: 9000,
       rssBytes: 180e6,
     });
-    expect(figuresOfAll([])).toMatchObject({ throughput: null, queueDepth: 0, successRate: null });
+    // Not the one whose median is high, however it stands.
+    expect(figuresOfAll([other, one])).toEqual(figuresOfAll([one, other]));
+    const none = { throughput: null, utilisation: null, busy: null, slots: null, medianMs: null };
+    const nothing = { ...none, queueDepth: 0, successRate: null, etaMs: null, rssBytes: null };
+    expect(figuresOfAll([])).toEqual(nothing);
+    // One of which nothing is known yet takes nothing from the others.
+    const unknown = { ...one, ...figuresOf(amounts, undefined), doneItems: 0 };
+    expect(figuresOfAll([one, unknown])).toMatchObject({
+      ...{ throughput: 50, utilisation: 0.813, slots: 4, etaMs: 6000, medianMs: 20.04 },
+    });
   });
 });
 

@@ -29,6 +29,11 @@ describe('a declared quota', () => {
       "quotas.api.per must be from 100 to 2678400000 ms; got '1ms'.",
     ],
     [{ api: { ...minute, also: [{ calls: 0, per: '1d' }] } }, 'quotas.api.also[0].calls must be'],
+    [{ api: { ...minute, also: minute } }, 'quotas.api.also must be a list of at most 3 windows.'],
+    [
+      { api: { ...minute, also: [minute, minute, minute, minute] } },
+      'quotas.api.also must be a list of at most 3 windows.',
+    ],
     [{ api: { ...minute, skew: '1h' } }, 'quotas.api.skew must be from 0 to 10000 ms'],
     [{ API: minute }, "A quota's name must be lower-case letters"],
     [

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  type ItemError,
   PermanentError,
   RetryableError,
   StalledError,
@@ -269,8 +270,28 @@ describe('inBatches', () => {
     const world = await small(step as GroupFunction);
     const { failed, details } = await world.report();
     expect(failed).toBe(4);
-    const [first] = details as (Outcome & { error: { message: string } })[];
-    expect(first?.error.message).toContain(words);
+    for (const { error } of details as (Outcome & { error: ItemError })[]) {
+      expect(error).toMatchObject({ kind: 'unexpected', code: 'BAD_RESULT' });
+      expect(error.message).toContain(words);
+    }
+  });
+
+  it('several values of a step that is not the last fail the item, and say where they belong', async () => {
+    const many = () => ok.many([1, 2]);
+    const steps = [many, inBatches<number, number>(2, (rows) => rows.map((row) => ok(row)))];
+    const job = defineJob({ name: 'many', input: ndjson(), steps: steps as never }) as Job;
+    const world = await run(job, [{ at: 0, ms: 0 }], { chunk: 1, concurrency: 1 });
+    const { details } = await world.report();
+    expect(details).toMatchObject([
+      {
+        status: 'failed',
+        error: {
+          ...{ kind: 'permanent', code: 'BAD_RESULT' },
+          message:
+            'ok.many(values) is for the last step of a stage: make the step a stage of its own.',
+        },
+      },
+    ]);
   });
 
   it('pauses the batch when the step is there for no row, and a resume goes on without a loss', async () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { liveKey } from '../../lib/core/keys.ts';
+import { liveKey, stageKey } from '../../lib/core/keys.ts';
 import { listBatches, readBatch } from '../../lib/engine/batch.ts';
 import { GRACE_MS, liveBatch, sweepBatch } from '../../lib/engine/sweep.ts';
 import { committedChunks, type StateOptions, storedState } from '../support/stored-state.ts';
@@ -154,6 +154,31 @@ describe('a sweep and planning', () => {
     ).toEqual(['finalise']);
     const halted = { batch: { stop: 'pause', ver: 2 }, stage: { swept: '' } };
     expect((await swept(halted, 0)).sentBriefly()).toEqual([]);
+  });
+});
+
+describe('of several stages', () => {
+  it.each<[string, Record<string, number | string>]>([
+    ['none is sealed', {}],
+    ['the first is sealed', { sealed: 0 }],
+  ])('one planner is told, which settles all: %s', async (_what, stage) => {
+    const stages = [{}, {}, {}];
+    const state = await storedState({
+      ...{ now: NOW, stage: { stages: 3, ...stage } },
+      batch: { settings: JSON.stringify({ stages }) },
+    });
+    const { engine, raw, sentBriefly } = state;
+    for (const later of [1, 2]) {
+      const set = { v: 1, stages: 3, cur: '', planned: 0, rel: 0, haltVer: 0, low: 0 };
+      const key = stageKey({ batch: 'b', round: 0, stage: later });
+      await raw.change(key, { when: [], set });
+    }
+    const batch = await readBatch(engine.store, 'b');
+    for (const graceMs of [0, GRACE_MS, GRACE_MS]) {
+      await sweepBatch(engine, batch as NonNullable<typeof batch>, { graceMs });
+    }
+    // At the resume, and where nothing moved from one sweep to the next.
+    expect(sentBriefly()).toEqual(['plan', 'plan']);
   });
 });
 

@@ -595,8 +595,8 @@ export const BUGS: readonly Bug[] = [
     "if (last === 0) return 'leave';",
   ]),
   bug('the sweep does not plan', SWEEP, [
-    'if (stage.swept === stage.cur || graceMs === 0) await',
-    'if (graceMs === 0) await',
+    'const stands = stage.swept === stage.cur || graceMs === 0;',
+    'const stands = graceMs === 0;',
   ]),
   bug('the sweep does not settle', SWEEP, [
     `    await settle(engine, id);

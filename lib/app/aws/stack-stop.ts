@@ -1,5 +1,5 @@
 import { SluiceError } from '../../core/errors.ts';
-import { batchKey } from '../../core/keys.ts';
+import { batchKey, type StageId } from '../../core/keys.ts';
 import { clearStop, hasEnded, isCancel } from '../../core/transitions.ts';
 import { type Batch, requireStage, stagesOf } from '../../engine/batch.ts';
 import type { SettlePorts } from '../../engine/engine.ts';
@@ -61,12 +61,10 @@ export async function resumeOnStack(
     });
   }
   await sweepBatch(ports, current, { graceMs: 0 });
-  // The sweep told the planner of a stage that is not sealed.
-  for (const stage of stagesOf(current)) {
-    if ((await requireStage(place.store, stage)).sealed !== undefined) {
-      await sendStep(ports, 'plan', stage);
-    }
-  }
+  // Where a stage is not sealed the sweep told the planner; of several stages the last is sealed last.
+  const last = stagesOf(current).at(-1) as StageId;
+  if ((await requireStage(place.store, last)).sealed !== undefined)
+    await sendStep(ports, 'plan', last);
   return current;
 }
 

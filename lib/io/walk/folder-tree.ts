@@ -12,8 +12,8 @@ export interface Folder {
   place: string;
   /** Its entries; what reading it threw. */
   read(): Promise<Listing | { error: NodeJS.ErrnoException }>;
-  /** One of its folders, by its name in the listing. */
-  enter(name: string): Folder;
+  /** One of its folders, by its place in the listing. */
+  enter(at: number): Folder;
   /** It is done with: what it holds is given up. */
   leave(): void;
 }
@@ -23,6 +23,8 @@ export interface TreeOptions {
   followLinks: boolean;
   /** Folders that are read at once. */
   foldersAtOnce: number;
+  /** How many of a folder's folders an earlier walk went through: nobody will come to them. */
+  passed(listing: Listing, place: string): number;
 }
 
 /** Names that folders ahead of the walk may hold together: about 5 MB. */
@@ -36,12 +38,14 @@ interface Node {
   place: string;
   text: string;
   above: Node | undefined;
+  /** Its place among the folders of the one above. */
+  at: number;
   ids?: Promise<ReadonlySet<string>>;
   reading?: Promise<Listing | { error: NodeJS.ErrnoException }>;
   listing?: Listing;
   held: number;
-  /** Folders below it that were entered, or looked ahead at. */
-  children: Map<string, Node>;
+  /** Folders below it that were entered, or looked ahead at, by their places. */
+  children: Map<number, Node>;
   /** How many of its folders the walk came to. */
   done: number;
   /** The walk waits for it: it need not wait for room. */
@@ -99,6 +103,7 @@ export function folderTree(root: string, options: TreeOptions): { top: Folder; c
     node.reading = readFolder({ path, below: text, matcher, followLinks, above, hold })
       .then((listing) => {
         node.listing = listing;
+        node.done = options.passed(listing, node.place);
         return listing;
       })
       .catch((error: NodeJS.ErrnoException) => ({ error }))
@@ -113,10 +118,10 @@ export function folderTree(root: string, options: TreeOptions): { top: Folder; c
   const readAhead = (): void => {
     let looks = LOOK_AT;
     const visit = (node: Node): void => {
-      const folders = node.listing?.folders ?? [];
-      for (let at = node.done; at < folders.length && looks > 0 && hasRoom(); at += 1) {
+      const folders = node.listing?.folders.length ?? 0;
+      for (let at = node.done; at < folders && looks > 0 && hasRoom(); at += 1) {
         looks -= 1;
-        const child = childOf(node, folders[at] as string);
+        const child = childOf(node, at);
         if (child.reading === undefined) void start(child);
         else visit(child);
       }
@@ -133,31 +138,39 @@ export function folderTree(root: string, options: TreeOptions): { top: Folder; c
       readAhead();
       return read;
     },
-    enter(name) {
-      node.done = (node.listing?.folders.indexOf(name, node.done) ?? -1) + 1;
-      return folderOf(childOf(node, name));
+    enter(at) {
+      node.done = at + 1;
+      return folderOf(childOf(node, at));
     },
     leave() {
       room.giveUp(node);
       current = node.above;
-      const name = node.place.slice(node.place.lastIndexOf('/', node.place.length - 2) + 1);
-      node.above?.children.delete(name);
+      node.above?.children.delete(node.at);
     },
   });
-  return { top: folderOf(nodeOf(root, '', undefined)), close: room.close };
+  return { top: folderOf(nodeOf(root, '', { above: undefined, at: 0 })), close: room.close };
 }
 
-const nodeOf = (path: string, text: string, above: Node | undefined): Node => ({
-  ...{ path, text, place: bytesOf(text), above, held: 0, children: new Map(), done: 0 },
-  ...{ wanted: false, wake: undefined },
+const nodeOf = (path: string, text: string, { above, at }: Pick<Node, 'above' | 'at'>): Node => ({
+  path,
+  text,
+  place: bytesOf(text),
+  above,
+  at,
+  held: 0,
+  children: new Map(),
+  done: 0,
+  wanted: false,
+  wake: undefined,
 });
 
-function childOf(node: Node, name: string): Node {
-  const there = node.children.get(name);
+function childOf(node: Node, at: number): Node {
+  const there = node.children.get(at);
   if (there !== undefined) return there;
+  const name = node.listing?.folders.at(at) as string;
   const text = textOf(name.slice(0, -1)) as string;
-  const child = nodeOf(below(node.path, text), `${node.text}${text}/`, node);
-  node.children.set(name, child);
+  const child = nodeOf(below(node.path, text), `${node.text}${text}/`, { above: node, at });
+  node.children.set(at, child);
   return child;
 }
 

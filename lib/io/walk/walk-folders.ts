@@ -49,8 +49,10 @@ export async function* walkFolders({
     const from = after?.root === root ? after : undefined;
     if (from?.whole === true && from.path === '') continue;
     if (await isFolder(path)) {
-      const tree = { matcher, followLinks: options.followLinks, foldersAtOnce: FOLDERS_AT_ONCE };
-      const { top, close } = folderTree(path, tree);
+      const { top, close } = folderTree(path, {
+        ...{ matcher, followLinks: options.followLinks, foldersAtOnce: FOLDERS_AT_ONCE },
+        passed: (listing, place) => doneIn(listing, place, from).folders,
+      });
       try {
         yield* walkRoot(top, { root, from, sizes });
       } finally {
@@ -108,9 +110,9 @@ async function* walkRoot(top: Folder, { root, from, sizes }: RootWalk): AsyncGen
   yield* open(top);
   for (let frame = frames.at(-1); frame !== undefined; frame = frames.at(-1)) {
     const { folder, listing, at } = frame;
-    const file = listing.files[at.files];
-    const below = listing.folders[at.folders];
-    const problem = listing.problems[at.problems];
+    const file = listing.files.at(at.files);
+    const below = listing.folders.at(at.folders);
+    const problem = listing.problems.at(at.problems);
     const first = firstOf(file, below, problem?.name);
     if (first === undefined) {
       folder.leave();
@@ -120,7 +122,7 @@ async function* walkRoot(top: Folder, { root, from, sizes }: RootWalk): AsyncGen
       yield* piece.file(folder, file);
     } else if (first === below) {
       at.folders += 1;
-      yield* open(folder.enter(below));
+      yield* open(folder.enter(at.folders - 1));
     } else if (problem !== undefined) {
       at.problems += 1;
       const { name, ...why } = problem;
@@ -170,11 +172,14 @@ function doneIn(
 }
 
 /** How many at the front fit, of a list in which all that fit stand at the front. */
-function countWhile<T>(list: readonly T[], fits: (one: T) => boolean): number {
+function countWhile<T>(
+  list: Pick<readonly T[], 'length' | 'at'>,
+  fits: (one: T) => boolean,
+): number {
   let [low, high] = [0, list.length];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (fits(list[middle] as T)) low = middle + 1;
+    if (fits(list.at(middle) as T)) low = middle + 1;
     else high = middle;
   }
   return low;

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import fs, { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -11,6 +12,29 @@ const NAMES = ['a', 'a-b', 'a.b', 'a0', 'B', 'é', '\uff5e', '\u{1d11e}', 'x y',
 const path = fc
   .array(fc.constantFrom(...NAMES), { minLength: 1, maxLength: 4 })
   .chain((names) => fc.constantFrom(names.join('/'), `${names.join('/')}/`));
+
+/** What an act gives, and the folders that were opened for it. */
+async function readWhile<T>(act: () => Promise<T>): Promise<[T, string[]]> {
+  const read: string[] = [];
+  const { opendirSync } = fs;
+  const { opendir } = fs.promises;
+  try {
+    fs.opendirSync = (path, options) => {
+      read.push(String(path));
+      return opendirSync(path, options);
+    };
+    fs.promises.opendir = (path, options) => {
+      read.push(String(path));
+      return opendir(path, options);
+    };
+    syncBuiltinESMExports();
+    return [await act(), read];
+  } finally {
+    Object.assign(fs, { opendirSync });
+    fs.promises.opendir = opendir;
+    syncBuiltinESMExports();
+  }
+}
 
 describe('a walk', () => {
   it('finds what one plain pass finds, by the bytes of the paths, wherever it is taken up', () =>
@@ -51,6 +75,20 @@ describe('a walk', () => {
       const steps = await stepsOf([root], { include: ['**/*.mp3'] }, { entries: 10 });
       expect(steps.map(({ item }) => item)).toEqual(new Array(4).fill({ files: [] }));
       expect(steps.every(({ entries }) => entries >= 10)).toBe(true);
+    }));
+
+  it('reads each folder once; taken up again none that it is through with', () =>
+    inFolder(async (root) => {
+      const folders = Array.from({ length: 60 }, (_, at) => `${String(at).padStart(2, '0')}`);
+      makeFiles(
+        root,
+        folders.map((folder) => `${folder}/file`),
+      );
+      const [all, allRead] = await readWhile(() => stepsOf([root], {}, { files: 1 }));
+      expect(allRead.sort()).toEqual([root, ...folders.map((folder) => join(root, folder))]);
+      const after = all[39]?.place as never;
+      const [, read] = await readWhile(() => stepsOf([root], {}, { after, files: 1 }));
+      expect(read.sort()).toEqual([root, ...folders.slice(39).map((one) => join(root, one))]);
     }));
 
   it('says that a root cannot be read', () =>
