@@ -1,8 +1,5 @@
-import { availableParallelism } from 'node:os';
 import { openSqlite } from '../adapters/local/sqlite.ts';
 import type { Job } from '../core/job.ts';
-import { stageCountOf, stageJob } from '../core/stage.ts';
-import { stageSettings } from '../core/stage-settings.ts';
 import { openAttempt } from '../engine/attempt.ts';
 import type { Batch } from '../engine/batch.ts';
 import type { Attempt, AttemptSpec, Engine } from '../engine/engine.ts';
@@ -14,6 +11,7 @@ import type { Home } from './home.ts';
 import type { JobFile } from './job-file.ts';
 import { localHttp } from './local-http.ts';
 import { localSecrets } from './local-secrets.ts';
+import { type StageSeats, stageSeats, threadsOf } from './stage-seats.ts';
 import { openThreadAttempt } from './thread-attempt.ts';
 import { newThreadPool, type ThreadPool } from './thread-pool.ts';
 
@@ -43,7 +41,7 @@ export interface AttemptsOptions {
   batch: Batch;
   parallel: Parallel;
   inputOf(batch: Batch): Promise<Input>;
-  /** Milliseconds of one-thread work that are left, by what was measured so far; undefined = not known yet. */
+  /** Milliseconds of one-thread work that are left, by what was measured so far; undefined = nothing new is known. Asked for each chunk. */
   remainingMs(): Promise<number | undefined>;
 }
 
@@ -52,28 +50,6 @@ export interface AttemptsOptions {
  * 1.5 s; starting two and warming them costs 50 to 60 ms each).
  */
 const BREAK_EVEN_MS = 500;
-
-/** Where a stage's attempts on the main thread sit, and how many of its attempts are under way. */
-interface StageSeats {
-  cpu: boolean;
-  workers: number;
-  inlineSlots: number;
-  inline: ReturnType<typeof newSemaphore>;
-  busy: number;
-}
-
-const stageSeats = (job: Job, { settings }: Batch): StageSeats[] =>
-  Array.from({ length: stageCountOf(job) }, (_, at) => {
-    const cpu = stageJob(job, at).cpu === true;
-    const { workers } = stageSettings(settings, at);
-    const inlineSlots = cpu ? 1 : workers;
-    return { cpu, workers, inlineSlots, inline: newSemaphore(inlineSlots), busy: 0 };
-  });
-
-const threadSlotsOf = (stages: readonly StageSeats[]): number => {
-  const workers = stages.filter(({ cpu }) => cpu).map((one) => one.workers);
-  return Math.min(Math.max(1, ...workers), availableParallelism());
-};
 
 interface Seat {
   threaded: boolean;
@@ -94,30 +70,33 @@ function newSeating(
   takeAll(stage: StageSeats): Promise<Seat>;
 } {
   let threaded = threadsAllowed && parallel === 'on';
-  let decided = !threadsAllowed || parallel === 'on';
   const everySlot = gatherer([
     ...stages.map(({ inlineSlots, inline }) => ({ slots: inlineSlots, acquire: inline.acquire })),
     { slots: pool.places, acquire: pool.acquire },
   ]);
   const decide = async (): Promise<void> => {
     const left = await remainingMs();
-    if (left === undefined || decided) return;
-    decided = true;
-    threaded = left > BREAK_EVEN_MS;
+    if (left !== undefined && left > BREAK_EVEN_MS) threaded = true;
   };
   return {
     get threaded() {
       return threaded;
     },
     /** A slot; one that waited for the main thread while threads were chosen goes to them. */
-    async take({ cpu, inline }) {
-      if (!decided) await decide();
+    async take({ cpu, inline, inThreads }) {
+      if (cpu && threadsAllowed && !threaded) await decide();
       if (!threaded || !cpu) {
         const release = await inline.acquire();
         if (!threaded || !cpu) return { threaded: false, release };
         release();
       }
-      return { threaded: true, release: await pool.acquire() };
+      const releases = [await inThreads.acquire(), await pool.acquire()];
+      return {
+        threaded: true,
+        release() {
+          for (const release of releases) release();
+        },
+      };
     },
     takeAll: async ({ cpu }) => ({ threaded: threaded && cpu, release: await everySlot() }),
   };
@@ -128,14 +107,13 @@ export function newAttempts(options: AttemptsOptions): Attempts {
   const { job, batch, parallel } = options;
   const stages = stageSeats(job, batch);
   const threadsAllowed = stages.some(({ cpu }) => cpu) && parallel !== 'off';
-  const threadSlots = threadSlotsOf(stages);
   const { home, jobFile } = options;
   const quotas = newQuotaLeases({ ...home, random: home.host.random });
-  const pool = newThreadPool({ home, jobFile, quotas }, threadSlots);
+  const pool = newThreadPool({ home, jobFile, quotas }, threadsOf(stages));
   const seating = newSeating(options, { stages, pool, threadsAllowed });
   const own = { shared: newShared(), http: localHttp(), quotas };
   const byStage = () =>
-    stages.map(({ cpu, inlineSlots, busy }) => {
+    stages.map(({ cpu, inlineSlots, threadSlots, busy }) => {
       const slots = cpu && seating.threaded ? threadSlots : inlineSlots;
       return { busy: Math.min(busy, slots), slots };
     });
@@ -170,7 +148,7 @@ export function newAttempts(options: AttemptsOptions): Attempts {
       return byStage().reduce((sum, { slots }) => sum + slots, 0);
     },
     byStage,
-    maxSlots: stages.map(({ cpu, inlineSlots }) =>
+    maxSlots: stages.map(({ cpu, inlineSlots, threadSlots }) =>
       cpu && threadsAllowed ? Math.max(threadSlots, inlineSlots) : inlineSlots,
     ),
     get threads() {
