@@ -83,14 +83,15 @@ function newSeating(
       return threaded;
     },
     /** A slot; one that waited for the main thread while threads were chosen goes to them. */
-    async take({ cpu, inline, inThreads }) {
+    async take({ cpu, inline, inThreads, at }) {
       if (cpu && threadsAllowed && !threaded) await decide();
       if (!threaded || !cpu) {
         const release = await inline.acquire();
         if (!threaded || !cpu) return { threaded: false, release };
         release();
       }
-      const releases = [await inThreads.acquire(), await pool.acquire()];
+      // What is furthest goes first: a last stage that has one worker would else wait, each time, for all that wait before it.
+      const releases = [await inThreads.acquire(), await pool.acquire(at)];
       return {
         threaded: true,
         release() {
@@ -203,18 +204,21 @@ const freeingSlot = (attempt: Attempt, spec: AttemptSpec, done: () => void): Att
   },
 });
 
+/** Before every stage. */
+const FIRST = Number.POSITIVE_INFINITY;
+
 /**
  * Returns what takes every slot: then all else in this process has come to rest, and nothing starts
  * until they are given back. One at a time: two that held half each would wait for ever.
  */
 function gatherer(
-  kinds: { slots: number; acquire(): Promise<() => void> }[],
+  kinds: { slots: number; acquire(rank: number): Promise<() => void> }[],
 ): () => Promise<() => void> {
   const turn = newSemaphore(1);
   return async () => {
     const held = [await turn.acquire()];
     for (const { slots, acquire } of kinds) {
-      for (let at = 0; at < slots; at += 1) held.push(await acquire());
+      for (let at = 0; at < slots; at += 1) held.push(await acquire(FIRST));
     }
     return () => {
       for (const giveBack of held.reverse()) giveBack();

@@ -8,6 +8,8 @@ import { LANES } from './thread-wire.ts';
 
 /** Where a stage's attempts sit, and how many of them are under way. */
 export interface StageSeats {
+  /** Number of the stage. */
+  at: number;
   cpu: boolean;
   inlineSlots: number;
   inline: ReturnType<typeof newSemaphore>;
@@ -27,13 +29,13 @@ export function stageSeats(job: Job, { settings }: Batch): StageSeats[] {
     Math.max(1, ...stages.filter(({ cpu }) => cpu).map(({ workers }) => workers)),
     availableParallelism(),
   );
-  return stages.map(({ cpu, workers }) => {
+  return stages.map(({ cpu, workers }, at) => {
     const inlineSlots = cpu ? 1 : workers;
     const threadSlots = Math.min(workers, threads);
     // Of a stage that may use every thread one attempt more waits in each: a thread works one at a time. Else it might wait beside the first.
     const inThreads = newSemaphore(threadSlots < threads ? threadSlots : threads * LANES);
     const inline = newSemaphore(inlineSlots);
-    return { cpu, inlineSlots, inline, threadSlots, inThreads, busy: 0 };
+    return { at, cpu, inlineSlots, inline, threadSlots, inThreads, busy: 0 };
   });
 }
 
