@@ -57,7 +57,7 @@ interface Opened {
 /**
  * KiB of pages that a connection keeps; 2,000 where nobody says so. A transaction of 4,000 wide rows has 5 MB of pages: those that
  * do not fit are written before the commit, and read again. With more a first scan spent 10.3 us a row in the system in place of
- * 14.5 (means of three, 50,000 tracks, busy machine); 64,000 saved no more.
+ * 14.6 (means of three, 50,000 tracks, busy machine); 64,000 saved no more.
  */
 const CACHE_KIB = 16_000;
 
