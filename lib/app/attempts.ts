@@ -1,8 +1,5 @@
-import { availableParallelism } from 'node:os';
 import { openSqlite } from '../adapters/local/sqlite.ts';
 import type { Job } from '../core/job.ts';
-import { stageCountOf, stageJob } from '../core/stage.ts';
-import { stageSettings } from '../core/stage-settings.ts';
 import { openAttempt } from '../engine/attempt.ts';
 import type { Batch } from '../engine/batch.ts';
 import type { Attempt, AttemptSpec, Engine } from '../engine/engine.ts';
@@ -15,6 +12,7 @@ import type { JobFile } from './job-file.ts';
 import { localHttp } from './local-http.ts';
 import { localSecrets } from './local-secrets.ts';
 import { compileLate } from './own-process.ts';
+import { type StageSeats, stageSeats, threadsOf } from './stage-seats.ts';
 import { openThreadAttempt } from './thread-attempt.ts';
 import { newThreadPool, type ThreadPool } from './thread-pool.ts';
 import { newUnderway, type Underway } from './underway.ts';
@@ -47,7 +45,7 @@ export interface AttemptsOptions {
   batch: Batch;
   parallel: Parallel;
   inputOf(batch: Batch): Promise<Input>;
-  /** Milliseconds of one-thread work that are left, by what was measured so far; undefined = not known yet. */
+  /** Milliseconds of one-thread work that are left, by what was measured so far; undefined = nothing new is known. Asked for each chunk. */
   remainingMs(): Promise<number | undefined>;
 }
 
@@ -56,28 +54,6 @@ export interface AttemptsOptions {
  * 1.5 s; starting two and warming them costs 50 to 60 ms each).
  */
 const BREAK_EVEN_MS = 500;
-
-/** Where a stage's attempts on the main thread sit, and how many of its attempts are under way. */
-interface StageSeats {
-  cpu: boolean;
-  workers: number;
-  inlineSlots: number;
-  inline: ReturnType<typeof newSemaphore>;
-  busy: number;
-}
-
-const stageSeats = (job: Job, { settings }: Batch): StageSeats[] =>
-  Array.from({ length: stageCountOf(job) }, (_, at) => {
-    const cpu = stageJob(job, at).cpu === true;
-    const { workers } = stageSettings(settings, at);
-    const inlineSlots = cpu ? 1 : workers;
-    return { cpu, workers, inlineSlots, inline: newSemaphore(inlineSlots), busy: 0 };
-  });
-
-const threadSlotsOf = (stages: readonly StageSeats[]): number => {
-  const workers = stages.filter(({ cpu }) => cpu).map((one) => one.workers);
-  return Math.min(Math.max(1, ...workers), availableParallelism());
-};
 
 interface Seat {
   threaded: boolean;
@@ -98,30 +74,34 @@ function newSeating(
   takeAll(stage: StageSeats): Promise<Seat>;
 } {
   let threaded = threadsAllowed && parallel === 'on';
-  let decided = !threadsAllowed || parallel === 'on';
   const everySlot = gatherer([
     ...stages.map(({ inlineSlots, inline }) => ({ slots: inlineSlots, acquire: inline.acquire })),
     { slots: pool.places, acquire: pool.acquire },
   ]);
   const decide = async (): Promise<void> => {
     const left = await remainingMs();
-    if (left === undefined || decided) return;
-    decided = true;
-    threaded = left > BREAK_EVEN_MS;
+    if (left !== undefined && left > BREAK_EVEN_MS) threaded = true;
   };
   return {
     get threaded() {
       return threaded;
     },
     /** A slot; one that waited for the main thread while threads were chosen goes to them. */
-    async take({ cpu, inline }) {
-      if (!decided) await decide();
+    async take({ cpu, inline, inThreads, at }) {
+      if (cpu && threadsAllowed && !threaded) await decide();
       if (!threaded || !cpu) {
         const release = await inline.acquire();
         if (!threaded || !cpu) return { threaded: false, release };
         release();
       }
-      return { threaded: true, release: await pool.acquire() };
+      // What is furthest goes first: a last stage that has one worker would else wait, each time, for all that wait before it.
+      const releases = [await inThreads.acquire(), await pool.acquire(at)];
+      return {
+        threaded: true,
+        release() {
+          for (const release of releases) release();
+        },
+      };
     },
     takeAll: async ({ cpu }) => ({ threaded: threaded && cpu, release: await everySlot() }),
   };
@@ -134,15 +114,14 @@ export function newAttempts(options: AttemptsOptions): Attempts {
   const isCpu = stages.some(({ cpu }) => cpu);
   if (isCpu) compileLate();
   const threadsAllowed = isCpu && parallel !== 'off';
-  const threadSlots = threadSlotsOf(stages);
   const { home, jobFile } = options;
   const quotas = newQuotaLeases({ ...home, random: home.host.random });
-  const pool = newThreadPool({ home, jobFile, quotas, grow: stages.length > 1 }, threadSlots);
+  const pool = newThreadPool({ home, jobFile, quotas, grow: stages.length > 1 }, threadsOf(stages));
   const seating = newSeating(options, { stages, pool, threadsAllowed });
   const own = { shared: newShared(), http: localHttp(), quotas };
   const underway = newUnderway();
   const byStage = () =>
-    stages.map(({ cpu, inlineSlots, busy }) => {
+    stages.map(({ cpu, inlineSlots, threadSlots, busy }) => {
       const slots = cpu && seating.threaded ? threadSlots : inlineSlots;
       return { busy: Math.min(busy, slots), slots };
     });
@@ -177,7 +156,7 @@ export function newAttempts(options: AttemptsOptions): Attempts {
       return byStage().reduce((sum, { slots }) => sum + slots, 0);
     },
     byStage,
-    maxSlots: stages.map(({ cpu, inlineSlots }) =>
+    maxSlots: stages.map(({ cpu, inlineSlots, threadSlots }) =>
       cpu && threadsAllowed ? Math.max(threadSlots, inlineSlots) : inlineSlots,
     ),
     get threads() {
@@ -233,18 +212,21 @@ const freeingSlot = (attempt: Attempt, spec: AttemptSpec, done: () => void): Att
   },
 });
 
+/** Before every stage. */
+const FIRST = Number.POSITIVE_INFINITY;
+
 /**
  * Returns what takes every slot: then all else in this process has come to rest, and nothing starts
  * until they are given back. One at a time: two that held half each would wait for ever.
  */
 function gatherer(
-  kinds: { slots: number; acquire(): Promise<() => void> }[],
+  kinds: { slots: number; acquire(rank: number): Promise<() => void> }[],
 ): () => Promise<() => void> {
   const turn = newSemaphore(1);
   return async () => {
     const held = [await turn.acquire()];
     for (const { slots, acquire } of kinds) {
-      for (let at = 0; at < slots; at += 1) held.push(await acquire());
+      for (let at = 0; at < slots; at += 1) held.push(await acquire(FIRST));
     }
     return () => {
       for (const giveBack of held.reverse()) giveBack();

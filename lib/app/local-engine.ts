@@ -3,12 +3,13 @@ import { type LocalWorkQueue, localWorkQueue } from '../adapters/local/work-queu
 import type { Job } from '../core/job.ts';
 import { stageJob } from '../core/stage.ts';
 import type { Batch } from '../engine/batch.ts';
-import type { Attempt, Engine, Leases } from '../engine/engine.ts';
+import type { Engine, Leases } from '../engine/engine.ts';
 import { batchState } from '../engine/status.ts';
 import { type Attempts, newAttempts, type Parallel } from './attempts.ts';
 import type { Home } from './home.ts';
 import { inputOpener } from './input-of.ts';
 import type { JobFile } from './job-file.ts';
+import { newWorkLeft } from './work-left.ts';
 
 /** A batch's engine in this process, with where its attempts run. */
 export interface LocalEngine extends Engine {
@@ -30,16 +31,15 @@ export interface LocalEngineOptions {
 export function localEngine(options: LocalEngineOptions): LocalEngine {
   const { home, job, jobFile, batch } = options;
   const inputOf = inputOpener(home.objects, job);
-  const pace = newPace();
+  const workLeft = newWorkLeft({
+    job,
+    monotonic: home.clock.monotonic,
+    state: () => batchState(home.store, batch.id),
+  });
   const attempts = newAttempts({
     ...options,
     inputOf,
-    remainingMs: async () => {
-      const state = await batchState(home.store, batch.id);
-      const chunkMs = pace.chunkMs();
-      if (state === undefined || chunkMs === undefined) return undefined;
-      return chunkMs * (state.plannedChunks - state.doneChunks);
-    },
+    remainingMs: workLeft.leftMs,
   });
   let draining = false;
   // Per slot one chunk in work and one behind it, and some between their last item and their commit. That
@@ -60,7 +60,8 @@ export function localEngine(options: LocalEngineOptions): LocalEngine {
     windows,
     leases: leasesOf(home),
     inputOf,
-    openAttempt: async (spec, control) => pace.timed(await attempts.open(spec, control)),
+    openAttempt: async (spec, control) =>
+      workLeft.timed(spec.id.stage, await attempts.open(spec, control)),
     remainingMs: () => Number.POSITIVE_INFINITY,
     draining: () => draining,
     attempts,
@@ -93,24 +94,3 @@ const leasesOf = ({ store }: Home): Leases => ({
 
 /** A lease lasts 30 s and is renewed each 5 s. */
 const HOLD_AFTER_MS = 2_000;
-
-/** Work that must be measured before it is judged: the first chunks, with cold code, take up to three times as long. */
-const WARM_MS = 150;
-
-/** What the items of one chunk take on one thread, by the last one that ran; waiting for the disk is not work. */
-function newPace(): { timed(attempt: Attempt): Attempt; chunkMs(): number | undefined } {
-  let [measured, last] = [0, 0];
-  return {
-    timed: (attempt) => ({
-      ...attempt,
-      async work(until) {
-        const from = performance.now();
-        const result = await attempt.work(until);
-        last = performance.now() - from;
-        measured += last;
-        return result;
-      },
-    }),
-    chunkMs: () => (measured < WARM_MS ? undefined : last),
-  };
-}

@@ -11,8 +11,8 @@ import { LANES } from './thread-wire.ts';
 export interface ThreadPool {
   /** Attempts that may hold a place at a time. */
   readonly places: number;
-  /** Resolves with what gives the right to a place back. */
-  acquire(): Promise<() => void>;
+  /** Resolves with what gives the right to a place back; the highest rank that waits has the next one. */
+  acquire(rank?: number): Promise<() => void>;
   /** To be asked for only with that right. */
   newSeat(): ThreadSeat;
   /** Threads that were started so far. */

@@ -88,7 +88,7 @@ export async function openAttempt(
     async write(key) {
       storing.open();
       const usage = { ...env.usage(), http: http?.meter.uses() };
-      const part = rows.toPart(usage, polls.open(), shuffleFor(key, spec, next));
+      const part = rows.toPart(usage, polls.open(), shuffleFor(key, env, { spec, next }));
       const summary = await storing.add(putPart(key, part, { env, spec }));
       return { ...summary, ...(stillStalled === 0 ? {} : { stillStalled }) };
     },
@@ -121,11 +121,11 @@ async function putPart(
 /** What a groupBy behind it reads is made of a part, not of a save. */
 function shuffleFor(
   key: string,
-  { id, epoch }: AttemptSpec,
-  next: Stage | undefined,
+  { keys }: AttemptEnv,
+  { spec: { id, epoch }, next }: { spec: AttemptSpec; next: Stage | undefined },
 ): MakeShuffle | undefined {
   if (next?.sluice !== 'groupBy/1' || key !== partKey(id, epoch)) return undefined;
-  return (outcomes) => shuffleOf(outcomes, next);
+  return (outcomes) => shuffleOf(outcomes, next, keys);
 }
 
 /** All that has no row was not run. Returns how many of them had stalled in an earlier round. */

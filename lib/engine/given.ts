@@ -102,8 +102,16 @@ function* groupsOf(members: Giver['members']): Generator<Giver['members']> {
   if (group.length > 0) yield group;
 }
 
-/** The items [from, to) of those that outcome lines give. */
-export function itemsOfText(text: string, { from, to }: { from: number; to: number }): Given {
+/**
+ * The items [from, to) of those that outcome lines give.
+ *
+ * @param read the value of a line that gives one, of its JSON text and the line's head
+ */
+export function itemsOfText(
+  text: string,
+  { from, to }: { from: number; to: number },
+  read: (raw: string, head: string) => unknown = parsed,
+): Given {
   const given: Given = { values: [], raws: [], givers: [] };
   let at = 0;
   for (let start = 0; start < text.length && at < to; ) {
@@ -115,7 +123,7 @@ export function itemsOfText(text: string, { from, to }: { from: number; to: numb
     if (values === undefined) continue;
     const head = line.slice(0, status);
     if ('one' in values) {
-      if (at >= from) push(given, head, { value: JSON.parse(values.one), raw: values.one });
+      if (at >= from) push(given, head, { value: read(values.one, head), raw: values.one });
       at += 1;
       continue;
     }
@@ -126,6 +134,13 @@ export function itemsOfText(text: string, { from, to }: { from: number; to: numb
   }
   return given;
 }
+
+const parsed = (raw: string): unknown => JSON.parse(raw);
+
+const NUMBERED = '{"index":';
+/** The item's number, of the head of its line; NaN of a group, which has none. */
+export const numberIn = (head: string): number =>
+  head.startsWith(NUMBERED) ? Number.parseInt(head.slice(NUMBERED.length), 10) : Number.NaN;
 
 function push(given: Given, head: string, { value, raw }: { value: unknown; raw: string }): void {
   given.values.push(value);

@@ -46,6 +46,8 @@ export interface AttemptEnv {
   /** The stage as the job has it. */
   by?: Pick<Stage, 'name' | 'key'> | undefined;
   unfit?: SharedContext['unfit'];
+  /** Keys that it found in rows for the groupBy behind, by the number of the item: of items that give one row. */
+  keys?: ReadonlyMap<number, string>;
   /** Items that ended a thread before: recorded, not run. */
   verdicts?: ReadonlyMap<number, ItemError>;
   /** Told the index of an item before it runs, so that whoever watches knows which one hangs; -1 for a group. */

@@ -3,7 +3,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { SluiceError } from '../core/errors.ts';
 import { groupKey } from '../core/group.ts';
 import type { Stage } from '../core/stage.ts';
-import { itemsOfText } from './given.ts';
+import { itemsOfText, numberIn } from './given.ts';
 
 /**
  * A shuffle object holds what a part gives to a groupBy stage, sorted by (SHA-256 of the key, key, place): blocks of
@@ -68,10 +68,13 @@ interface Entry {
 /**
  * The shuffle object of a part, whose outcomes are given as runs of gzip members: a pure function of them and of the
  * stage that groups, so an attempt that goes on where another one died makes the same.
+ *
+ * @param known keys by the number of the item, of items that give one row: these rows are not parsed again
  */
 export function shuffleOf(
   outcomes: readonly Buffer[],
   stage: Pick<Stage, 'name' | 'key'>,
+  known: ReadonlyMap<number, string> = NONE,
 ): Buffer[] {
   const members: Buffer[] = [];
   const segments: ShuffleSegment[] = [];
@@ -84,12 +87,14 @@ export function shuffleOf(
     segments.push({ blocks });
     [entries, chars] = [[], 0];
   };
+  const read = (raw: string, head: string): unknown =>
+    known.has(numberIn(head)) ? undefined : JSON.parse(raw);
   for (const member of outcomes) {
-    const { values, raws, givers } = itemsOfText(gunzipSync(member).toString(), ALL);
+    const { values, raws, givers } = itemsOfText(gunzipSync(member).toString(), ALL, read);
     for (const [at, value] of values.entries()) {
       const raw = raws[at] as string;
       const from = numberIn(givers[at] as string);
-      const key = keyOf(stage, value);
+      const key = known.get(from) ?? keyOf(stage, value);
       const hash = hashes.get(key) ?? hashOf(key);
       hashes.set(key, hash);
       entries.push({ hash, key, raw, from });
@@ -107,11 +112,8 @@ export function shuffleOf(
   return [...members, index, gzipSync(`${text}\n`, { level: 0 })];
 }
 
+const NONE: ReadonlyMap<number, string> = new Map();
 const ALL = { from: 0, to: Number.POSITIVE_INFINITY };
-const NUMBERED = '{"index":';
-/** Of the head of an outcome line. */
-const numberIn = (head: string): number =>
-  head.startsWith(NUMBERED) ? Number.parseInt(head.slice(NUMBERED.length), 10) : Number.NaN;
 /** Hashes that are remembered: a key mostly comes again soon, or not at all. */
 const HASHES = 100_000;
 

@@ -5,7 +5,7 @@ import { isGroupBy, type Stage, stageJob } from '../core/stage.ts';
 import { stageSettings } from '../core/stage-settings.ts';
 import type { Input } from '../ports/input.ts';
 import type { AttemptSpec, Control } from './engine.ts';
-import { itemsOfText } from './given.ts';
+import { itemsOfText, numberIn } from './given.ts';
 import { openGroups } from './group-input.ts';
 import type { AttemptEnv } from './item-run.ts';
 import { secretCleaner } from './redact.ts';
@@ -15,12 +15,15 @@ import { stageInput } from './stage-input.ts';
 export function stageEnv(env: AttemptEnv, stage: number): AttemptEnv {
   const clean = secretCleaner(env.secrets);
   const next = env.job.stages?.[stage + 1];
+  const keys = new Map<number, string>();
   // Of the very text that is stored: whoever groups it sees nothing else.
   const unfit = (line: string): ItemError | undefined => {
-    const { values } = itemsOfText(clean?.(line) ?? line, ALL);
+    const { values, givers } = itemsOfText(clean?.(line) ?? line, ALL);
     for (const value of values) {
       const found = groupKey(next as Stage, value);
       if ('error' in found) return found.error;
+      const number = values.length === 1 ? numberIn(givers[0] as string) : Number.NaN;
+      if (!Number.isNaN(number) && keys.size < MAX_KEYS) keys.set(number, found.key);
     }
     return undefined;
   };
@@ -30,9 +33,12 @@ export function stageEnv(env: AttemptEnv, stage: number): AttemptEnv {
     settings: stageSettings(env.settings, stage),
     grouped: isGroupBy(env.job, stage),
     by: env.job.stages?.[stage],
-    ...(isGroupBy(env.job, stage + 1) ? { unfit } : {}),
+    ...(isGroupBy(env.job, stage + 1) ? { unfit, keys } : {}),
   };
 }
+
+/** Keys that an attempt remembers until its part is written: 1 KB each at most, mostly 50 bytes. */
+const MAX_KEYS = 10_000;
 
 const ALL = { from: 0, to: Number.POSITIVE_INFINITY };
 

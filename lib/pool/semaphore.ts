@@ -1,20 +1,20 @@
-/** At most `permits` holders at once; waiters are served in order. */
+/** At most `permits` holders at once; waiters are served by their rank, the highest first, and in order where it is the same. */
 export interface Semaphore {
   /** Resolves with the function that gives the permit back; calling it twice is harmless. */
-  acquire(): Promise<() => void>;
+  acquire(rank?: number): Promise<() => void>;
   readonly free: number;
 }
 
 export function newSemaphore(permits: number): Semaphore {
   let free = permits;
-  const waiting: (() => void)[] = [];
+  const waiting: { rank: number; take(): void }[] = [];
   const giveBack = (): (() => void) => {
     let given = false;
     return () => {
       if (given) return;
       given = true;
       const next = waiting.shift();
-      if (next) next();
+      if (next) next.take();
       else free += 1;
     };
   };
@@ -22,12 +22,15 @@ export function newSemaphore(permits: number): Semaphore {
     get free() {
       return free;
     },
-    acquire() {
+    acquire(rank = 0) {
       if (free > 0) {
         free -= 1;
         return Promise.resolve(giveBack());
       }
-      return new Promise((resolve) => waiting.push(() => resolve(giveBack())));
+      return new Promise((resolve) => {
+        const behind = waiting.findLastIndex((other) => other.rank >= rank);
+        waiting.splice(behind + 1, 0, { rank, take: () => resolve(giveBack()) });
+      });
     },
   };
 }

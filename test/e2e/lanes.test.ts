@@ -22,6 +22,16 @@ interface Span {
   threadId: number;
 }
 
+/** What the items of the last stage say. */
+function spansOf(outcomes: string, items: number): Span[] {
+  const values = parseLines<Outcome>(outcomes).map(
+    (outcome) => (outcome as { value?: unknown }).value as Span,
+  );
+  const spans = values.filter((value) => value?.threadId !== undefined);
+  expect(spans).toHaveLength(items);
+  return spans;
+}
+
 /** Items that ran when another had begun and not ended. */
 const overlaps = (spans: Span[]): number => {
   const sorted = [...spans].sort((a, b) => a.from - b.from);
@@ -37,10 +47,7 @@ describe('an attempt that waits in a thread behind another', () => {
       world.write('input.jsonl', Array.from({ length: 80 }, (_, n) => `${n}\n`).join(''));
       const run = ['run', 'job.ts', 'input.jsonl', '--quiet', '--parallel', 'on'];
       expect((await world.cli(run)).code).toBe(0);
-      const spans = parseLines<Outcome>(world.outcomes()).map(
-        (outcome) => (outcome as { value?: unknown }).value as Span,
-      );
-      expect(spans).toHaveLength(80);
+      const spans = spansOf(world.outcomes(), 80);
       const threads = new Set(spans.map(({ threadId }) => threadId));
       expect(threads.has(0)).toBe(false);
       expect(threads.size).toBeLessThanOrEqual(workers);
@@ -71,4 +78,56 @@ export default defineJob({
     const failed = parseLines<Outcome>(world.outcomes()).filter(({ status }) => status !== 'ok');
     expect(failed).toMatchObject([{ index: 7, status: 'failed', error: { code: 'CRASHED' } }]);
   }, 60_000);
+});
+
+/** Two stages that stream: the first gives ten items for each of its own, and the second works 3 ms on each. */
+const streamingJob = (
+  work: string,
+): string => `import { defineJob, each, ndjson, ok } from 'sluice';
+import { threadId } from 'node:worker_threads';
+const now = () => performance.timeOrigin + performance.now();
+const spin = () => {
+  const from = now();
+  while (now() < from + 3) ;
+  return ok({ from, to: now(), threadId });
+};
+export default defineJob(
+  { name: 'streaming', input: ndjson(), limits: { chunk: 2, workers: 1, concurrency: 1 } },
+  each({ name: 'spread', process: () => ok.many(Array.from({ length: 10 }, (_, n) => n)) }),
+  ${work}
+);
+`;
+
+describe('threads of a job of several stages', () => {
+  it('begin under auto once a stage that streams was found to be long', async () => {
+    const world = newWorld();
+    world.write(
+      'job.ts',
+      streamingJob("each({ name: 'spin', cpu: true, limits: { chunk: 4 }, process: spin }),"),
+    );
+    world.write('input.jsonl', Array.from({ length: 30 }, (_, n) => `${n}\n`).join(''));
+    const run = ['run', 'job.ts', 'input.jsonl', '--quiet', '--parallel', 'auto'];
+    expect((await world.cli(run)).code).toBe(0);
+    const spans = spansOf(world.outcomes(), 300);
+    // It begins on the main thread, and never has more planned than 24 chunks of 12 ms: two windows.
+    expect(spans[0]?.threadId).toBe(0);
+    expect(spans.at(-1)?.threadId).not.toBe(0);
+  });
+
+  it('hold the workers of each stage, not those of the widest', async () => {
+    const world = newWorld();
+    world.write(
+      'job.ts',
+      streamingJob(
+        "each({ name: 'wide', cpu: true, limits: { chunk: 10, workers: 2 }, process: (n) => ok(n) }),\n" +
+          "each({ name: 'narrow', cpu: true, limits: { chunk: 10, workers: 1 }, process: spin }),",
+      ),
+    );
+    world.write('input.jsonl', Array.from({ length: 10 }, (_, n) => `${n}\n`).join(''));
+    const run = ['run', 'job.ts', 'input.jsonl', '--quiet', '--parallel', 'on'];
+    expect((await world.cli(run)).code).toBe(0);
+    const spans = spansOf(world.outcomes(), 100);
+    expect(spans.every(({ threadId }) => threadId > 0)).toBe(true);
+    expect(overlaps(spans)).toBe(0);
+  });
 });

@@ -116,6 +116,25 @@ describe('a shuffle object', () => {
     }
   });
 
+  it('is the same where keys are known by number, and those rows are not asked for theirs', () => {
+    const rows = rowsBy(['a', 'b', 'a', 'c', 'b']);
+    const members = membersOf(rows, 2);
+    const asked: string[] = [];
+    const asking = {
+      ...stage,
+      key: (row: unknown) => {
+        asked.push(String((row as Row).v));
+        return (row as Row).k;
+      },
+    };
+    const plain = Buffer.concat(shuffleOf(members, asking));
+    expect(asked).toHaveLength(5);
+    asked.length = 0;
+    const known = new Map([0, 1, 3].map((at) => [at, (rows[at] as Row).k]));
+    expect(Buffer.concat(shuffleOf(members, asking, known))).toEqual(plain);
+    expect(asked).toEqual([rows[2], rows[4]].map((row) => row?.v));
+  });
+
   it('groups have no numbers', async () => {
     const group = gzipSync('{"key":"k","status":"ok","value":{"k":"a"}}\n');
     const { found } = await readAll(shuffleOf([group], stage));

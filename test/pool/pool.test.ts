@@ -68,6 +68,22 @@ describe('runBounded', () => {
 });
 
 describe('newSemaphore', () => {
+  it('gives a permit to the highest rank that waits, and of one rank to the first', async () => {
+    const semaphore = newSemaphore(1);
+    const release = await semaphore.acquire();
+    const order: string[] = [];
+    const wait = async (name: string, rank?: number): Promise<void> => {
+      const giveBack = await semaphore.acquire(rank);
+      order.push(name);
+      giveBack();
+    };
+    const all = [wait('a'), wait('b1', 1), wait('c', 2), wait('b2', 1), wait('d', 0)];
+    release();
+    await Promise.all(all);
+    expect(order).toEqual(['c', 'b1', 'b2', 'a', 'd']);
+    expect(semaphore.free).toBe(1);
+  });
+
   it('serves waiters in order, and counts a permit given back twice once', async () => {
     const semaphore = newSemaphore(1);
     const first = await semaphore.acquire();

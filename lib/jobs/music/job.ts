@@ -81,6 +81,8 @@ function jobOf({ name, input, tables, secrets }: Parts): Job<ListedFile, unknown
   const { lookUp, keep } = cacheSteps(({ cache }) => cache as string | undefined);
   const insert = {
     name: 'insert',
+    // One thread writes, while the main thread stores parts and reads folders.
+    cpu: true,
     // As many groups as are written at a time: with more, rows would wait for the last of them while albums are worked.
     limits: { workers: 1, concurrency: 4, chunk: 4 * GROUP },
     key: ({ id }: Row) => keyOf(id),
