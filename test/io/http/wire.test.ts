@@ -117,22 +117,29 @@ describe('connections', () => {
 });
 
 describe('a request that ends early', () => {
-  it.each(['timeout', 'abort'] as const)('by %s while it waits is never sent', async (how) => {
-    const { server, release } = await held('/first');
-    const { get } = client(server, { connections: 1 });
-    const first = get('/first');
-    const signal = new Abortable();
-    const second = get('/second', how === 'abort' ? { signal } : { timeoutMs: 20 });
-    const message = how === 'abort' ? 'enough' : '20 ms';
-    const ended = expect(second).rejects.toThrow(message);
-    const third = get('/third');
-    await expect.poll(() => asked(server)).toEqual(['/first']);
-    if (how === 'abort') signal.abort(new Error('enough'));
-    await ended;
-    await release('/first');
-    expect(await Promise.all([first, third])).toEqual(['/first', '/third']);
-    expect(asked(server)).toEqual(['/first', '/third']);
-  });
+  it.each(['timeout', 'abort', 'AbortSignal'] as const)(
+    'by %s while it waits is never sent',
+    async (how) => {
+      const { server, release } = await held('/first');
+      const { get } = client(server, { connections: 1 });
+      const first = get('/first');
+      const own = new Abortable();
+      const real = new AbortController();
+      const signal = how === 'abort' ? own : real.signal;
+      const second = get('/second', how === 'timeout' ? { timeoutMs: 20 } : { signal });
+      const message = how === 'timeout' ? '20 ms' : 'enough';
+      const ended = expect(second).rejects.toThrow(message);
+      const third = get('/third');
+      await expect.poll(() => asked(server)).toEqual(['/first']);
+      const reason = new Error('enough');
+      if (how === 'abort') own.abort(reason);
+      if (how === 'AbortSignal') real.abort(reason);
+      await ended;
+      await release('/first');
+      expect(await Promise.all([first, third])).toEqual(['/first', '/third']);
+      expect(asked(server)).toEqual(['/first', '/third']);
+    },
+  );
 
   it('before it is sent opens no connection', async () => {
     const { server } = await held();
