@@ -31,12 +31,15 @@ export function compileLate(): void {
   setFlagsFromString(`--interrupt-budget=${BYTES_BEFORE_OPTIMISING}`);
 }
 
+let small = false;
+
 /**
  * For a walk, which holds 10 to 40 MB and makes garbage as fast as it goes: V8 lets a heap of that size grow to four times as
  * much before it collects. At 100 %, twice as much, a million files peaked at 194 MB for 30.8 CPU-s, in place of 289 MB for
  * 28.3; at 40 % at 191 MB for 33.5 (one run each). V8 reads the flag at each collection, so a heap in use follows it.
  */
 export function keepHeapSmall(): void {
+  small = true;
   if (isOwn()) setFlagsFromString('--heap-growing-percent=100');
 }
 
@@ -44,10 +47,10 @@ export function keepHeapSmall(): void {
  * For worker threads of jobs of several stages, whose heaps of 15 MB V8 lets grow by two thirds before it collects them whole, since they may have 1 GB at
  * most and not 2. At 200 % two threads collected 28 times in place of 110 in 102,576 rows of odds-markets: 22.6 CPU-s in place of 24.4, and
  * 279 MB in place of 252 (medians of three, busy machine). A job of one stage collects seldom
- * (odds ten times in 250,000 rows): it would take as much CPU, and 14 MB more.
+ * (odds ten times in 250,000 rows): it would take as much CPU, and 14 MB more; a music scan, which walks, as much and 30 MB more.
  */
 export function letThreadsGrow(): void {
-  if (isOwn()) setFlagsFromString('--heap-growing-percent=200');
+  if (isOwn() && !small) setFlagsFromString('--heap-growing-percent=200');
 }
 
 /**

@@ -1,13 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { type AttemptsOptions, newAttempts } from '../../lib/app/attempts.ts';
-import {
-  compileLate,
-  keepHeapSmall,
-  letHeapGrow,
-  letThreadsGrow,
-  ownProcess,
-} from '../../lib/app/own-process.ts';
+import { ownProcess } from '../../lib/app/own-process.ts';
 import { settingsOf } from '../../lib/core/options.ts';
 import { defineJob, ndjson, ok } from '../../lib/index.ts';
 
@@ -18,27 +12,41 @@ const withBudget = Number.parseInt(process.versions.v8, 10) <= 12;
 
 const disown = (): void => void Reflect.deleteProperty(process, Symbol.for('sluice.ownProcess'));
 
+const another = async (): Promise<typeof import('../../lib/app/own-process.ts')> => {
+  vi.resetModules();
+  return import('../../lib/app/own-process.ts');
+};
+
 beforeEach(() => {
   vi.mocked(setFlagsFromString).mockClear();
   disown();
 });
 
 describe("V8's settings", () => {
-  it("stay as they are in a process that is not Sluice's", () => {
-    for (const set of [compileLate, keepHeapSmall, letThreadsGrow, letHeapGrow]) set();
+  it("stay as they are in a process that is not Sluice's", async () => {
+    const own = await another();
+    for (const set of [own.compileLate, own.letThreadsGrow, own.keepHeapSmall, own.letHeapGrow]) {
+      set();
+    }
     expect(flags()).toEqual([]);
   });
 
   it('are told where the process is its own, also by another copy of the module', async () => {
-    vi.resetModules();
-    (await import('../../lib/app/own-process.ts')).ownProcess();
-    for (const set of [compileLate, keepHeapSmall, letThreadsGrow, letHeapGrow]) set();
+    (await another()).ownProcess();
+    const { compileLate, letThreadsGrow, letHeapGrow } = await another();
+    for (const set of [compileLate, letThreadsGrow, letHeapGrow]) set();
     expect(flags()).toEqual([
       ...(withBudget ? ['--interrupt-budget=270336'] : []),
-      '--heap-growing-percent=100',
       '--heap-growing-percent=200',
       '--heap-growing-percent=300',
     ]);
+  });
+
+  it('keep the heap small where a walk asks for it, also when threads start after that', async () => {
+    const { ownProcess, keepHeapSmall, letThreadsGrow } = await another();
+    ownProcess();
+    for (const set of [keepHeapSmall, letThreadsGrow]) set();
+    expect(flags()).toEqual(['--heap-growing-percent=100']);
   });
 
   it.skipIf(!withBudget)('of the compiler are for jobs that are CPU-bound', () => {
