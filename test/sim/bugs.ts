@@ -44,7 +44,7 @@ const CAREFUL = 'lib/engine/careful.ts';
 const SAVES = 'lib/engine/save-rows.ts';
 const ATTEMPT = 'lib/engine/attempt.ts';
 const FINALISE = 'lib/engine/finalise.ts';
-const REPORT = 'lib/engine/report-files.ts';
+const PASS = 'lib/engine/pass-over-parts.ts';
 const WHEN = 'lib/core/transitions.ts';
 const KEYS = 'lib/core/keys.ts';
 const INBOX = 'lib/app/aws/inbox-event.ts';
@@ -516,7 +516,7 @@ export const BUGS: readonly Bug[] = [
   ]),
   tuned(
     { shape: 'local', gentle: false, items: 40, chunk: 2, rates: { storeError: 0.03 } },
-    bug('a broken pass stores files that look whole', REPORT, [
+    bug('a broken pass stores files that look whole', PASS, [
       'if (!complete) throw',
       'if (broken === 1) throw',
     ]),

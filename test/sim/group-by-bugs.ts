@@ -147,13 +147,14 @@ export const GROUP_BY_BUGS: readonly { name: string; tune: Tune; edits: Edit[] }
     edits: [
       {
         file: ATTEMPT,
-        find: 'return (outcomes) => shuffleOf(outcomes, next);',
-        replace: 'return (outcomes) => shuffleOf(cursor > 0 ? outcomes.slice(1) : outcomes, next);',
+        find: 'return (outcomes) => shuffleOf(outcomes, next, keys);',
+        replace:
+          'return (outcomes) => shuffleOf(cursor > 0 ? outcomes.slice(1) : outcomes, next, keys);',
       },
       {
         file: ATTEMPT,
-        find: '{ id, epoch }: AttemptSpec,',
-        replace: '{ id, epoch, cursor }: AttemptSpec,',
+        find: '{ spec: { id, epoch }, next }',
+        replace: '{ spec: { id, epoch, cursor }, next }',
       },
     ],
   },
