@@ -51,9 +51,11 @@ export function newWorkLeft({ job, monotonic, state }: WorkLeftOptions): WorkLef
       askAt = measured + AGAIN_MS;
       const now = await state();
       if (now === undefined) return undefined;
-      const stages = (now.stages ?? [now]).filter((_, at) => stageJob(job, at).cpu === true);
-      const open = stages.some(({ totalChunks }) => totalChunks === undefined);
-      const planned = (now.stages ?? [now]).reduce(
+      const stages = now.stages ?? [now];
+      const open = stages.some(
+        ({ totalChunks }, at) => totalChunks === undefined && stageJob(job, at).cpu === true,
+      );
+      const planned = stages.reduce(
         (sum, { plannedChunks, doneChunks }, at) =>
           sum + (plannedChunks - doneChunks) * (chunkMs.get(at) ?? 0),
         0,

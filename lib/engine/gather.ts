@@ -46,11 +46,12 @@ export function newGathering({ total, chunksOf, onRow, recompute }: GatheringOpt
     ...{ stage, before, items: trailer.items, last: chunk === chunksOf(stage) - 1 },
     blocks: trailer.blocks === undefined ? undefined : Buffer.from(trailer.blocks, 'base64'),
   });
-  const hashed = (part: ReadPart): boolean => !recompute && hasOwnBlocks(digested(part));
+  const hashed = (part: DigestedPart): boolean => !recompute && hasOwnBlocks(part);
   return {
-    reads: (part) => every || !hashed(part),
+    reads: (part) => every || !hashed(digested(part)),
     async add(loaded) {
-      outcomes.add(digested(loaded), hashed(loaded) ? undefined : loaded.outcomes);
+      const own = digested(loaded);
+      outcomes.add(own, hashed(own) ? undefined : loaded.outcomes);
       addTrailer(sums, loaded.trailer);
       byStage[loaded.stage] ??= noSums();
       addTrailer(byStage[loaded.stage] as TrailerSums, loaded.trailer);

@@ -6,11 +6,9 @@ import { memoryCheckpointStore } from '../../lib/adapters/memory/checkpoint-stor
 import { memoryObjectStore } from '../../lib/adapters/memory/object-store.ts';
 import type { WalkItem } from '../../lib/core/discovery.ts';
 import type { Job } from '../../lib/core/job.ts';
-import { jobKey, type ReportFile, reportKey, roundJobKey } from '../../lib/core/keys.ts';
+import { type ReportFile, reportKey } from '../../lib/core/keys.ts';
 import type { Cut } from '../../lib/core/records.ts';
 import type { Report } from '../../lib/core/report.ts';
-import { planRetry } from '../../lib/engine/plan-retry.ts';
-import { startNextRound } from '../../lib/engine/start-round.ts';
 import { batchState } from '../../lib/engine/status.ts';
 import { verifyBatch } from '../../lib/engine/verify.ts';
 import { defineJob, each, files, groupBy, ok, PermanentError } from '../../lib/index.ts';
@@ -40,17 +38,6 @@ const sizes = (): Job =>
 const PATHS = Array.from({ length: 50 }, (_, at) => `${at % 4}/${at % 5}/${at}`);
 
 type World = ReturnType<typeof walked>['world'];
-
-async function retry(world: World) {
-  const batch = await world.batch();
-  const plan = await planRetry(world.engine, batch, {});
-  const digest = world.engine.jobDigest;
-  const file = await world.engine.objects.get(jobKey(world.id));
-  const key = roundJobKey({ id: world.id, round: plan.round, digest });
-  await world.engine.objects.put(key, file as Uint8Array);
-  await startNextRound(world.engine, batch, { plan, digest });
-  return plan;
-}
 
 const objectOf = async (world: World, round: number, file: ReportFile): Promise<string> =>
   Buffer.from((await world.engine.objects.get(reportKey(world.id, round, file))) ?? []).toString();
@@ -257,7 +244,7 @@ describe('a retry of a job that finds its files', () => {
         await world.run();
         expect(await world.report()).toMatchObject({ failed: 2 });
         makeFiles(root, ['0/0/20']);
-        await retry(world);
+        await world.retry();
         await world.run();
         // The other one is still gone, and says so anew.
         const again = await reportOf(world, 1);
@@ -266,7 +253,7 @@ describe('a retry of a job that finds its files', () => {
         expect(JSON.parse(failure)).toMatchObject({ round: 1, error: { code: 'FILE_GONE' } });
         expect(failure).toContain(`${root}/1/1/1: it was there`);
         makeFiles(root, ['1/1/1']);
-        await retry(world);
+        await world.retry();
         await world.run();
         expect(await reportOf(world, 2)).toMatchObject({ failed: 0, resolved: 2, ok: 117 });
         const last = keysOf(await world.outcomes(), /"stage":1/);
@@ -305,7 +292,7 @@ describe('a retry of a job that finds its files', () => {
         const { failed } = await world.report();
         expect(failed).toBeGreaterThan(0);
         down = false;
-        const { list } = await retry(world);
+        const { list } = await world.retry();
         expect(list.toString()).toContain('"walk":"');
         await world.run();
         expect(await reportOf(world, 1)).toMatchObject({ failed: 0, resolved: failed, ok: 117 });
@@ -345,7 +332,7 @@ describe('a retry of a job that groups the files it found', () => {
       mended = true;
       // What is there now is no file of this batch.
       makeFiles(root, ['0/0/new']);
-      await retry(world);
+      await world.retry();
       await world.run();
       expect(await reportOf(world, 1)).toMatchObject({ status: 'done', failed: 0, resolved: 10 });
       const last = (await world.outcomes())

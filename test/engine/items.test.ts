@@ -1,9 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PermanentError, StalledError } from '../../lib/core/errors.ts';
-import { jobKey, roundJobKey } from '../../lib/core/keys.ts';
 import { type ItemFilter, items } from '../../lib/engine/items.ts';
-import { planRetry } from '../../lib/engine/plan-retry.ts';
-import { startNextRound } from '../../lib/engine/start-round.ts';
 import { stopBatch } from '../../lib/engine/stop-batch.ts';
 import { defineJob, each, groupBy, type Job, ndjson, ok, skip } from '../../lib/index.ts';
 import { memoryWorld, type WorldOptions } from '../support/memory-engine.ts';
@@ -67,13 +64,7 @@ async function found({ engine, batch }: World, filter: ItemFilter = {}): Promise
 }
 
 async function retry(world: World): Promise<void> {
-  const batch = await world.batch();
-  const plan = await planRetry(world.engine, batch, {});
-  round = plan.round;
-  const digest = world.engine.jobDigest;
-  const file = (await world.engine.objects.get(jobKey(world.id))) as Uint8Array;
-  await world.engine.objects.put(roundJobKey({ id: world.id, round, digest }), file);
-  await startNextRound(world.engine, batch, { plan, digest });
+  ({ round } = await world.retry());
   await world.run();
 }
 

@@ -1,9 +1,6 @@
 import { expect, it } from 'vitest';
 import { PermanentError } from '../../lib/core/errors.ts';
-import { jobKey, roundJobKey } from '../../lib/core/keys.ts';
 import { items } from '../../lib/engine/items.ts';
-import { planRetry } from '../../lib/engine/plan-retry.ts';
-import { startNextRound } from '../../lib/engine/start-round.ts';
 import { stopBatch } from '../../lib/engine/stop-batch.ts';
 import { defineJob, each, groupBy, type Job, ndjson, ok } from '../../lib/index.ts';
 import { memoryWorld } from '../support/memory-engine.ts';
@@ -52,12 +49,7 @@ it('a retry of a batch that was cancelled groups what ran before the cancel, and
   expect(ran).toContain(0);
   expect(ran.length).toBeLessThan(20);
 
-  const plan = await planRetry(world.engine, before, {});
-  round = plan.round;
-  const digest = world.engine.jobDigest;
-  const file = (await world.engine.objects.get(jobKey(world.id))) as Uint8Array;
-  await world.engine.objects.put(roundJobKey({ id: world.id, round, digest }), file);
-  await startNextRound(world.engine, before, { plan, digest });
+  ({ round } = await world.retry());
   await world.run();
   const groups: Record<string, number[]> = {};
   for await (const { outcome, facts } of items(world.engine, await world.batch(), {})) {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { PermanentError, StalledError } from '../../lib/core/errors.ts';
 import { defineJob, type Job } from '../../lib/core/job.ts';
-import { jobKey, partsPrefix, reportKey, roundJobKey } from '../../lib/core/keys.ts';
+import { partsPrefix, reportKey } from '../../lib/core/keys.ts';
 import { ok, skip } from '../../lib/core/outcome.ts';
 import type { Report } from '../../lib/core/report.ts';
 import type { RetryFilter } from '../../lib/core/retry.ts';
@@ -62,14 +62,9 @@ async function finished(world: World): Promise<World> {
   return world;
 }
 
-async function retry(world: World, filter: RetryFilter = {}, digest = world.engine.jobDigest) {
-  const batch = await world.batch();
-  const plan = await planRetry(world.engine, batch, filter);
+async function retry(world: World, filter?: RetryFilter, digest?: string) {
+  const plan = await world.retry(filter, digest);
   round = plan.round;
-  const job = await world.engine.objects.get(jobKey(world.id));
-  const key = roundJobKey({ id: world.id, round, digest });
-  await world.engine.objects.put(key, job ?? Buffer.alloc(0));
-  await startNextRound(world.engine, batch, { plan, digest });
   return plan;
 }
 

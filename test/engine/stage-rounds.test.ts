@@ -1,14 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Job, Limits } from '../../lib/core/job.ts';
-import { jobKey, REPORT_FILES, reportKey, roundJobKey } from '../../lib/core/keys.ts';
+import { REPORT_FILES, reportKey } from '../../lib/core/keys.ts';
 import type { Report } from '../../lib/core/report.ts';
 import type { RetryFilter } from '../../lib/core/retry.ts';
 import { listBatches } from '../../lib/engine/batch.ts';
 import { finalise } from '../../lib/engine/finalise.ts';
 import { items } from '../../lib/engine/items.ts';
 import { planRetry } from '../../lib/engine/plan-retry.ts';
-import { startNextRound } from '../../lib/engine/start-round.ts';
 import { batchState } from '../../lib/engine/status.ts';
 import { stopBatch } from '../../lib/engine/stop-batch.ts';
 import { verifyBatch } from '../../lib/engine/verify.ts';
@@ -84,17 +83,9 @@ async function begin(world: World): Promise<void> {
   await world.start();
 }
 
-async function retry(world: World, filter: RetryFilter = {}) {
-  const batch = await world.batch();
-  const plan = await planRetry(world.engine, batch, filter);
+async function retry(world: World, filter?: RetryFilter) {
+  const plan = await world.retry(filter);
   round = plan.round;
-  const digest = world.engine.jobDigest;
-  const file = await world.engine.objects.get(jobKey(world.id));
-  await world.engine.objects.put(
-    roundJobKey({ id: world.id, round, digest }),
-    file ?? Buffer.alloc(0),
-  );
-  await startNextRound(world.engine, batch, { plan, digest });
   return plan;
 }
 

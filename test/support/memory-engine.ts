@@ -7,10 +7,18 @@ import { memoryObjectStore } from '../../lib/adapters/memory/object-store.ts';
 import { memoryWorkQueue } from '../../lib/adapters/memory/work-queue.ts';
 import { inputOfRound } from '../../lib/app/round-of.ts';
 import type { Job, Limits } from '../../lib/core/job.ts';
-import { batchKey, jobKey, LIVE, type ReportFile, reportKey } from '../../lib/core/keys.ts';
+import {
+  batchKey,
+  jobKey,
+  LIVE,
+  type ReportFile,
+  reportKey,
+  roundJobKey,
+} from '../../lib/core/keys.ts';
 import { settingsOf, windowOf } from '../../lib/core/options.ts';
 import type { RecordBlock } from '../../lib/core/records.ts';
 import type { Report } from '../../lib/core/report.ts';
+import type { RetryFilter } from '../../lib/core/retry.ts';
 import { clearStop, hasEnded } from '../../lib/core/transitions.ts';
 import { openAttempt } from '../../lib/engine/attempt.ts';
 import { type Batch, readBatch } from '../../lib/engine/batch.ts';
@@ -19,8 +27,10 @@ import { finalise } from '../../lib/engine/finalise.ts';
 import type { AttemptEnv } from '../../lib/engine/item-run.ts';
 import { items } from '../../lib/engine/items.ts';
 import { planChunks } from '../../lib/engine/plan-chunks.ts';
+import { planRetry, type RetryPlan } from '../../lib/engine/plan-retry.ts';
 import { ORCHESTRATOR, stageQueue } from '../../lib/engine/send.ts';
 import { startBatch } from '../../lib/engine/start-batch.ts';
+import { startNextRound } from '../../lib/engine/start-round.ts';
 import { copyStop } from '../../lib/engine/stop-batch.ts';
 import { sweepBatch } from '../../lib/engine/sweep.ts';
 import { workChunk } from '../../lib/engine/work-chunk.ts';
@@ -219,6 +229,14 @@ export function memoryWorld(
       await engine.store.change(batchKey(id), clearStop(round, digest));
       await copyStop(engine, id);
       await sweepBatch(engine, (await readBatch(engine.store, id)) as Batch, { graceMs: 0 });
+    },
+    /** Begins the next round, with the code of before or with other code; it works by `run`. */
+    async retry(filter: RetryFilter = {}, digest = engine.jobDigest): Promise<RetryPlan> {
+      const batch = (await readBatch(engine.store, id)) as Batch;
+      const plan = await planRetry(engine, batch, filter);
+      await engine.objects.put(roundJobKey({ id, round: plan.round, digest }), JOB_BYTES);
+      await startNextRound(engine, batch, { plan, digest });
+      return plan;
     },
     drain: () => {
       draining = true;
