@@ -31,6 +31,7 @@ export function compileLate(): void {
   setFlagsFromString(`--interrupt-budget=${BYTES_BEFORE_OPTIMISING}`);
 }
 
+/** A walk asked for a small heap: threads that start later do not take that back. */
 let small = false;
 
 /**
