@@ -143,20 +143,18 @@ function mergedOf(listings: readonly Listing[]): Merged {
   const { date, country, league, home, away } = own[0] as Listing;
   const score = own.find((one) => one.score !== undefined)?.score;
   const result = own.find((one) => one.result !== undefined)?.result;
-  const dates = Object.fromEntries(own.map((one) => [one.source, one.date]));
-  return {
-    date,
-    country,
-    league: league || (own.find((one) => one.league !== '')?.league ?? ''),
-    home,
-    away,
-    ...(score === undefined ? {} : { score }),
-    ...(result === undefined ? {} : { result }),
-    sources,
-    ...(own.every((one) => one.date === date) ? {} : { dates }),
-    rows: own.length,
-    quotes: quotesOf(own, sources),
-  };
+  const told = league || (own.find((one) => one.league !== '')?.league ?? '');
+  // Added one by one, in the order in which they are written: spreads took a quarter of the time.
+  const merged = { date, country, league: told, home, away } as Merged;
+  if (score !== undefined) merged.score = score;
+  if (result !== undefined) merged.result = result;
+  merged.sources = sources;
+  if (!own.every((one) => one.date === date)) {
+    merged.dates = Object.fromEntries(own.map((one) => [one.source, one.date]));
+  }
+  merged.rows = own.length;
+  merged.quotes = quotesOf(own, sources);
+  return merged;
 }
 
 /** Each market and odds once, with who quotes them. */
@@ -164,7 +162,8 @@ function quotesOf(listings: readonly Listing[], sources: readonly string[]): Quo
   const quoted = new Map<string, Quoted>();
   for (const { source, quotes } of listings) {
     const from = sources.indexOf(source);
-    for (const [market, odds] of Object.entries(quotes)) {
+    for (const market of Object.keys(quotes)) {
+      const odds = quotes[market] as string;
       const key = `${market} ${odds}`;
       const known = quoted.get(key);
       if (known === undefined) quoted.set(key, { market, odds, from: [from] });

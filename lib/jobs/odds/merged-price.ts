@@ -49,15 +49,28 @@ export function createMergedPricer(
     pricers.set(name, made);
     return made;
   };
-  return ({ quotes, dispute, ...match }) => {
-    if (dispute !== undefined) return dispute;
+  return (match) => {
+    if (match.dispute !== undefined) return match.dispute;
     const several = match.sources.length > 1;
-    const markets = quotes.map(({ market, odds, from }): SourcedMarket => {
+    const markets = match.quotes.map(({ market, odds, from }): SourcedMarket => {
       // Added, not spread: with a copy of each market this took 17 us a row of the input, without 10.
       const priced: SourcedMarket = pricerOf(market)(oddsOf(odds));
       if (several) priced.from = from;
       return priced;
     });
-    return { value: { ...match, markets } };
+    return { value: pricedOf(match, markets) };
   };
+}
+
+/** Member by member, as `mergeListings` makes what it is given: a rest and a spread took a seventh of the time. */
+function pricedOf(match: Merged, markets: SourcedMarket[]): PricedMatch {
+  const { date, country, league, home, away, score, result, sources, dates, rows } = match;
+  const priced = { date, country, league, home, away } as PricedMatch;
+  if (score !== undefined) priced.score = score;
+  if (result !== undefined) priced.result = result;
+  priced.sources = sources;
+  if (dates !== undefined) priced.dates = dates;
+  priced.rows = rows;
+  priced.markets = markets;
+  return priced;
 }
