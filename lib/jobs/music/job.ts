@@ -97,7 +97,13 @@ function jobOf({ name, input, tables, secrets }: Parts): Job<ListedFile, unknown
       limits: { chunk: GROUP, itemTimeout: '60s' },
       retry: { tries: 3 },
     },
-    each({ name: 'extract', cpu: true, steps: [lookUp, read, keep] }),
+    each({
+      name: 'extract',
+      cpu: true,
+      // Each chunk of albums reads each part of this stage: 25 parts of 100,000 files in place of 100 took 12 % less CPU.
+      limits: { chunk: 4 * GROUP },
+      steps: [lookUp, read, keep],
+    }),
     groupBy({
       name: 'albums',
       cpu: true,
