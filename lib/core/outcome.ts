@@ -18,9 +18,9 @@ export function addCounts(a: Counts, b: Counts): Counts {
 export const itemsOf = (counts: Counts): number =>
   STATUSES.reduce((sum, status) => sum + counts[status], 0);
 
-/** What `process` returns: recognised by `status`. With `values`, from `ok.many`, there is no `value`. */
+/** What `process` returns: recognised by `status`. With `values`, from `ok.many`, or `json`, from `ok.json`, there is no `value`. */
 export type Result<V = unknown> =
-  | { status: 'ok'; value: V; values?: readonly unknown[] }
+  | { status: 'ok'; value: V; values?: readonly unknown[]; json?: string }
   | { status: 'skipped'; reason: string };
 
 /** Values of one item at most: one line of a part holds them all, and whoever reads one of them reads that line. */
@@ -35,6 +35,9 @@ export function ok<V>(value: V): Result<V> {
 }
 ok.many = <V>(values: readonly V[]): Result<V> =>
   ({ status: 'ok', values }) as unknown as Result<V>;
+
+/** A value whose JSON text is there already, as JSON.stringify gave it: it is checked and stored, and not made again. */
+ok.json = <V>(json: string): Result<V> => ({ status: 'ok', json }) as unknown as Result<V>;
 
 /** There is nothing to do for this item, and that is no failure. */
 export function skip(reason: string): Result<never> {

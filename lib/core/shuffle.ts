@@ -15,8 +15,8 @@ export interface BlockFacts {
   first: number;
   last: number;
   rows: number;
-  /** Characters before compression. */
-  chars: number;
+  /** Before compression. */
+  bytes: number;
 }
 
 /** What a worker of a groupBy stage holds at once: the text of its rows, and what each row costs beside it. */
@@ -24,8 +24,8 @@ const CHUNK_BYTES = 6 * 1024 * 1024;
 /** A row that is a group of its own takes about so much more: the group, its key, its place. */
 export const ROW_BYTES = 150;
 
-const heldBytes = ({ rows, chars }: Pick<BlockFacts, 'rows' | 'chars'>): number =>
-  chars + ROW_BYTES * rows;
+const heldBytes = ({ rows, bytes }: Pick<BlockFacts, 'rows' | 'bytes'>): number =>
+  bytes + ROW_BYTES * rows;
 /** Pairs of a part and a chunk, each one or two requests of whoever works the chunk: 0.02 dollars on S3. */
 const MAX_READS = 20_000;
 /** Borders lie between so many prefixes: fine enough for 4,000 chunks of 16 each. */
@@ -41,12 +41,12 @@ export interface GroupCutOptions {
 
 /** How many chunks a groupBy stage has, about: as many as memory needs, more while requests are few. */
 function groupChunks(
-  { rows, chars }: Pick<BlockFacts, 'rows' | 'chars'>,
+  { rows, bytes }: Pick<BlockFacts, 'rows' | 'bytes'>,
   { parts, chunk }: GroupCutOptions,
 ): number {
   const byRequests = Math.floor(MAX_READS / Math.max(parts, 1));
   const byRows = Math.min(Math.ceil(rows / chunk), byRequests);
-  return Math.max(1, Math.ceil(heldBytes({ rows, chars }) / CHUNK_BYTES), byRows);
+  return Math.max(1, Math.ceil(heldBytes({ rows, bytes }) / CHUNK_BYTES), byRows);
 }
 
 /**
@@ -58,18 +58,18 @@ export function cutGroups({ total, buckets }: BlockSums, options: GroupCutOption
   if (total.rows === 0) return [];
   const wanted = total.rows / groupChunks(total, options);
   const ends: number[] = [];
-  let open = { rows: 0, chars: 0 };
-  for (const [at, { rows, chars }] of buckets()) {
-    const held = heldBytes(open) + heldBytes({ rows, chars });
+  let open = { rows: 0, bytes: 0 };
+  for (const [at, { rows, bytes }] of buckets()) {
+    const held = heldBytes(open) + heldBytes({ rows, bytes });
     const full = held > CHUNK_BYTES || rows >= wanted;
     if (open.rows > LEAST_ROWS && full) {
       ends.push(at);
-      open = { rows: 0, chars: 0 };
+      open = { rows: 0, bytes: 0 };
     }
-    open = { rows: open.rows + rows, chars: open.chars + chars };
+    open = { rows: open.rows + rows, bytes: open.bytes + bytes };
     if (open.rows < wanted - LEAST_ROWS) continue;
     ends.push(at + 1);
-    open = { rows: 0, chars: 0 };
+    open = { rows: 0, bytes: 0 };
   }
   // What is left over by rounding is no chunk of its own.
   if (open.rows <= LEAST_ROWS) ends.pop();
@@ -93,31 +93,31 @@ function cutOf(
 /** Of all blocks, in 1 MB however many there are. */
 export interface BlockSums {
   add(block: BlockFacts): void;
-  readonly total: { rows: number; chars: number };
-  buckets(): Generator<[number, { rows: number; chars: number }]>;
+  readonly total: { rows: number; bytes: number };
+  buckets(): Generator<[number, { rows: number; bytes: number }]>;
 }
 
-/** Rows and characters by bucket, as differences from bucket to bucket: a block is two additions, however wide. */
+/** Rows and bytes by bucket, as differences from bucket to bucket: a block is two additions, however wide. */
 export function newBlockSums(): BlockSums {
-  const total = { rows: 0, chars: 0 };
+  const total = { rows: 0, bytes: 0 };
   const rowSteps = new Float64Array(BUCKETS + 1);
-  const charSteps = new Float64Array(BUCKETS + 1);
+  const byteSteps = new Float64Array(BUCKETS + 1);
   return {
     total,
-    add({ first, last, rows, chars }) {
+    add({ first, last, rows, bytes }) {
       total.rows += rows;
-      total.chars += chars;
+      total.bytes += bytes;
       const from = Math.floor(first / BUCKET_PREFIXES);
       const to = Math.floor(last / BUCKET_PREFIXES) + 1;
       step(rowSteps, { from, to, amount: rows / (to - from) });
-      step(charSteps, { from, to, amount: chars / (to - from) });
+      step(byteSteps, { from, to, amount: bytes / (to - from) });
     },
     *buckets() {
-      let [rows, chars] = [0, 0];
+      let [rows, bytes] = [0, 0];
       for (let at = 0; at < BUCKETS; at += 1) {
         rows += rowSteps[at] as number;
-        chars += charSteps[at] as number;
-        yield [at, { rows, chars }];
+        bytes += byteSteps[at] as number;
+        yield [at, { rows, bytes }];
       }
     },
   };

@@ -102,16 +102,8 @@ function* groupsOf(members: Giver['members']): Generator<Giver['members']> {
   if (group.length > 0) yield group;
 }
 
-/**
- * The items [from, to) of those that outcome lines give.
- *
- * @param read the value of a line that gives one, of its JSON text and the line's head
- */
-export function itemsOfText(
-  text: string,
-  { from, to }: { from: number; to: number },
-  read: (raw: string, head: string) => unknown = parsed,
-): Given {
+/** The items [from, to) of those that outcome lines give. */
+export function itemsOfText(text: string, { from, to }: { from: number; to: number }): Given {
   const given: Given = { values: [], raws: [], givers: [] };
   let at = 0;
   for (let start = 0; start < text.length && at < to; ) {
@@ -123,7 +115,7 @@ export function itemsOfText(
     if (values === undefined) continue;
     const head = line.slice(0, status);
     if ('one' in values) {
-      if (at >= from) push(given, head, { value: read(values.one, head), raw: values.one });
+      if (at >= from) push(given, head, { value: JSON.parse(values.one), raw: values.one });
       at += 1;
       continue;
     }
@@ -134,8 +126,6 @@ export function itemsOfText(
   }
   return given;
 }
-
-const parsed = (raw: string): unknown => JSON.parse(raw);
 
 const NUMBERED = '{"index":';
 /** The item's number, of the head of its line; NaN of a group, which has none. */
@@ -162,4 +152,60 @@ function valuesText(line: string, status: number): { one: string } | { many: str
   return rest.startsWith(',"values":')
     ? { many: rest.slice(',"values":'.length) }
     : { one: rest.slice(',"value":'.length) };
+}
+
+/** A value that an outcome line gives: its JSON is [from, to) of `bytes`. */
+export interface GivenBytes {
+  bytes: Buffer;
+  from: number;
+  to: number;
+  /** Number of the item that gave it; NaN of a group, which has none. */
+  item: number;
+}
+
+/** What outcome lines give, found in their bytes: as texts the lines of a part were made, cut and written to bytes again. */
+export function givenBytes(lines: Buffer): GivenBytes[] {
+  const given: GivenBytes[] = [];
+  for (let start = 0, end = 0; start < lines.length; start = end + 1) {
+    end = lines.indexOf(LF, start);
+    const status = lines.indexOf(OK_BYTES, start);
+    if (status < 0) break;
+    // Of a line further on.
+    if (status > end) continue;
+    const item = itemAt(lines, start);
+    const from = status + OK_BYTES.length;
+    const to = end - 1;
+    if (from === to) given.push({ bytes: NULL_BYTES, from: 0, to: NULL_BYTES.length, item });
+    else if (lines[from + ONE.length - 2] === QUOTE) {
+      given.push({ bytes: lines, from: from + ONE.length, to, item });
+    } else given.push(...manyBytes(lines.toString('utf8', from + MANY.length, to), item));
+  }
+  return given;
+}
+
+const ONE = ',"value":';
+const MANY = ',"values":';
+const OK_BYTES = Buffer.from(OK);
+const NULL_BYTES = Buffer.from('null');
+const [LF, QUOTE, COMMA, SMALL_I] = [10, 0x22, 0x2c, 0x69];
+
+/** A line begins with its item's number, or with the key of a group. */
+function itemAt(lines: Buffer, start: number): number {
+  if (lines[start + 2] !== SMALL_I) return Number.NaN;
+  let item = 0;
+  for (let at = start + NUMBERED.length; lines[at] !== COMMA; at += 1) {
+    item = 10 * item + (lines[at] as number) - 0x30;
+  }
+  return item;
+}
+
+function manyBytes(text: string, item: number): GivenBytes[] {
+  const texts = (JSON.parse(text) as unknown[]).map((value) => JSON.stringify(value));
+  const bytes = Buffer.from(texts.join(''));
+  let to = 0;
+  return texts.map((one) => {
+    const from = to;
+    to += Buffer.byteLength(one);
+    return { bytes, from, to, item };
+  });
 }

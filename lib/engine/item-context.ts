@@ -22,11 +22,22 @@ export interface SharedContext {
   /** Absent where nothing can be polled: in a worker thread. */
   polling?: PollEnv | undefined;
   /** Why what an ok item's line gives is not fit for the stage behind it. */
-  unfit?: ((line: string) => ItemError | undefined) | undefined;
+  unfit?: ((line: string, one: NumberedValue | undefined) => ItemError | undefined) | undefined;
   /** The items are groups: they have keys, and nobody knows their numbers yet. */
   grouped?: boolean | undefined;
   /** Absent where the job has no `http`. */
   http?: HttpEnv | undefined;
+}
+
+/** The JSON text of a value, and the value where that was parsed already. */
+export interface OneValue {
+  text: string;
+  parsed?: unknown;
+}
+
+/** The only value that a line gives, with the number of its item. */
+export interface NumberedValue extends OneValue {
+  number: number | undefined;
 }
 
 /** Lines an item may log, and characters of each: what goes beyond is counted, not kept. */
@@ -144,8 +155,8 @@ export class ItemContext implements JobContext, HttpItem, PollItem {
     return this.#shared.grouped === true ? undefined : this.index;
   }
 
-  unfit(line: string): ItemError | undefined {
-    return this.#shared.unfit?.(line);
+  unfit(line: string, one: OneValue | undefined): ItemError | undefined {
+    return this.#shared.unfit?.(line, one && { ...one, number: this.number });
   }
 
   /** The key that the item's log lines carry. */

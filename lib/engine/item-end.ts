@@ -10,7 +10,7 @@ import { MAX_VALUES, type Result } from '../core/outcome.ts';
 
 /** How an item ended, before it is written. */
 export type Ended =
-  | { status: 'ok'; value: unknown; values?: readonly unknown[] }
+  | { status: 'ok'; value: unknown; values?: readonly unknown[]; json?: string }
   | { status: 'skipped'; reason: string }
   | { status: 'failed' | 'stalled'; error: ItemError; thrown: unknown };
 

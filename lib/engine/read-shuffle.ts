@@ -43,8 +43,8 @@ export async function openShuffle(
   let start = 0;
   for (const { blocks } of facts.segments) {
     segments.push(
-      blocks.map(([first, last, length, rows, chars]) => {
-        const block = { first, last, rows, chars, start, end: start + length };
+      blocks.map(([first, last, length, rows, bytes]) => {
+        const block = { first, last, rows, bytes, start, end: start + length };
         start += length;
         return block;
       }),

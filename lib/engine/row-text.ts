@@ -1,7 +1,7 @@
 import type { ItemError } from '../core/errors.ts';
 import { cutMessage, toItemError } from '../core/errors.ts';
 import type { Remotes } from '../core/poll.ts';
-import type { ItemContext } from './item-context.ts';
+import type { ItemContext, OneValue } from './item-context.ts';
 import type { Ended } from './item-end.ts';
 import type { Taken } from './record-source.ts';
 import type { Row } from './rows.ts';
@@ -52,34 +52,38 @@ function withPlace(taken: Taken, finished: Finished): Finished {
   return { ...finished, ended: { ...ended, error } };
 }
 
+interface Made {
+  ended: Ended;
+  text: string;
+  /** What the line gives, where that is one value. */
+  one?: OneValue | undefined;
+}
+
 /** An item whose values have no fit key for the groupBy behind it fails. */
-function fitText(context: ItemContext, finished: Finished): { ended: Ended; text: string } {
+function fitText(context: ItemContext, finished: Finished): Made {
   const made = outcomeText(context.number, finished);
-  const error = made.ended.status === 'ok' ? context.unfit(made.text) : undefined;
+  const error = made.ended.status === 'ok' ? context.unfit(made.text, made.one) : undefined;
   if (error === undefined) return made;
   const failed: Ended = { status: 'failed', error, thrown: undefined };
   return outcomeText(context.number, { key: finished.key, ended: failed });
 }
 
 /** Built by hand: stringify of a whole outcome object costs a third more than of its value alone. */
-function outcomeText(
-  index: number | undefined,
-  { key, ended }: Finished,
-): { ended: Ended; text: string } {
+function outcomeText(index: number | undefined, { key, ended }: Finished): Made {
   const number = index === undefined ? '' : `"index":${index},`;
   const head = `{${number}"key":${key === null ? 'null' : quoted(key)},"status":"${ended.status}"`;
   switch (ended.status) {
     case 'ok': {
-      const value = jsonOf(ended.values ?? ended.value);
+      const value =
+        ended.json === undefined ? jsonOf(ended.values ?? ended.value) : givenJson(ended.json);
       if (value.error) {
         const failed: Ended = { status: 'failed', error: value.error, thrown: undefined };
         return outcomeText(index, { key, ended: failed });
       }
-      const name = ended.values === undefined ? 'value' : 'values';
-      return {
-        ended,
-        text: value.text === undefined ? `${head}}\n` : `${head},"${name}":${value.text}}\n`,
-      };
+      if (value.text === undefined) return { ended, text: `${head}}\n` };
+      if (ended.values !== undefined) return { ended, text: `${head},"values":${value.text}}\n` };
+      const one = { text: value.text, parsed: value.parsed };
+      return { ended, text: `${head},"value":${value.text}}\n`, one };
     }
     case 'skipped':
       return { ended, text: `${head},"reason":${JSON.stringify(cutMessage(ended.reason))}}\n` };
@@ -107,15 +111,34 @@ const errorText = ({ kind, code, message }: ItemError): string =>
 
 const NULL = { text: 'null' };
 
-function jsonOf(value: unknown): { text?: string | undefined; error?: ItemError } {
+interface Json {
+  text?: string | undefined;
+  parsed?: unknown;
+  error?: ItemError;
+}
+
+function jsonOf(value: unknown): Json {
   if (value === null) return NULL;
   try {
     return { text: JSON.stringify(value) };
   } catch (error) {
-    const message = `ok(value) got a value that JSON cannot hold: ${toItemError(error).message}`;
-    return { error: { kind: 'permanent', code: 'NOT_SERIALISABLE', message: cutMessage(message) } };
+    return notJson(`ok(value) got a value that JSON cannot hold: ${toItemError(error).message}`);
   }
 }
+
+/** A text that a job gives: what is no JSON, or more than one line, would break its part. */
+export function givenJson(text: string): Json {
+  try {
+    if (typeof text === 'string' && !text.includes('\n')) return { text, parsed: JSON.parse(text) };
+  } catch {
+    // Told below.
+  }
+  return notJson('ok.json(text) takes one line of JSON, as JSON.stringify gives it');
+}
+
+const notJson = (message: string): Json => ({
+  error: { kind: 'permanent', code: 'NOT_SERIALISABLE', message: cutMessage(message) },
+});
 
 function keptOfFailure(
   taken: Taken,

@@ -3,7 +3,8 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { SluiceError } from '../core/errors.ts';
 import { groupKey } from '../core/group.ts';
 import type { Stage } from '../core/stage.ts';
-import { itemsOfText, numberIn } from './given.ts';
+import { type GivenBytes, givenBytes } from './given.ts';
+import { newTextBytes } from './text-bytes.ts';
 
 /**
  * A shuffle object holds what a part gives to a groupBy stage, sorted by (SHA-256 of the key, key, place): blocks of
@@ -20,18 +21,18 @@ export interface ShuffleIndex {
 
 /** What was sorted at a time: a part of many values is several, and each holds the rows behind those of the one before. */
 export interface ShuffleSegment {
-  /** First and last prefix, compressed bytes, rows, characters. */
-  blocks: [first: number, last: number, bytes: number, rows: number, chars: number][];
+  /** First and last prefix, compressed bytes, rows, bytes before compression. */
+  blocks: [first: number, last: number, zipped: number, rows: number, bytes: number][];
 }
 
-/** Rows that are sorted together, in characters. */
-const SEGMENT_CHARS = 16 * 1024 * 1024;
+/** Rows that are sorted together. */
+const SEGMENT_BYTES = 16 * 1024 * 1024;
 /** A segment has so many blocks at most, but for heavy keys: an index of 2 KB. */
 const BLOCKS = 64;
 /** Each block costs 0.1 ms to compress, and 60 bytes of frame and index. */
-const BLOCK_CHARS = 4 * 1024;
+const BLOCK_BYTES = 4 * 1024;
 /** A heavy key's blocks are no longer than this. */
-const MAX_BLOCK_CHARS = 256 * 1024;
+const MAX_BLOCK_BYTES = 256 * 1024;
 
 /** Small blocks need no 32 KB of window: they unpack in half the time (measured). */
 const ZIP = { level: 1, windowBits: 13, memLevel: 6 } as const;
@@ -60,9 +61,7 @@ export function compareKeys(
 interface Entry {
   hash: string;
   key: string;
-  raw: string;
-  /** Number of the item that gave the row; NaN of a group. */
-  from: number;
+  row: GivenBytes;
 }
 
 /**
@@ -80,26 +79,21 @@ export function shuffleOf(
   const segments: ShuffleSegment[] = [];
   const hashes = new Map<string, string>();
   let entries: Entry[] = [];
-  let chars = 0;
+  let bytes = 0;
   const flush = (): void => {
-    const { blocks, bodies } = segmentOf(entries, chars);
+    const { blocks, bodies } = segmentOf(entries, bytes);
     members.push(...bodies);
     segments.push({ blocks });
-    [entries, chars] = [[], 0];
+    [entries, bytes] = [[], 0];
   };
-  const read = (raw: string, head: string): unknown =>
-    known.has(numberIn(head)) ? undefined : JSON.parse(raw);
   for (const member of outcomes) {
-    const { values, raws, givers } = itemsOfText(gunzipSync(member).toString(), ALL, read);
-    for (const [at, value] of values.entries()) {
-      const raw = raws[at] as string;
-      const from = numberIn(givers[at] as string);
-      const key = known.get(from) ?? keyOf(stage, value);
+    for (const row of givenBytes(gunzipSync(member))) {
+      const key = known.get(row.item) ?? keyOf(stage, parsed(row));
       const hash = hashes.get(key) ?? hashOf(key);
       hashes.set(key, hash);
-      entries.push({ hash, key, raw, from });
-      chars += raw.length;
-      if (chars >= SEGMENT_CHARS) flush();
+      entries.push({ hash, key, row });
+      bytes += row.to - row.from;
+      if (bytes >= SEGMENT_BYTES) flush();
     }
     if (hashes.size > HASHES) hashes.clear();
   }
@@ -113,7 +107,6 @@ export function shuffleOf(
 }
 
 const NONE: ReadonlyMap<number, string> = new Map();
-const ALL = { from: 0, to: Number.POSITIVE_INFINITY };
 /** Hashes that are remembered: a key mostly comes again soon, or not at all. */
 const HASHES = 100_000;
 
@@ -126,46 +119,56 @@ function keyOf(stage: Pick<Stage, 'name' | 'key'>, value: unknown): string {
   });
 }
 
+const parsed = ({ bytes, from, to }: GivenBytes): unknown =>
+  JSON.parse(bytes.toString('utf8', from, to));
+
 /** Sorts rows and cuts them into blocks; a heavy key's blocks hold nothing else. */
 function segmentOf(
   entries: Entry[],
-  chars: number,
+  bytes: number,
 ): { blocks: ShuffleSegment['blocks']; bodies: Buffer[] } {
-  const most = Math.min(Math.max(BLOCK_CHARS, Math.ceil(chars / BLOCKS)), MAX_BLOCK_CHARS);
+  const most = Math.min(Math.max(BLOCK_BYTES, Math.ceil(bytes / BLOCKS)), MAX_BLOCK_BYTES);
   const blocks: ShuffleSegment['blocks'] = [];
   const bodies: Buffer[] = [];
-  let open = { text: '', rows: 0, first: 0, last: 0 };
+  const text = newTextBytes();
+  let open = { rows: 0, first: 0, last: 0 };
   const close = (): void => {
     if (open.rows === 0) return;
-    const body = gzipSync(open.text, ZIP);
-    bodies.push(body);
-    blocks.push([open.first, open.last, body.length, open.rows, open.text.length]);
-    open = { text: '', rows: 0, first: 0, last: 0 };
+    const { first, last, rows } = open;
+    text.take((plain) => {
+      const body = gzipSync(plain, ZIP);
+      bodies.push(body);
+      blocks.push([first, last, body.length, rows, plain.length]);
+    });
+    open = { rows: 0, first: 0, last: 0 };
   };
   // Stable: rows of one key stay in input order.
   entries.sort(compareKeys);
   for (const run of runsOf(entries, most)) {
-    if (open.text.length + run.chars > most) close();
+    if (text.length + run.bytes > most) close();
     const { hash, key } = entries[run.from] as Entry;
     const prefix = prefixOf(hash);
     if (open.rows === 0) open.first = prefix;
     open.last = prefix;
     open.rows += run.to - run.from;
     const numbers = numbersOf(entries, run);
-    open.text += `${hash} ${run.to - run.from} ${numbers} ${JSON.stringify(key)}\n`;
-    for (let at = run.from; at < run.to; at += 1) open.text += `${(entries[at] as Entry).raw}\n`;
-    if (open.text.length >= most) close();
+    text.add(`${hash} ${run.to - run.from} ${numbers} ${JSON.stringify(key)}\n`);
+    for (let at = run.from; at < run.to; at += 1) {
+      const { row } = entries[at] as Entry;
+      text.addLine(row.bytes, row.from, row.to);
+    }
+    if (text.length >= most) close();
   }
   close();
   return { blocks, bodies };
 }
 
 function numbersOf(entries: readonly Entry[], { from, to }: Pick<Run, 'from' | 'to'>): string {
-  let before = (entries[from] as Entry).from;
+  let before = (entries[from] as Entry).row.item;
   if (Number.isNaN(before)) return UNNUMBERED;
   let text = `${before}`;
   for (let at = from + 1; at < to; at += 1) {
-    const next = (entries[at] as Entry).from;
+    const next = (entries[at] as Entry).row.item;
     text += `,${next - before}`;
     before = next;
   }
@@ -177,20 +180,20 @@ const UNNUMBERED = '-';
 interface Run {
   from: number;
   to: number;
-  chars: number;
+  bytes: number;
 }
 
 /** Rows of one key, cut where they fill a block; there is at least one row. */
 function* runsOf(entries: readonly Entry[], most: number): Generator<Run> {
-  let run: Run = { from: 0, to: 0, chars: 0 };
-  for (const [at, { key, raw }] of entries.entries()) {
+  let run: Run = { from: 0, to: 0, bytes: 0 };
+  for (const [at, { key, row }] of entries.entries()) {
     const same = at > run.from && (entries[run.from] as Entry).key === key;
-    if (at > run.from && (!same || run.chars >= most)) {
+    if (at > run.from && (!same || run.bytes >= most)) {
       yield run;
-      run = { from: at, to: at, chars: 0 };
+      run = { from: at, to: at, bytes: 0 };
     }
     run.to = at + 1;
-    run.chars += raw.length + 1;
+    run.bytes += row.to - row.from + 1;
   }
   yield run;
 }

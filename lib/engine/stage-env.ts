@@ -7,6 +7,7 @@ import type { Input } from '../ports/input.ts';
 import type { AttemptSpec, Control } from './engine.ts';
 import { itemsOfText, numberIn } from './given.ts';
 import { openGroups } from './group-input.ts';
+import type { SharedContext } from './item-context.ts';
 import type { AttemptEnv } from './item-run.ts';
 import { secretCleaner } from './redact.ts';
 import { stageInput } from './stage-input.ts';
@@ -16,14 +17,22 @@ export function stageEnv(env: AttemptEnv, stage: number): AttemptEnv {
   const clean = secretCleaner(env.secrets);
   const next = env.job.stages?.[stage + 1];
   const keys = new Map<number, string>();
+  const unfitValue = (value: unknown, number = Number.NaN): ItemError | undefined => {
+    const found = groupKey(next as Stage, value);
+    if ('error' in found) return found.error;
+    if (!Number.isNaN(number) && keys.size < MAX_KEYS) keys.set(number, found.key);
+    return undefined;
+  };
   // Of the very text that is stored: whoever groups it sees nothing else.
-  const unfit = (line: string): ItemError | undefined => {
+  const unfit: SharedContext['unfit'] = (line, one) => {
+    if (one !== undefined && clean === undefined) {
+      return unfitValue(one.parsed ?? JSON.parse(one.text), one.number);
+    }
     const { values, givers } = itemsOfText(clean?.(line) ?? line, ALL);
     for (const value of values) {
-      const found = groupKey(next as Stage, value);
-      if ('error' in found) return found.error;
       const number = values.length === 1 ? numberIn(givers[0] as string) : Number.NaN;
-      if (!Number.isNaN(number) && keys.size < MAX_KEYS) keys.set(number, found.key);
+      const error = unfitValue(value, number);
+      if (error !== undefined) return error;
     }
     return undefined;
   };

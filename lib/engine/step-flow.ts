@@ -1,4 +1,4 @@
-import type { UnavailableError } from '../core/errors.ts';
+import type { ItemError, UnavailableError } from '../core/errors.ts';
 import { type EachStep, isGroup, type Step } from '../core/step.ts';
 import { runBounded } from '../pool/run-bounded.ts';
 import type { GroupRunner } from './group-call.ts';
@@ -6,6 +6,7 @@ import { type Full, type Groups, newGroups } from './groups.ts';
 import type { ItemContext } from './item-context.ts';
 import type { Ended } from './item-end.ts';
 import type { Taken } from './record-source.ts';
+import { givenJson } from './row-text.ts';
 import { type GroupEnd, runGroup } from './run-group.ts';
 import { type Finished, type ItemRunner, runItem, runStep } from './run-item.ts';
 import { type FlowSpan, newTasks, type Rider, type Task, type Tasks } from './step-tasks.ts';
@@ -35,19 +36,19 @@ export interface RowEnd {
 const YIELD_MS = 25;
 
 /** A step that is not the last one gives one row to the next: an item has one outcome. */
-const singleValue = (ended: Ended): Ended =>
-  ended.status !== 'ok' || ended.values === undefined
-    ? ended
-    : {
-        status: 'failed',
-        error: {
-          kind: 'permanent',
-          code: 'BAD_RESULT',
-          message:
-            'ok.many(values) is for the last step of a stage: make the step a stage of its own.',
-        },
-        thrown: undefined,
-      };
+function singleValue(ended: Ended): Ended {
+  if (ended.status !== 'ok') return ended;
+  if (ended.json !== undefined) {
+    const { parsed, error } = givenJson(ended.json);
+    if (error !== undefined) return { status: 'failed', error, thrown: undefined };
+    return { status: 'ok', value: parsed };
+  }
+  if (ended.values === undefined) return ended;
+  const message =
+    'ok.many(values) is for the last step of a stage: make the step a stage of its own.';
+  const error: ItemError = { kind: 'permanent', code: 'BAD_RESULT', message };
+  return { status: 'failed', error, thrown: undefined };
+}
 
 const asItIs: EachStep = (row) => ({ status: 'ok', value: row });
 

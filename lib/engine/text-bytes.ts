@@ -3,6 +3,8 @@ import { borrowMemory, returnMemory } from '../pool/spare-memory.ts';
 /** Text as it comes, kept as UTF-8: what is compressed next. */
 export interface TextBytes {
   add(text: string): void;
+  /** A line of [from, to) of bytes that are UTF-8. */
+  addLine(bytes: Buffer, from: number, to: number): void;
   /** Bytes so far, or fewer: of the newest 16,384 characters each counts as one. */
   readonly length: number;
   /** Gives what came since the last call to `use`, for the time of that call: the memory is used again. */
@@ -24,16 +26,26 @@ export function newTextBytes(): TextBytes {
   let bytes: Buffer | undefined;
   let length = 0;
   let pending = '';
-  const write = (): void => {
-    const needed = length + MOST_BYTES * pending.length;
+  const room = (more: number): Buffer => {
+    const needed = length + more;
     if (bytes === undefined || bytes.length < needed) bytes = grown(bytes, length, needed);
-    length += bytes.write(pending, length);
+    return bytes;
+  };
+  const write = (): void => {
+    length += room(MOST_BYTES * pending.length).write(pending, length);
     pending = '';
   };
   return {
     add(text) {
       pending += text;
       if (pending.length >= PENDING_CHARS) write();
+    },
+    addLine(from, start, end) {
+      if (pending !== '') write();
+      const to = room(end - start + 1);
+      length += from.copy(to, length, start, end);
+      to[length] = LF;
+      length += 1;
     },
     get length() {
       return length + pending.length;
@@ -50,6 +62,7 @@ export function newTextBytes(): TextBytes {
 }
 
 const NOTHING = Buffer.alloc(0);
+const LF = 10;
 
 function grown(bytes: Buffer | undefined, length: number, needed: number): Buffer {
   const more = borrowMemory(Math.max(needed, 2 * (bytes?.length ?? FIRST_BYTES / 2)));

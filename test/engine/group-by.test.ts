@@ -447,7 +447,7 @@ describe('cuts', () => {
     const block = fc
       .record({
         ...{ a: prefix, b: fc.oneof(prefix, fc.constant(undefined)) },
-        ...{ rows: fc.integer({ min: 1, max: 1e5 }), chars: fc.integer({ min: 1, max: 1e7 }) },
+        ...{ rows: fc.integer({ min: 1, max: 1e5 }), bytes: fc.integer({ min: 1, max: 1e7 }) },
       })
       .map(({ a, b = a, ...rest }) => ({ ...rest, first: Math.min(a, b), last: Math.max(a, b) }));
     fc.assert(
@@ -470,8 +470,8 @@ describe('cuts', () => {
   });
 
   it('give a heavy key a chunk of its own', () => {
-    const heavy = { first: 2 ** 31, last: 2 ** 31, rows: 1000, chars: 100_000 };
-    const light = { first: 0, last: PREFIXES - 1, rows: 1000, chars: 100_000 };
+    const heavy = { first: 2 ** 31, last: 2 ** 31, rows: 1000, bytes: 100_000 };
+    const light = { first: 0, last: PREFIXES - 1, rows: 1000, bytes: 100_000 };
     const cuts = cutGroups(sumsOf([light, heavy]), { parts: 1, chunk: 100 });
     const around = cuts.find(({ range }) => range.start <= 2 ** 31 && range.end > 2 ** 31);
     expect((around?.range.end ?? 0) - (around?.range.start ?? 0)).toBe(PREFIXES / 65_536);

@@ -14,8 +14,12 @@ test('the bytes are those of the texts one after the other, whenever they are ta
     fc.property(fc.array(fc.array(piece, { maxLength: 12 }), { maxLength: 4 }), (takes) => {
       const bytes = newTextBytes();
       for (const texts of takes) {
-        for (const text of texts) bytes.add(text);
-        const whole = texts.join('');
+        const lines = texts.map((text, at) => {
+          if (at % 2 === 0) bytes.add(text);
+          else bytes.addLine(Buffer.from(`<${text}>`), 1, 1 + Buffer.byteLength(text));
+          return at % 2 === 0 ? text : `${text}\n`;
+        });
+        const whole = lines.join('');
         expect(bytes.length).toBeGreaterThanOrEqual(whole.length === 0 ? 0 : 1);
         expect(bytes.length).toBeLessThanOrEqual(Buffer.byteLength(whole));
         expect(bytes.take((taken) => taken.equals(Buffer.from(whole)))).toBe(true);
