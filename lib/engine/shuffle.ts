@@ -3,7 +3,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { SluiceError } from '../core/errors.ts';
 import { groupKey } from '../core/group.ts';
 import type { Stage } from '../core/stage.ts';
-import { itemsOfText, numberIn } from './given.ts';
+import { itemsOfLines, numberIn } from './given.ts';
 
 /**
  * A shuffle object holds what a part gives to a groupBy stage, sorted by (SHA-256 of the key, key, place): blocks of
@@ -90,7 +90,7 @@ export function shuffleOf(
   const read = (raw: string, head: string): unknown =>
     known.has(numberIn(head)) ? undefined : JSON.parse(raw);
   for (const member of outcomes) {
-    const { values, raws, givers } = itemsOfText(gunzipSync(member).toString(), ALL, read);
+    const { values, raws, givers } = itemsOfLines(gunzipSync(member), ALL, read);
     for (const [at, value] of values.entries()) {
       const raw = raws[at] as string;
       const from = numberIn(givers[at] as string);
