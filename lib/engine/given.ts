@@ -1,6 +1,7 @@
 import { gunzipSync } from 'node:zlib';
 import { SluiceError } from '../core/errors.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
+import { type Given, itemsOfLines } from './given-lines.ts';
 import { FOOT_BYTES, type Trailer } from './part.ts';
 import { getSection, type Sections, sectionsOf, unzipSection } from './read-part.ts';
 
@@ -56,13 +57,6 @@ async function trailerIn(
   }
 }
 
-/** Items of a stage, side by side: the value, its JSON text, and the head of the line that gave it. */
-export interface Given {
-  values: unknown[];
-  raws: string[];
-  givers: string[];
-}
-
 /** Members that follow one another are asked for together, up to so many bytes. */
 const READ_BYTES = 1024 * 1024;
 
@@ -84,8 +78,8 @@ export async function* givenItems(
     }
     for (const member of group) {
       const zipped = bytes.subarray(member.start - start, member.end - start);
-      const text = (await unzipSection(key, zipped)).toString();
-      yield itemsOfText(text, { from: from - member.first, to: to - member.first });
+      const lines = await unzipSection(key, zipped);
+      yield itemsOfLines(lines, { from: from - member.first, to: to - member.first });
     }
   }
 }
@@ -100,112 +94,4 @@ function* groupsOf(members: Giver['members']): Generator<Giver['members']> {
     group.push(member);
   }
   if (group.length > 0) yield group;
-}
-
-/** The items [from, to) of those that outcome lines give. */
-export function itemsOfText(text: string, { from, to }: { from: number; to: number }): Given {
-  const given: Given = { values: [], raws: [], givers: [] };
-  let at = 0;
-  for (let start = 0; start < text.length && at < to; ) {
-    const end = text.indexOf('\n', start);
-    const line = text.slice(start, end);
-    start = end + 1;
-    const status = line.indexOf(STATUS);
-    const values = valuesText(line, status);
-    if (values === undefined) continue;
-    const head = line.slice(0, status);
-    if ('one' in values) {
-      if (at >= from) push(given, head, { value: JSON.parse(values.one), raw: values.one });
-      at += 1;
-      continue;
-    }
-    for (const value of JSON.parse(values.many) as unknown[]) {
-      if (at >= from && at < to) push(given, head, { value, raw: JSON.stringify(value) });
-      at += 1;
-    }
-  }
-  return given;
-}
-
-const NUMBERED = '{"index":';
-/** The item's number, of the head of its line; NaN of a group, which has none. */
-export const numberIn = (head: string): number =>
-  head.startsWith(NUMBERED) ? Number.parseInt(head.slice(NUMBERED.length), 10) : Number.NaN;
-
-function push(given: Given, head: string, { value, raw }: { value: unknown; raw: string }): void {
-  given.values.push(value);
-  given.raws.push(raw);
-  given.givers.push(head);
-}
-
-const STATUS = ',"status":"';
-const OK = `${STATUS}ok"`;
-
-/**
- * What an outcome line gives, as its JSON text; undefined when it gives nothing. The line is cut, not parsed: inside
- * the key no quote stands unescaped, so the first `,"status":"` is the line's own.
- */
-function valuesText(line: string, status: number): { one: string } | { many: string } | undefined {
-  if (!line.startsWith(OK, status)) return undefined;
-  const rest = line.slice(status + OK.length, -1);
-  if (rest === '') return { one: 'null' };
-  return rest.startsWith(',"values":')
-    ? { many: rest.slice(',"values":'.length) }
-    : { one: rest.slice(',"value":'.length) };
-}
-
-/** A value that an outcome line gives: its JSON is [from, to) of `bytes`. */
-export interface GivenBytes {
-  bytes: Buffer;
-  from: number;
-  to: number;
-  /** Number of the item that gave it; NaN of a group, which has none. */
-  item: number;
-}
-
-/** What outcome lines give, found in their bytes: as texts the lines of a part were made, cut and written to bytes again. */
-export function givenBytes(lines: Buffer): GivenBytes[] {
-  const given: GivenBytes[] = [];
-  for (let start = 0, end = 0; start < lines.length; start = end + 1) {
-    end = lines.indexOf(LF, start);
-    const status = lines.indexOf(OK_BYTES, start);
-    if (status < 0) break;
-    // Of a line further on.
-    if (status > end) continue;
-    const item = itemAt(lines, start);
-    const from = status + OK_BYTES.length;
-    const to = end - 1;
-    if (from === to) given.push({ bytes: NULL_BYTES, from: 0, to: NULL_BYTES.length, item });
-    else if (lines[from + ONE.length - 2] === QUOTE) {
-      given.push({ bytes: lines, from: from + ONE.length, to, item });
-    } else given.push(...manyBytes(lines.toString('utf8', from + MANY.length, to), item));
-  }
-  return given;
-}
-
-const ONE = ',"value":';
-const MANY = ',"values":';
-const OK_BYTES = Buffer.from(OK);
-const NULL_BYTES = Buffer.from('null');
-const [LF, QUOTE, COMMA, SMALL_I] = [10, 0x22, 0x2c, 0x69];
-
-/** A line begins with its item's number, or with the key of a group. */
-function itemAt(lines: Buffer, start: number): number {
-  if (lines[start + 2] !== SMALL_I) return Number.NaN;
-  let item = 0;
-  for (let at = start + NUMBERED.length; lines[at] !== COMMA; at += 1) {
-    item = 10 * item + (lines[at] as number) - 0x30;
-  }
-  return item;
-}
-
-function manyBytes(text: string, item: number): GivenBytes[] {
-  const texts = (JSON.parse(text) as unknown[]).map((value) => JSON.stringify(value));
-  const bytes = Buffer.from(texts.join(''));
-  let to = 0;
-  return texts.map((one) => {
-    const from = to;
-    to += Buffer.byteLength(one);
-    return { bytes, from, to, item };
-  });
 }

@@ -69,14 +69,14 @@ function validated<T>(
   result: SchemaResult<unknown>,
   one: Running<T>,
 ): T | Promise<T> {
-  const { context, done } = one;
-  if (result.issues === undefined) return processRow(runner, { row: result.value, context, done });
+  if (result.issues === undefined)
+    return processRow(runner, Object.assign(one, { row: result.value }));
   const error: ItemError = {
     kind: 'invalid',
     code: 'SCHEMA',
     message: issueText(result.issues, one.row),
   };
-  return done({ key: null, ended: { status: 'failed', error, thrown: undefined } });
+  return one.done({ key: null, ended: { status: 'failed', error, thrown: undefined } });
 }
 
 function processRow<T>(runner: ItemRunner, one: Running<T>): T | Promise<T> {
@@ -208,9 +208,9 @@ class Late<T> implements Deadline {
   }
 
   #done(ended: Ended): void {
-    const { context, done } = this.#one;
+    const one = this.#one;
     try {
-      this.#settle.resolve(done({ key: context.key, ended }));
+      this.#settle.resolve(one.done({ key: one.context.key, ended }));
     } catch (error) {
       this.#settle.reject(error);
     }

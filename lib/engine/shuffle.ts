@@ -3,7 +3,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { SluiceError } from '../core/errors.ts';
 import { groupKey } from '../core/group.ts';
 import type { Stage } from '../core/stage.ts';
-import { type GivenBytes, givenBytes } from './given.ts';
+import { type GivenBytes, givenBytes } from './given-lines.ts';
 import { newTextBytes } from './text-bytes.ts';
 
 /**

@@ -5,7 +5,7 @@ import { isGroupBy, type Stage, stageJob } from '../core/stage.ts';
 import { stageSettings } from '../core/stage-settings.ts';
 import type { Input } from '../ports/input.ts';
 import type { AttemptSpec, Control } from './engine.ts';
-import { itemsOfText, numberIn } from './given.ts';
+import { itemsOfText, numberIn } from './given-lines.ts';
 import { openGroups } from './group-input.ts';
 import type { SharedContext } from './item-context.ts';
 import type { AttemptEnv } from './item-run.ts';

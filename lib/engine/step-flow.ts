@@ -2,14 +2,15 @@ import type { ItemError, UnavailableError } from '../core/errors.ts';
 import { type EachStep, isGroup, type Step } from '../core/step.ts';
 import { runBounded } from '../pool/run-bounded.ts';
 import type { GroupRunner } from './group-call.ts';
-import { type Full, type Groups, newGroups } from './groups.ts';
+import { type Full, Groups } from './groups.ts';
 import type { ItemContext } from './item-context.ts';
 import type { Ended } from './item-end.ts';
 import type { Taken } from './record-source.ts';
 import { givenJson } from './row-text.ts';
 import { type GroupEnd, runGroup } from './run-group.ts';
 import { type Finished, type ItemRunner, runItem, runStep } from './run-item.ts';
-import { type FlowSpan, newTasks, type Rider, type Task, type Tasks } from './step-tasks.ts';
+import { FirstStep, NextStep, type Pending, type RowFlow } from './step-rows.ts';
+import { type FlowSpan, type Rider, type Task, Tasks } from './step-tasks.ts';
 
 /** What the flow needs of the attempt that it runs in. */
 export interface StepFlowEnv {
@@ -64,19 +65,17 @@ export async function flowThrough(
   env: StepFlowEnv,
   span: FlowSpan,
 ): Promise<UnavailableError | undefined> {
-  const groups = newGroups<Rider>(env.steps, span, env.alone);
-  const queue = newTasks(env.clock, span, groups);
-  const { work } = newWorker(env, { span, groups, queue });
+  const groups = new Groups<Rider>(env.steps, span, env.alone);
+  const queue = new Tasks(env.clock, span, groups);
+  const flow = new Flow(env, { span, groups, queue });
   await runBounded(queue, env.concurrency, (task) => {
     queue.begin();
-    const pending = work(task);
+    const pending = flow.work(task);
     if (pending === undefined) return queue.end();
-    return pending.finally(queue.end);
+    return pending.finally(() => queue.end());
   });
-  return queue.blocked();
+  return queue.blocked;
 }
-
-type Pending = void | Promise<void>;
 
 interface Parts {
   span: FlowSpan;
@@ -84,138 +83,137 @@ interface Parts {
   queue: Tasks;
 }
 
-function newWorker(
-  env: StepFlowEnv,
-  { span, groups, queue }: Parts,
-): { work(task: Task): Pending } {
-  const { steps, runner, clock } = env;
-  const [first] = steps as [Step];
-  const runners = steps.map((step) => ({ ...runner, process: isGroup(step) ? asItIs : step }));
-  const head = runners[0] as ItemRunner;
-  const { call, callAll } = newCalls(env, {
-    groups,
-    queue,
-    enter: (rider, at) => enter(rider, at),
-  });
-  let yieldedAt = clock.monotonic();
+/**
+ * The rows of one attempt. A class, as are those that it hands out by the row: V8 lets go of the optimised code of closures at
+ * the first full collection that finds none of them alive, and each attempt's were compiled anew (4.0 of the 12.2 s that V8's
+ * threads compiled in a music scan of 100,000 files, 144 times for seven functions).
+ */
+class Flow implements RowFlow {
+  readonly clock: StepFlowEnv['clock'];
+  readonly #env: StepFlowEnv;
+  readonly #parts: Parts;
+  readonly #runners: ItemRunner[];
+  #yieldedAt: number;
 
-  /** A row that ended step `at`: on to the next one. */
-  const ranStep = (rider: Rider, at: number, end: Ended): Pending => {
-    const ended = at + 1 < steps.length ? singleValue(end) : end;
-    if (ended.status === 'ok' && at + 1 < steps.length) {
+  constructor(env: StepFlowEnv, parts: Parts) {
+    this.clock = env.clock;
+    this.#env = env;
+    this.#parts = parts;
+    this.#runners = env.steps.map((step) => ({
+      ...env.runner,
+      process: isGroup(step) ? asItIs : step,
+    }));
+    this.#yieldedAt = env.clock.monotonic();
+  }
+
+  work(task: Task): Pending {
+    if ('position' in task) return this.#start(task);
+    return 'full' in task ? this.#call(task.full) : this.#enter(task.rider, task.at);
+  }
+
+  #start(taken: Taken): Pending {
+    const { span, groups } = this.#parts;
+    const ordinal = span.first + taken.position;
+    const context = this.#env.begin(taken);
+    if (context === undefined) return this.#callAll(groups.leave(0, ordinal));
+    const first = new FirstStep(this, { taken, context, ordinal });
+    const pending = runItem(this.#runners[0] as ItemRunner, first);
+    if (pending !== undefined || first.startedAt - this.#yieldedAt < YIELD_MS) return pending;
+    this.#yieldedAt = first.startedAt;
+    return this.clock.yield();
+  }
+
+  began(rider: Rider, ended: Ended): Pending {
+    // Before a group nothing of the job ran but its schema and its key.
+    return this.ranStep(rider, isGroup(this.#env.steps[0] as Step) ? -1 : 0, ended);
+  }
+
+  ranStep(rider: Rider, at: number, end: Ended): Pending {
+    const more = at + 1 < this.#env.steps.length;
+    const ended = more ? singleValue(end) : end;
+    if (ended.status === 'ok' && more) {
       rider.value = ended.value;
-      return enter(rider, at + 1);
+      return this.#enter(rider, at + 1);
     }
-    endRow(env, rider, { ended, endedAt: clock.monotonic() });
-    return callAll(groups.leave(at + 1, rider.ordinal));
-  };
-  const enter = (rider: Rider, at: number): Pending => {
-    const step = steps[at] as Step;
-    if (isGroup(step)) {
-      const full = groups.arrive(at, rider);
-      return full === undefined ? undefined : call(full);
+    this.#endRow(rider, ended, this.clock.monotonic());
+    return this.#callAll(this.#parts.groups.leave(at + 1, rider.ordinal));
+  }
+
+  #enter(rider: Rider, at: number): Pending {
+    if (isGroup(this.#env.steps[at] as Step)) {
+      const full = this.#parts.groups.arrive(at, rider);
+      return full === undefined ? undefined : this.#call(full);
     }
     rider.context.enterStep(at);
-    let startedAt: number | undefined;
-    const done = ({ ended }: Finished): Pending => {
-      if (startedAt !== undefined) rider.spentMs += clock.monotonic() - startedAt;
-      return ranStep(rider, at, ended);
-    };
-    const { value: row, context } = rider;
-    const pending = runStep(runners[at] as ItemRunner, { row, context, done });
-    if (pending instanceof Promise) startedAt = clock.monotonic();
+    const step = new NextStep(this, rider, at);
+    const pending = runStep(this.#runners[at] as ItemRunner, step);
+    if (pending instanceof Promise) step.startedAt = this.clock.monotonic();
     return pending;
-  };
-  const start = (taken: Taken): Pending => {
-    const ordinal = span.first + taken.position;
-    const context = env.begin(taken);
-    if (context === undefined) return callAll(groups.leave(0, ordinal));
-    const startedAt = clock.monotonic();
-    const done = ({ key, ended }: Finished): Pending => {
-      const spentMs = clock.monotonic() - startedAt;
-      const rider: Rider = { taken, context, key, ordinal, value: undefined, spentMs };
-      // Before a group nothing of the job ran but its schema and its key.
-      return ranStep(rider, isGroup(first) ? -1 : 0, ended);
-    };
-    const pending = runItem(head, { row: taken.row, context, done });
-    if (pending !== undefined || startedAt - yieldedAt < YIELD_MS) return pending;
-    yieldedAt = startedAt;
-    return clock.yield();
-  };
-  return {
-    work(task) {
-      if ('position' in task) return start(task);
-      return 'full' in task ? call(task.full) : enter(task.rider, task.at);
-    },
-  };
-}
+  }
 
-const endRow = (
-  env: StepFlowEnv,
-  { taken, context, key, spentMs }: Rider,
-  { ended, endedAt }: { ended: Ended; endedAt: number },
-): void => env.end(taken, context, { finished: { key, ended }, spentMs, endedAt });
+  #endRow({ taken, context, key, spentMs }: Rider, ended: Ended, endedAt: number): void {
+    this.#env.end(taken, context, { finished: { key, ended }, spentMs, endedAt });
+  }
 
-interface Calls {
-  call(full: Full<Rider>): Pending;
-  /** One after the other: they all belong to the slot that completed them. */
-  callAll(fulls: readonly Full<Rider>[]): Pending;
-}
-
-type CallParts = Omit<Parts, 'span'> & { enter(rider: Rider, at: number): Pending };
-
-/** The calls of groups, and what becomes of their rows. */
-function newCalls(env: StepFlowEnv, { groups, queue, enter }: CallParts): Calls {
-  const { steps, runner, clock } = env;
-  const call = (full: Full<Rider>): Pending => {
-    if (queue.blocked() !== undefined) return undefined;
+  /** The call of a group. */
+  #call(full: Full<Rider>): Pending {
+    if (this.#parts.queue.blocked !== undefined) return undefined;
     for (const { context } of full.rows) context.enterStep(full.at);
-    const startedAt = clock.monotonic();
-    const answer = runGroup(runner, full.step, full.rows);
-    if (!(answer instanceof Promise)) return through(full, answer, startedAt);
-    return answer.then((late) => through(full, late, startedAt));
-  };
-  const callAll = (fulls: readonly Full<Rider>[]): Pending => {
+    const startedAt = this.clock.monotonic();
+    const answer = runGroup(this.#env.runner, full.step, full.rows);
+    if (!(answer instanceof Promise)) return this.#through(full, answer, startedAt);
+    return answer.then((late) => this.#through(full, late, startedAt));
+  }
+
+  /** One after the other: they all belong to the slot that completed them. */
+  #callAll(fulls: readonly Full<Rider>[]): Pending {
     // Of every row that ends, and nearly always empty.
     if (fulls.length === 0) return undefined;
     const [next, ...rest] = fulls as [Full<Rider>, ...Full<Rider>[]];
-    const pending = call(next);
-    return pending === undefined ? callAll(rest) : pending.then(() => callAll(rest));
-  };
-  const through = ({ at, rows }: Full<Rider>, answer: GroupEnd, startedAt: number): Pending => {
+    const pending = this.#call(next);
+    return pending === undefined ? this.#callAll(rest) : pending.then(() => this.#callAll(rest));
+  }
+
+  /** What becomes of the rows of a call. */
+  #through({ at, rows }: Full<Rider>, answer: GroupEnd, startedAt: number): Pending {
+    const { queue, groups } = this.#parts;
     if ('unavailable' in answer) return queue.block(answer.unavailable);
-    const endedAt = clock.monotonic();
+    const endedAt = this.clock.monotonic();
     const shareMs = (endedAt - startedAt) / rows.length;
+    const more = at + 1 < this.#env.steps.length;
     const on: Rider[] = [];
     const complete: Full<Rider>[] = [];
     for (let place = 0; place < rows.length; place += 1) {
       const rider = rows[place] as Rider;
       const end = answer.ended[place] as Ended;
-      const ended = at + 1 < steps.length ? singleValue(end) : end;
+      const ended = more ? singleValue(end) : end;
       rider.spentMs += shareMs;
-      if (ended.status === 'ok' && at + 1 < steps.length) {
+      if (ended.status === 'ok' && more) {
         rider.value = ended.value;
         on.push(rider);
       } else {
-        endRow(env, rider, { ended, endedAt });
-        if (at + 1 < steps.length) complete.push(...groups.leave(at + 1, rider.ordinal));
+        this.#endRow(rider, ended, endedAt);
+        if (more) complete.push(...groups.leave(at + 1, rider.ordinal));
       }
     }
-    const pending = goOn(on, at + 1, endedAt);
-    return pending === undefined ? callAll(complete) : pending.then(() => callAll(complete));
-  };
+    const pending = this.#goOn(on, at + 1, endedAt);
+    return pending === undefined
+      ? this.#callAll(complete)
+      : pending.then(() => this.#callAll(complete));
+  }
+
   /** The next step of each row, here as long as it answers at once; the rest is for whichever slot is free. */
-  const goOn = (riders: readonly Rider[], at: number, from: number): Pending => {
+  #goOn(riders: readonly Rider[], at: number, from: number): Pending {
+    const { queue } = this.#parts;
     for (let done = 0; done < riders.length; done += 1) {
       const rider = riders[done] as Rider;
       if (!queue.mayStart()) return queue.ready(riders.slice(done), at);
-      const pending = enter(rider, at);
-      const late = pending === undefined && clock.monotonic() - from > YIELD_MS;
+      const pending = this.#enter(rider, at);
+      const late = pending === undefined && this.clock.monotonic() - from > YIELD_MS;
       if (pending === undefined && !late) continue;
       queue.ready(riders.slice(done + 1), at);
-      return pending ?? clock.yield();
+      return pending ?? this.clock.yield();
     }
     return undefined;
-  };
-  return { call, callAll };
+  }
 }

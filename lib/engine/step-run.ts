@@ -6,7 +6,7 @@ import { newShared } from '../pool/shared.ts';
 import type { AttemptSpec } from './engine.ts';
 import type { GroupRunner } from './group-call.ts';
 import { isPutBack } from './hold.ts';
-import { ItemContext } from './item-context.ts';
+import { ItemContext, type SharedContext } from './item-context.ts';
 import {
   type AttemptEnv,
   type AttemptRun,
@@ -16,48 +16,16 @@ import {
   sharedOf,
   sinceOf,
 } from './item-run.ts';
+import type { Taken } from './record-source.ts';
 import { toRow } from './row-text.ts';
-import { flowThrough, type StepFlowEnv } from './step-flow.ts';
+import { flowThrough, type RowEnd, type StepFlowEnv } from './step-flow.ts';
 
 /** Runs an attempt's rows through several steps, or through groups. */
 export function newStepRun(env: AttemptEnv, spec: AttemptSpec, parts: RunParts): AttemptRun {
-  const { clock, job } = env;
-  const { rows, source, hold, polls } = parts;
+  const { hold, source } = parts;
   const { first } = spec.range;
   const own = env.shared === undefined ? newShared() : undefined;
-  const shared = sharedOf(env, spec, parts);
-  const zero = clock.monotonic();
-  const zeroWall = clock.now();
-  const flow: StepFlowEnv = {
-    steps: sizedSteps(stepsOf(job), env.options),
-    runner: groupRunner(env, spec, { own, parts }),
-    concurrency: spec.careful ? 1 : env.settings.concurrency,
-    alone: spec.careful,
-    clock,
-    begin(taken) {
-      if (!polls.admits(taken)) return undefined;
-      const unreadable = taken.error ?? env.verdicts?.get(taken.index);
-      if (unreadable !== undefined) {
-        rows.put(taken.position, failedRow(env, taken, unreadable));
-        return undefined;
-      }
-      env.starting?.(taken.index);
-      const context = new ItemContext(shared, taken.index, taken.raw);
-      context.lent = taken.lent;
-      context.place = taken.position;
-      context.remotes = taken.remotes;
-      return context;
-    },
-    end(taken, context, { finished, spentMs, endedAt }) {
-      if (isPutBack(taken, { context, finished }, parts)) return;
-      // A row may wait for its group: what counts is the time that was spent on it.
-      const at = Math.max(0, endedAt - zero - spentMs);
-      const since = sinceOf(polls.since(taken.position), { zero: zeroWall, at });
-      const times = { at, endedAt: endedAt - zero, since };
-      const remotes = polls.remotes(taken.position);
-      rows.put(taken.position, toRow({ taken, context, finished, times, remotes }));
-    },
-  };
+  const flow = new StepRows({ env, spec, parts }, groupRunner(env, spec, { own, parts }));
   return {
     async work(until, state) {
       const span = { first, from: first + source.position, until: first + until };
@@ -68,6 +36,66 @@ export function newStepRun(env: AttemptEnv, spec: AttemptSpec, parts: RunParts):
     },
     close: () => void own?.close(),
   };
+}
+
+interface StepRunOf {
+  env: AttemptEnv;
+  spec: AttemptSpec;
+  parts: RunParts;
+}
+
+/** The flow's end of an attempt. A class, as the flow itself is. */
+class StepRows implements StepFlowEnv {
+  readonly steps: StepFlowEnv['steps'];
+  readonly runner: GroupRunner;
+  readonly concurrency: number;
+  readonly alone: boolean;
+  readonly clock: AttemptEnv['clock'];
+  readonly #env: AttemptEnv;
+  readonly #parts: RunParts;
+  readonly #shared: SharedContext;
+  readonly #zero: number;
+  readonly #zeroWall: number;
+
+  constructor({ env, spec, parts }: StepRunOf, runner: GroupRunner) {
+    this.steps = sizedSteps(stepsOf(env.job), env.options);
+    this.runner = runner;
+    this.concurrency = spec.careful ? 1 : env.settings.concurrency;
+    this.alone = spec.careful;
+    this.clock = env.clock;
+    this.#env = env;
+    this.#parts = parts;
+    this.#shared = sharedOf(env, spec, parts);
+    this.#zero = env.clock.monotonic();
+    this.#zeroWall = env.clock.now();
+  }
+
+  begin(taken: Taken): ItemContext | undefined {
+    const [env, { polls, rows }] = [this.#env, this.#parts];
+    if (!polls.admits(taken)) return undefined;
+    const unreadable = taken.error ?? env.verdicts?.get(taken.index);
+    if (unreadable !== undefined) {
+      rows.put(taken.position, failedRow(env, taken, unreadable));
+      return undefined;
+    }
+    env.starting?.(taken.index);
+    const context = new ItemContext(this.#shared, taken.index, taken.raw);
+    context.lent = taken.lent;
+    context.place = taken.position;
+    context.remotes = taken.remotes;
+    return context;
+  }
+
+  end(taken: Taken, context: ItemContext, { finished, spentMs, endedAt }: RowEnd): void {
+    const { polls, rows } = this.#parts;
+    if (isPutBack(taken, { context, finished }, this.#parts)) return;
+    // A row may wait for its group: what counts is the time that was spent on it.
+    const at = Math.max(0, endedAt - this.#zero - spentMs);
+    const since = sinceOf(polls.since(taken.position), { zero: this.#zeroWall, at });
+    const times = { at, endedAt: endedAt - this.#zero, since };
+    const remotes = polls.remotes(taken.position);
+    rows.put(taken.position, toRow({ taken, context, finished, times, remotes }));
+  }
 }
 
 function groupRunner(

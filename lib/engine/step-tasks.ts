@@ -26,98 +26,107 @@ export type Task = Taken | { rider: Rider; at: number; since: number } | { full:
 
 /** After a stop, rows that are already through a group may begin their next step for so long. */
 const TAIL_MS = 5_000;
-export interface Tasks extends Pull<Task> {
-  begin(): void;
-  end(): void;
-  /** Nothing was stopped: a row that is through a group may begin its next step at once. */
-  mayStart(): boolean;
-  /** Rows that may go on with step `at`. */
-  ready(riders: readonly Rider[], at: number): void;
-  block(error: UnavailableError): void;
-  blocked(): UnavailableError | undefined;
-}
 
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 /** What is to be done next: rows that are on their way first, then new ones, then groups that nobody joins. */
-export function newTasks(
-  clock: { monotonic(): number },
-  { source, state }: FlowSpan,
-  groups: Groups<Rider>,
-): Tasks {
-  const waiting: Exclude<Task, Taken>[] = [];
-  const idle: (() => void)[] = [];
-  let running = 0;
-  let dry = false;
-  let blocked: UnavailableError | undefined;
+export class Tasks implements Pull<Task> {
+  readonly #clock: { monotonic(): number };
+  readonly #span: FlowSpan;
+  readonly #groups: Groups<Rider>;
+  readonly #waiting: Exclude<Task, Taken>[] = [];
+  readonly #idle: (() => void)[] = [];
+  #running = 0;
+  #dry = false;
+  #blocked: UnavailableError | undefined;
   /** Rows that were read and are not begun yet: they count as running. */
-  let handed = 0;
-  const wake = (): void => {
-    if (idle.length === 0) return;
-    for (const resolve of idle.splice(0)) resolve();
-  };
-  const fromSource = (): IteratorResult<Task> | Promise<IteratorResult<Task>> | undefined => {
-    const next = source.next();
-    if (!(next instanceof Promise)) {
-      dry = next.done === true;
-      return dry ? undefined : next;
+  #handed = 0;
+
+  constructor(clock: { monotonic(): number }, span: FlowSpan, groups: Groups<Rider>) {
+    this.#clock = clock;
+    this.#span = span;
+    this.#groups = groups;
+  }
+
+  next(): IteratorResult<Task> | Promise<IteratorResult<Task>> {
+    const waiting = this.#waiting;
+    for (let task = waiting.shift(); task !== undefined; task = waiting.shift()) {
+      const [state, blocked] = [this.#span.state(), this.#blocked];
+      if (mayGoOn(task, { state, blocked, now: this.#clock.monotonic() })) {
+        return { done: false, value: task };
+      }
     }
-    running += 1;
+    const next = this.#dry || this.#blocked !== undefined ? undefined : this.#fromSource();
+    if (next !== undefined) return next;
+    if (this.#running === 0) {
+      waiting.push(...this.#groups.flush().map((full) => ({ full })));
+      if (waiting.length === 0) return DONE;
+      this.#wake();
+      return this.next();
+    }
+    return new Promise<void>((resolve) => this.#idle.push(resolve)).then(() => this.next());
+  }
+
+  begin(): void {
+    if (this.#handed > 0) this.#handed -= 1;
+    else this.#running += 1;
+  }
+
+  end(): void {
+    this.#running -= 1;
+    this.#wake();
+  }
+
+  /** Nothing was stopped: a row that is through a group may begin its next step at once. */
+  mayStart(): boolean {
+    return this.#blocked === undefined && this.#span.state() === 'go';
+  }
+
+  /** Rows that may go on with step `at`. */
+  ready(riders: readonly Rider[], at: number): void {
+    if (riders.length === 0) return;
+    const since = this.#clock.monotonic();
+    for (const rider of riders) this.#waiting.push({ rider, at, since });
+    this.#wake();
+  }
+
+  block(error: UnavailableError): void {
+    this.#blocked ??= error;
+  }
+
+  get blocked(): UnavailableError | undefined {
+    return this.#blocked;
+  }
+
+  #wake(): void {
+    if (this.#idle.length === 0) return;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  #fromSource(): IteratorResult<Task> | Promise<IteratorResult<Task>> | undefined {
+    const next = this.#span.source.next();
+    if (!(next instanceof Promise)) {
+      this.#dry = next.done === true;
+      return this.#dry ? undefined : next;
+    }
+    this.#running += 1;
     const noMore = (): void => {
-      dry = true;
-      running -= 1;
-      wake();
+      this.#dry = true;
+      this.#running -= 1;
+      this.#wake();
     };
     return next.then(
       (step) => {
         if (step.done === true) noMore();
-        else handed += 1;
-        return step.done === true ? take() : step;
+        else this.#handed += 1;
+        return step.done === true ? this.next() : step;
       },
       (error: unknown) => {
         noMore();
         throw error;
       },
     );
-  };
-  const take = (): IteratorResult<Task> | Promise<IteratorResult<Task>> => {
-    for (let task = waiting.shift(); task !== undefined; task = waiting.shift()) {
-      if (mayGoOn(task, { state: state(), blocked, now: clock.monotonic() })) {
-        return { done: false, value: task };
-      }
-    }
-    const next = dry || blocked !== undefined ? undefined : fromSource();
-    if (next !== undefined) return next;
-    if (running === 0) {
-      waiting.push(...groups.flush().map((full) => ({ full })));
-      if (waiting.length === 0) return DONE;
-      wake();
-      return take();
-    }
-    return new Promise<void>((resolve) => idle.push(resolve)).then(take);
-  };
-  return {
-    next: take,
-    begin() {
-      if (handed > 0) handed -= 1;
-      else running += 1;
-    },
-    end() {
-      running -= 1;
-      wake();
-    },
-    mayStart: () => blocked === undefined && state() === 'go',
-    ready(riders, at) {
-      if (riders.length === 0) return;
-      const since = clock.monotonic();
-      for (const rider of riders) waiting.push({ rider, at, since });
-      wake();
-    },
-    block(error) {
-      blocked ??= error;
-    },
-    blocked: () => blocked,
-  };
+  }
 }
 
 /** After a stop a group that is there may still be called, and its rows begin their next step for a while. */

@@ -15,22 +15,29 @@ export async function runBounded<T>(
   concurrency: number,
   work: (item: T) => void | Promise<void>,
 ): Promise<void> {
-  let failed: { error: unknown } | undefined;
-  const loop = async (): Promise<void> => {
-    try {
-      while (failed === undefined) {
-        const next = source.next();
-        const step = next instanceof Promise ? await next : next;
-        if (step.done) return;
-        const pending = work(step.value);
-        if (pending !== undefined) await pending;
-      }
-    } catch (error) {
-      failed ??= { error };
+  const run: Run<T> = { source, work, failed: undefined };
+  await Promise.all(Array.from({ length: concurrency }, () => loop(run)));
+  if (run.failed !== undefined) throw run.failed.error;
+}
+
+interface Run<T> {
+  source: Pull<T>;
+  work: (item: T) => void | Promise<void>;
+  failed: { error: unknown } | undefined;
+}
+
+/** No closure: V8 would let go of its optimised code between two runs. */
+async function loop<T>(run: Run<T>): Promise<void> {
+  const { source, work } = run;
+  try {
+    while (run.failed === undefined) {
+      const next = source.next();
+      const step = next instanceof Promise ? await next : next;
+      if (step.done) return;
+      const pending = work(step.value);
+      if (pending !== undefined) await pending;
     }
-  };
-  await Promise.all(Array.from({ length: concurrency }, loop));
-  if (failed !== undefined) {
-    throw failed.error;
+  } catch (error) {
+    run.failed ??= { error };
   }
 }

@@ -51,6 +51,7 @@ export function postgresWriter(options: PostgresOptions, table: Table): Writer {
     }
   };
   return {
+    together: false,
     write: (ctx, rows) =>
       use(ctx, async (pool) => {
         const all = { text: upsert, values: valuesOf(ctx, table, rows) };

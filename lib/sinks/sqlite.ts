@@ -1,18 +1,22 @@
+import { hash as digest } from 'node:crypto';
 import type { GroupContext } from '../index.ts';
 import type { CellValue, Column } from './columns.ts';
 import { sqliteFault } from './faults.ts';
-import type { SinkRow, Table, Writer } from './writer.ts';
+import { DIGEST, type SinkRow, type Table, type Writer } from './writer.ts';
 
 type SqliteFile = ReturnType<GroupContext['sqlite']>;
 type SqliteStatement = ReturnType<SqliteFile['prepare']>;
 
-/** SQLite's own limit of values a statement (SQLITE_MAX_VARIABLE_NUMBER, sqlite.org/limits.html). */
-const MAX_VALUES = 32_766;
 /**
  * Rows of a statement: more than 500 save nothing, and each other count is another one to compile. Groups whose sizes differ
  * spent 2.4 s on that for 0.7 s of running (profile of the music job, 10,000 files): so groups are made of five sizes.
  */
 const ROWS = [500, 100, 20, 4, 1] as const;
+/**
+ * Of a table with more columns each row is a statement: several go through a coroutine, which copies each value once more. 27 columns
+ * took 21 us of CPU a row one by one and 32 by the hundred, 9 took 11 and 13, 6 as much (20,000 rows each).
+ */
+const WIDE = 8;
 
 /**
  * Upserts of many rows a statement: half the CPU of a prepared statement per row (3.1 to 5.0 microseconds a
@@ -29,6 +33,7 @@ export function sqliteWriter(path: string, table: Table): Writer {
     }
   };
   return {
+    together: true,
     write: (ctx, rows) => use(ctx, ({ write }) => write({ ctx, rows })),
     others: (ctx, column, texts) =>
       use(ctx, ({ file }) => {
@@ -67,19 +72,57 @@ function open(ctx: GroupContext, path: string, table: Table): Opened {
   const { owners } = table;
   if (owners !== undefined) makeTable(file, owners);
   makeTable(file, table);
-  const own = owners === undefined ? undefined : upsertsOf(file, owners);
-  const all = upsertsOf(file, table);
+  const upserts = owners === undefined ? plainOf(file, table) : currentOf(file, table, owners);
   const commits = ctx.shared(`sqlite-commits:${path}`, () => newCommits(file));
-  return {
-    file,
-    write: (group) =>
-      commits.add(() => {
-        const seen = group.rows.map(({ item, seen: cells = [] }) => ({ item, cells }));
-        own?.(group.ctx, seen);
-        all(group.ctx, group.rows);
-      }),
+  return { file, write: (group) => commits.add(upserts(group)) };
+}
+
+/** Makes ready to write a group's rows, which may be done twice. */
+type Upserts = (group: Group) => () => void;
+
+function plainOf(file: SqliteFile, table: Table): Upserts {
+  const upsert = upsertsOf(file, table);
+  return ({ ctx, rows }) =>
+    () =>
+      void upsert(ctx, rows);
+}
+
+/**
+ * Writes the owners' rows, and of the wide ones what is not as it was: to bind the 25 values of each and compare them took 17 of the 38
+ * us of CPU of a row that was (40,000 tracks). It is looked for in the table itself, so that what was deleted from there comes back.
+ */
+function currentOf(file: SqliteFile, table: Table, owners: Table): Upserts {
+  const { name, key } = table;
+  const before = `SELECT there.${DIGEST} FROM "${name}" AS there WHERE there.${key} = "${owners.name}".${key}`;
+  const returning = `RETURNING CASE WHEN (${before}) IS ${DIGEST} THEN NULL ELSE item END`;
+  const own = upsertsOf(file, owners, returning);
+  const all = upsertsOf(file, table);
+  return ({ ctx, rows }) => {
+    const seen = rows.map(({ item, cells, seen: mine = [] }): SinkRow => {
+      const text = digestOf(cells);
+      cells.push(text);
+      return { item, cells: [...mine, text] };
+    });
+    return () => {
+      const differ = new Set(own(ctx, seen));
+      const changed = rows.filter(({ item }) => differ.has(item));
+      all(ctx, changed);
+    };
   };
 }
+
+/** Of a row's values one after the other, each with its length: no two rows have one text. */
+function digestOf(cells: readonly CellValue[]): string {
+  let text = '';
+  for (const cell of cells) {
+    if (typeof cell === 'string') text += `${cell.length}:${cell}`;
+    else text += `${cell};`;
+  }
+  return digest('sha256', text, 'base64').slice(0, DIGEST_CHARS);
+}
+
+/** 126 bits. */
+const DIGEST_CHARS = 21;
 
 interface Waiting {
   act(): void;
@@ -117,26 +160,31 @@ function newCommits(file: SqliteFile): { add(act: () => void): Promise<void> } {
   };
 }
 
-/** Writes rows by as few statements as there can be. */
+/** Writes rows by as few statements as there can be. Gives what they return. */
 function upsertsOf(
   file: SqliteFile,
   table: Table,
-): (ctx: GroupContext, rows: readonly SinkRow[]) => void {
+  returning = '',
+): (ctx: GroupContext, rows: readonly SinkRow[]) => unknown[] {
   const kept = new Map<number, SqliteStatement>();
   const upsert = (rows: number): SqliteStatement => {
-    const statement = kept.get(rows) ?? file.prepare(upsertOf(table, rows));
+    const statement = kept.get(rows) ?? file.prepare(`${upsertOf(table, rows)} ${returning}`);
     kept.set(rows, statement);
     return statement;
   };
-  const rowsAtMost = Math.floor((MAX_VALUES - SHARED) / (1 + table.columns.length));
+  const rowsAtMost = table.columns.length > WIDE ? 1 : ROWS[0];
   const sizes = ROWS.filter((rows) => rows <= rowsAtMost);
   return (ctx, rows) => {
+    const returned: unknown[] = [];
     let from = 0;
     for (const size of sizes) {
       for (; rows.length - from >= size; from += size) {
-        upsert(size).run(...valuesOf(ctx, rows.slice(from, from + size)));
+        const values = valuesOf(ctx, rows.slice(from, from + size));
+        if (returning === '') upsert(size).run(...values);
+        else for (const [value] of upsert(size).all(...values)) returned.push(value);
       }
     }
+    return returned;
   };
 }
 
@@ -172,11 +220,8 @@ function makeTable(file: SqliteFile, { name, columns, key, indexes }: Table): vo
   }
 }
 
-/** Values that all rows of a statement have: bound once each, which takes a quarter off its CPU (measured). */
-const SHARED = 3;
-
 /**
- * A plain `?` is the one after the last so far. Had each its number, SQLite would look it up among all before it: 169 ms of CPU
+ * What all rows have is bound once: a quarter of the CPU (measured). A plain `?` is the one after the last so far. Had each its number, SQLite would look it up among all before it: 169 ms of CPU
  * to compile 500 rows of 24 values (measured).
  */
 function upsertOf({ name, columns, update }: Table, rows: number): string {

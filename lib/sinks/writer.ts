@@ -1,5 +1,5 @@
 import type { GroupContext } from '../index.ts';
-import type { CellValue, Column } from './columns.ts';
+import { type CellValue, type Column, columnsOf } from './columns.ts';
 
 /** A row that fits its table. */
 export interface SinkRow {
@@ -14,6 +14,8 @@ export interface SinkRow {
 export interface Writer {
   /** Writes a group's rows, all or none. */
   write(ctx: GroupContext, rows: readonly SinkRow[]): Promise<void>;
+  /** What several writers of one database are given at the same time is one transaction. */
+  readonly together: boolean;
   /** Which of some texts other batches have written to a column. */
   others(ctx: GroupContext, column: string, texts: readonly string[]): Promise<Set<string>>;
 }
@@ -51,10 +53,13 @@ export interface TableShape {
   indexes?: readonly string[];
   /** A later round of a batch replaces rows whichever item wrote them: see `anew` of the context. */
   anew?: boolean;
+  /** A current table and its owners have a digest of each row: whoever writes compares that, and gives only rows that differ. */
+  digested?: boolean;
 }
 
 export function tableOf({ name, columns, unique, newest, ...rest }: TableShape): Table {
-  const { anew = false, indexes = [] } = rest;
+  const { anew = false, indexes = [], digested = false } = rest;
+  const digest = digested ? columnsOf({ [DIGEST]: 'text' }) : [];
   const all = { name, columns, indexes, anew };
   // The round moves on also where nothing else differs: what is left behind is no row of the batch any more.
   const replaced = anew ? 'there.round < excluded.round OR ' : '';
@@ -72,7 +77,9 @@ export function tableOf({ name, columns, unique, newest, ...rest }: TableShape):
     const when: Condition = (differs, names) => within(newer(differs, names));
     return { ...all, key, update: updateOf(key, { columns, own: ['item'], when }) };
   }
-  const owned = columns.filter((column) => column.name === unique || column.name === newest);
+  const owned = columns
+    .filter((column) => column.name === unique || column.name === newest)
+    .concat(digest);
   const owners: Table = {
     ...{ name: seenName(name), columns: owned, key, indexes: [], anew },
     update: updateOf(key, {
@@ -83,17 +90,23 @@ export function tableOf({ name, columns, unique, newest, ...rest }: TableShape):
          OR (there.batch <> excluded.batch AND there."${newest}" <= excluded."${newest}")`,
     }),
   };
-  const contents = columns.filter((column) => column.name !== newest);
+  const contents = columns.filter((column) => column.name !== newest).concat(digest);
   const update = updateOf(key, {
     columns: contents,
     own: ['batch', 'item'],
-    when: (differs, names) => `${differ(differs, names)} AND EXISTS (
+    when: (differs, names) =>
+      digested
+        ? 'true'
+        : `${differ(differs, names)} AND EXISTS (
          SELECT 1 FROM ${quoted(owners.name)} AS owner WHERE owner.${key} = excluded.${key}
          AND (owner.batch, owner.item, owner.round, owner.epoch) =
            (excluded.batch, excluded.item, excluded.round, excluded.epoch))`,
   });
   return { ...all, columns: contents, key, update, owners };
 }
+
+/** Of a current table's rows: a column of both its tables, where there is one. */
+export const DIGEST = 'digest';
 
 /** The table that says which batch had each row of a current table last. */
 export const seenName = (name: string): string => `${name}_seen`;

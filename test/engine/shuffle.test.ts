@@ -4,13 +4,14 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { memoryObjectStore } from '../../lib/adapters/memory/object-store.ts';
 import { shuffleKey } from '../../lib/core/keys.ts';
-import { itemsOfText } from '../../lib/engine/given.ts';
+import { itemsOfLines, itemsOfText } from '../../lib/engine/given-lines.ts';
 import { type Block, blockBytes, openShuffle, runsIn } from '../../lib/engine/read-shuffle.ts';
 import { compareKeys, prefixOf, SHUFFLE_FOOT_BYTES, shuffleOf } from '../../lib/engine/shuffle.ts';
 import { listBytes, shuffleSources } from '../../lib/engine/shuffle-list.ts';
 
 const KEY = 'batches/b/r0/shuffle/0/000000-0001.gz';
 const ALL = { lo: 0, hi: 2 ** 32 };
+const EVERY = { from: 0, to: Number.POSITIVE_INFINITY };
 const stage = { name: 'by', key: (row: unknown): string => (row as { k: string }).k };
 const sha = (key: string): string => createHash('sha256').update(key).digest('hex');
 
@@ -387,5 +388,30 @@ describe('what outcome lines give', () => {
       }
     }
     expect(itemsOfText(text, { from: 1, to: 2 }).givers).toEqual(['{"index":2,"key":"c"']);
+  });
+
+  it('is the same of bytes, in any script', () => {
+    for (const name of ['a', 'Zoë', '東京', '😀']) {
+      const named = text.replace('{"x":3}', JSON.stringify({ name }));
+      expect(itemsOfLines(Buffer.from(named), EVERY)).toEqual(itemsOfText(named, EVERY));
+    }
+  });
+
+  it('is cut where an object of a list ends, whatever stands in it', () => {
+    const lists = [
+      [{ a: 1 }, { b: [] }, { c: {} }],
+      [{ a: '},{' }, { b: '"},{"' }],
+      [{ a: [{ b: 1 }, { c: 2 }] }, { d: 1 }],
+      [{ a: 1 }, 5, { b: 1 }],
+      [{ a: 1 }, [{ b: 1 }, { c: 1 }]],
+      [{}],
+      [[{ a: 1 }, { b: 1 }], { c: 1 }],
+    ];
+    for (const list of lists) {
+      const line = `{"key":"k","status":"ok","values":${JSON.stringify(list)}}\n`;
+      const { values, raws } = itemsOfText(line, EVERY);
+      expect(values).toEqual(list);
+      expect(raws).toEqual(list.map((value) => JSON.stringify(value)));
+    }
   });
 });

@@ -41,10 +41,10 @@ export const GROUP_BUGS: readonly { name: string; tune: Tune; edits: Edit[] }[] 
     edits: [
       {
         file: FLOW,
-        find: '      return full === undefined ? undefined : call(full);',
+        find: '      return full === undefined ? undefined : this.#call(full);',
         replace: `      const ended = { status: 'ok', value: rider.value } as Ended;
-      if (full === undefined) endRow(env, rider, { ended, endedAt: clock.monotonic() });
-      return full === undefined ? undefined : call(full);`,
+      if (full === undefined) this.#endRow(rider, ended, this.clock.monotonic());
+      return full === undefined ? undefined : this.#call(full);`,
       },
     ],
   },

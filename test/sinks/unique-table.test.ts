@@ -8,7 +8,7 @@ import { defineJob, type Job } from '../../lib/core/job.ts';
 import { ok } from '../../lib/core/outcome.ts';
 import { jsonArray } from '../../lib/io/json-array.ts';
 import { newShared } from '../../lib/pool/shared.ts';
-import { currentTable, uniqueTable } from '../../lib/sinks/table-sink.ts';
+import { currentTable, currentTables, uniqueTable } from '../../lib/sinks/table-sink.ts';
 import { memoryWorld } from '../support/memory-engine.ts';
 import { openPostgres, type Postgres } from '../support/postgres.ts';
 import { brief } from '../support/world.ts';
@@ -45,6 +45,13 @@ async function rowsIn(kind: string, table: string, columns = 'item, n'): Promise
   } finally {
     db.close();
   }
+}
+
+async function execute(kind: string, sql: string): Promise<void> {
+  if (kind === 'postgres') return void (await postgres.query(sql));
+  const db = new Database(join(folder, 'pages.db'));
+  db.exec(sql);
+  db.close();
 }
 
 let tables = 0;
@@ -224,9 +231,58 @@ describe.each(kinds)('a current table in %s', (kind) => {
   });
 });
 
+describe.each(kinds)('several current tables in %s', (kind) => {
+  interface Mixed extends Page {
+    in: string;
+  }
+  const jobOf = (tables: readonly string[], seen: number): Job =>
+    defineJob({
+      name: 'pages',
+      input: jsonArray() as never,
+      steps: [
+        currentTables<Mixed>({
+          url: urlOf(kind),
+          group: 4,
+          of: (row) => row.in,
+          tables: tables.map((table) => ({
+            ...{ table, unique: 'url', newest: 'seen' },
+            columns: { url: 'text', n: 'integer', seen: 'integer' },
+            row: ({ url, n }: Mixed) => ({ url, n, seen }),
+          })),
+        }),
+        ({ n }: Mixed) => ok(n),
+      ] as never,
+    }) as unknown as Job;
+
+  it('have each row in its own; one of no table, and one that does not fit, fail alone', async () => {
+    const tables = [newTable(), newTable()];
+    const [one, two] = tables as [string, string];
+    const rows = [
+      { ...page(0), in: two },
+      { ...page(1), in: one },
+      { ...page(2), in: 'none' },
+      { ...page(3), in: two, n: 'three' },
+      { ...page(4), in: one },
+    ];
+    const ended = await run(jobOf(tables, 10), rows as never, 'one');
+    expect(ended.map((end) => end.split(' ')[0])).toEqual(['ok', 'ok', 'failed', 'failed', 'ok']);
+    expect(await rowsIn(kind, one)).toEqual([
+      ['u1', 1, 1],
+      ['u4', 4, 4],
+    ]);
+    expect(await rowsIn(kind, two)).toEqual([['u0', 0, 0]]);
+    // What was deleted from a table comes back with the next batch, though its owner is still known.
+    await execute(kind, `DELETE FROM ${one}`);
+    await run(jobOf(tables, 20), [{ ...page(1), in: one }] as never, 'two');
+    expect(await rowsIn(kind, one)).toEqual([['u1', 0, 1]]);
+  });
+});
+
 test('a current table needs its two columns', () => {
   const given = { url: 'sqlite:x.db', table: 't', unique: 'a', newest: 'b' };
   expect(() => currentTable({ ...given, columns: { a: 'text', b: 'text' } })).toThrow(
     "Columns 'a' and 'b' of a current table must be among its columns",
   );
+  const columns = { a: 'text', b: 'integer', Digest: 'text' } as const;
+  expect(() => currentTable({ ...given, columns })).toThrow("has the column 'digest' of its own");
 });
