@@ -12,17 +12,21 @@ const root = fileURLToPath(new URL('.', import.meta.url));
  */
 const library = {
   index: 'lib/index.ts',
-  local: 'lib/local.ts',
   sinks: 'lib/sinks/table-sink.ts',
   'cdk/index': 'cdk/index.ts',
   'cdk/app': 'cdk/app.ts',
-  'app/job-bundle': 'lib/app/job-bundle.ts',
   'jobs/odds': 'lib/jobs/odds/job.ts',
   'jobs/odds-markets': 'lib/jobs/odds/markets-job.ts',
   'jobs/assessment': 'lib/jobs/assessment/job.ts',
   'jobs/companies': 'lib/jobs/companies/job.ts',
   'jobs/recipes': 'lib/jobs/recipes/job.ts',
   'jobs/music': 'lib/jobs/music/job.ts',
+};
+
+/** What runs batches from code. */
+const embedded = {
+  local: 'lib/local.ts',
+  'app/job-bundle': 'lib/app/job-bundle.ts',
 };
 
 /** What is started. */
@@ -38,10 +42,19 @@ const programs = {
 export const FUNCTIONS = ['orchestrator', 'worker', 'sweeper'];
 
 /**
- * Packages that the command line loads at every start are bundled with it: 44 files less to find and to compile
- * (a small `run` took 0.58 CPU-s and takes 0.36 with this and with built-in jobs bundled ahead). All others are loaded where they lie, most of them only when needed.
+ * Packages that every start of the command line or of a batch loads are bundled with it: 44 files less to find and to compile
+ * (a small `run` took 0.58 CPU-s and takes 0.36 with this and with built-in jobs bundled ahead; 200 calls of ctx.http from code took 0.99
+ * and take 0.79, with the few parts of undici that they need). All others are loaded where they lie, most of them only when needed.
  */
-const INLINED = ['commander', 'log-update', 'pino', 'rotating-file-stream', 'tinyglobby'];
+const INLINED = [
+  'commander',
+  'log-update',
+  'picomatch',
+  'pino',
+  'rotating-file-stream',
+  'tinyglobby',
+  'undici',
+];
 
 const { dependencies, devDependencies } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
 const external = Object.keys({ ...dependencies, ...devDependencies }).filter(
@@ -94,6 +107,7 @@ const modules = (entryPoints, rest) =>
 export async function buildAll() {
   await Promise.all([
     modules(library, { packages: 'external' }),
+    modules(embedded, { external, banner: { js: BANNER } }),
     modules(programs, { external, banner: { js: BANNER } }),
     ...FUNCTIONS.map((name) => build(functionBuild(name))),
     build(httpBuild()),

@@ -12,7 +12,7 @@ import type { AttemptEnv } from './item-run.ts';
 
 /** What a process has one of, over all its items: the client, and what is known of each host. */
 export interface HttpHost {
-  /** Loads it on first use: a worker whose job has no `http` does without half a megabyte of code. */
+  /** Loads it on first use: a worker whose job has no `http` does without 300 KB of code. */
   client(): Promise<HttpClient>;
   /** What `client` gave, once it is there: a promise less for each call. */
   ready(): HttpClient | undefined;

@@ -4,7 +4,7 @@ import { UnavailableError } from '../../core/errors.ts';
 import type { HttpHost } from '../../engine/http-env.ts';
 import { type HttpModule, newHttpHost } from '../http-host.ts';
 
-/** The client, a file beside the function's code: half a megabyte that only jobs with `http` need. */
+/** The client, a file beside the function's code: 300 KB that only jobs with `http` need. */
 export const HTTP_FILE = 'http.mjs';
 
 /** @param root the folder of the function's code (LAMBDA_TASK_ROOT) */

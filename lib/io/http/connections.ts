@@ -1,4 +1,5 @@
-import { type Client, type Dispatcher, errors } from 'undici';
+import type { Client, Dispatcher } from 'undici';
+import errors from 'undici/lib/core/errors.js';
 import { faultOf } from './fault.ts';
 
 /** A request that is told of as undici does it, and which connection it is on. */

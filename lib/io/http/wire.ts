@@ -1,4 +1,5 @@
-import { buildConnector, Client } from 'undici';
+import buildConnector from 'undici/lib/core/connect.js';
+import Client from 'undici/lib/dispatcher/client.js';
 import type { HttpWire, WireRequest } from '../../ports/http.ts';
 import { type Connections, newConnections } from './connections.ts';
 import { Exchange } from './exchange.ts';
