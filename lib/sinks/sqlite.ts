@@ -13,8 +13,8 @@ type SqliteStatement = ReturnType<SqliteFile['prepare']>;
  */
 const ROWS = [500, 100, 20, 4, 1] as const;
 /**
- * Of a table with more columns each row is a statement: several go through a coroutine, which copies each value once more. 27 columns
- * took 21 us of CPU a row one by one and 32 by the hundred, 9 took 11 and 13, 6 as much (20,000 rows each).
+ * Of a table with more columns each row is a statement (several go through a coroutine, which is believed to copy each value once more).
+ * 27 columns took 21 us of CPU a row one by one and 32 by the hundred, 9 took 11 and 13, 6 as much (20,000 rows each).
  */
 const WIDE = 8;
 
