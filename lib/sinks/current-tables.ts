@@ -49,9 +49,10 @@ export function currentTables<R>({ tables, of, ...own }: CurrentTablesOptions<R>
         written.push({ places, answer });
         if (!writerOf(ctx).together) await answer;
       }
-      for (const { places, answer } of written) {
-        const ended = await answer;
-        for (const [i, at] of places.entries()) results[at] = ended[i] as GroupResult<R>;
+      // All are waited for at once: of several that fail, each one's failure must have somebody who hears it.
+      const ended = await Promise.all(written.map(({ answer }) => answer));
+      for (const [which, { places }] of written.entries()) {
+        for (const [i, at] of places.entries()) results[at] = ended[which]?.[i] as GroupResult<R>;
       }
       return results;
     },

@@ -81,6 +81,15 @@ export function sqliteFault(thrown: unknown, place: string): Error {
   const text = String(message ?? thrown);
   if (SQLITE_ROW.test(state)) return new PermanentError(text, { code: state });
   const retry = SQLITE_PASSING.test(state);
-  const hint = state.startsWith('SQLITE_FULL') ? '. Make room on the disk.' : '';
-  return new UnavailableError(`${place}: ${text}${hint}`, { code: state, retry });
+  return new UnavailableError(`${place}: ${text}${sqliteHint(state, text)}`, {
+    code: state,
+    retry,
+  });
+}
+
+function sqliteHint(state: string, text: string): string {
+  if (state.startsWith('SQLITE_FULL')) return '. Make room on the disk.';
+  const [, column] = /(?:has no column named |no such column: (?:there\.)?)(\S+)$/.exec(text) ?? [];
+  if (column === undefined) return '';
+  return `. The table was not made by this sink: add the column ${column} to it (and to its _seen table, where it has that one too), or give the sink another table.`;
 }

@@ -276,6 +276,26 @@ describe.each(kinds)('several current tables in %s', (kind) => {
     await run(jobOf(tables, 20), [{ ...page(1), in: one }] as never, 'two');
     expect(await rowsIn(kind, one)).toEqual([['u1', 0, 1]]);
   });
+
+  // Nobody hears the failure of a table that is not waited for: it would end the process.
+  it.runIf(kind === 'sqlite')('pause the batch where none of them can be written', async () => {
+    const tables = [newTable(), newTable()];
+    for (const table of tables) {
+      await execute(kind, `CREATE TABLE ${table} (batch, item, round, epoch, url PRIMARY KEY, n)`);
+    }
+    const shared = newShared();
+    const world = memoryWorld(jobOf(tables, 10), {
+      limits: { workers: 1, itemTimeout: '300ms' },
+      env: { shared, sqlite: openSqlite },
+      rows: tables.map((table, at) => ({ ...page(at), in: table })),
+    });
+    await world.start();
+    await world.run();
+    await shared.close();
+    const { stop, reason } = await world.batch();
+    expect(stop).toBe('pause');
+    expect(reason).toContain('The table was not made by this sink: add the column digest to it');
+  });
 });
 
 test('a current table needs its two columns', () => {
