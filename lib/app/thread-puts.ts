@@ -14,37 +14,43 @@ export interface Puts {
  * threads, each counted as objects do in V8's eyes, and every 20 parts the main thread collected its whole heap.
  */
 const spare: SharedArrayBuffer[] = [];
-/** One at work, one that waits, and those whose parts are being stored. */
-const MOST_SPARE = 6;
-const MOST_BYTES = 1024 * 1024;
+/** A part and a shuffle object each: of one attempt at work, one that waits, and two whose parts are being stored. */
+const MOST_SPARE = 8;
+/** Of 4,000 music files a part and a shuffle object have 1 MB each. */
+const MOST_BYTES = 4 * 1024 * 1024;
 /** Parts of one batch differ a little in size: all fit into the same memory. */
 const STEP_BYTES = 256 * 1024;
 
+/** The smallest that fits: what is large is kept for what needs it. */
 function memoryFor(bytes: number): SharedArrayBuffer {
-  const at = spare.findIndex(({ byteLength }) => byteLength >= bytes);
-  const [found] = at < 0 ? [] : spare.splice(at, 1);
+  let best = -1;
+  for (const [at, { byteLength }] of spare.entries()) {
+    const fits = byteLength >= bytes;
+    if (fits && (best < 0 || byteLength < (spare[best] as SharedArrayBuffer).byteLength)) best = at;
+  }
+  const [found] = best < 0 ? [] : spare.splice(best, 1);
   return found ?? new SharedArrayBuffer(Math.ceil(bytes / STEP_BYTES) * STEP_BYTES);
 }
 
 /** Of one attempt. A slot is free again while its attempt's part is stored, so memory belongs to attempts, not to lanes. */
 export function newPuts(): Puts {
   const bodies = new Map<string, Uint8Array>();
-  let memory: SharedArrayBuffer | undefined;
-  let used = 0;
-  const room = (bytes: number): Uint8Array => {
-    if (memory === undefined || used + bytes > memory.byteLength) {
-      // What lies in the old one stays there: its own view holds it.
-      memory = memoryFor(bytes);
-      used = 0;
+  // All of it goes back: the main thread's views keep what is dropped, until its own whole collection.
+  let held: SharedArrayBuffer[] = [];
+  const giveBack = (): void => {
+    for (const memory of held) {
+      if (memory.byteLength <= MOST_BYTES && spare.length < MOST_SPARE) spare.push(memory);
     }
-    used += bytes;
-    return new Uint8Array(memory, used - bytes, bytes);
+    held = [];
   };
   return {
     async put(key, body) {
-      if (bodies.size === 0) used = 0;
+      if (bodies.size === 0) giveBack();
       const pieces = body as readonly Uint8Array[];
-      const own = room(pieces.reduce((sum, piece) => sum + piece.length, 0));
+      const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+      const memory = memoryFor(bytes);
+      held.push(memory);
+      const own = new Uint8Array(memory, 0, bytes);
       let at = 0;
       for (const piece of pieces) {
         own.set(piece, at);
@@ -60,11 +66,6 @@ export function newPuts(): Puts {
       bodies.clear();
       return { body, before };
     },
-    close() {
-      if (memory !== undefined && memory.byteLength <= MOST_BYTES && spare.length < MOST_SPARE) {
-        spare.push(memory);
-      }
-      memory = undefined;
-    },
+    close: giveBack,
   };
 }

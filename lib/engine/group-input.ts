@@ -9,7 +9,7 @@ import { newShared, type Shared } from '../pool/shared.ts';
 import type { Input } from '../ports/input.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { type HeldGroup, newGroup, numbersOf, type Place } from './group.ts';
-import { newHeldBytes } from './held-bytes.ts';
+import { borrowPage, newHeldBytes, returnPage } from './held-bytes.ts';
 import { blockBytes, runsIn, type ShuffleRun } from './read-shuffle.ts';
 import { goneInRound } from './rounds.ts';
 import { compareKeys } from './shuffle.ts';
@@ -52,7 +52,8 @@ export async function openGroups(
   const sources = await shuffleSources(objects, before);
   const span = { lo: range.start, hi: range.end };
   const several = sources.some(({ round }) => round !== id.round);
-  const gathered = newGathered(several ? { round: id.round, by } : undefined);
+  const held = newHeldBytes(borrowPage);
+  const gathered = newGathered(held, several ? { round: id.round, by } : undefined);
   const indexes = shuffleIndexes(shared, before);
   const faultOf = ({ round }: ShuffleSource, error: unknown): unknown =>
     round === id.round ? error : goneInRound(round, error);
@@ -79,18 +80,23 @@ export async function openGroups(
   return {
     count: groups.length,
     async *records() {
-      for (let from = 0; from < groups.length; from += BLOCK_GROUPS) {
-        const some = groups.slice(from, from + BLOCK_GROUPS) as HeldGroup[];
-        // What was handed on is kept by whoever works it, and no longer.
-        groups.fill(undefined, from, from + BLOCK_GROUPS);
-        const block: RecordBlock = {
-          first: range.first + from,
-          rows: some.map((group) => newGroup(objects, group)),
-          raws: some.map(({ key }) => JSON.stringify(key)),
-          errors: undefined,
-          where: (at) => `a group of ${some[at]?.size} rows of the stage before`,
-        };
-        yield block;
+      try {
+        for (let from = 0; from < groups.length; from += BLOCK_GROUPS) {
+          const some = groups.slice(from, from + BLOCK_GROUPS) as HeldGroup[];
+          // What was handed on is kept by whoever works it, and no longer.
+          groups.fill(undefined, from, from + BLOCK_GROUPS);
+          const block: RecordBlock = {
+            first: range.first + from,
+            rows: some.map((group) => newGroup(objects, group)),
+            raws: some.map(({ key }) => JSON.stringify(key)),
+            errors: undefined,
+            where: (at) => `a group of ${some[at]?.size} rows of the stage before`,
+          };
+          yield block;
+        }
+      } finally {
+        // Who still reads a group then, as an item that ran out of time may, reads its objects again.
+        giveBack(held);
       }
     },
   };
@@ -101,17 +107,16 @@ interface Rounds extends Pick<Opening, 'by'> {
   round: number;
 }
 
+type HeldBytes = ReturnType<typeof newHeldBytes>;
+
+/** The next chunk's rows may lie where these did. */
+const giveBack = (held: HeldBytes): void => held.release().forEach(returnPage);
+
 /** Groups by key, with their rows, until those are too many. */
-function newGathered(rounds: Rounds | undefined) {
+function newGathered(held: HeldBytes, rounds: Rounds | undefined) {
   const groups = new Map<string, HeldGroup>();
-  const held = newHeldBytes();
   let bytes = 0;
   let holds = true;
-  const letGo = (): void => {
-    holds = false;
-    held.release();
-    for (const { runs } of groups.values()) for (const run of runs) run.lines = undefined;
-  };
   return {
     add(run: ShuffleRun, block: { bytes: Buffer; place: Place }): void {
       const { hash, key, rows, from, to } = run;
@@ -126,7 +131,9 @@ function newGathered(rounds: Rounds | undefined) {
       bytes += to - from + numbers.length + ROW_BYTES;
       const lines = holds ? held.copy(block.bytes, from, to) : undefined;
       group.runs.push({ place, lines, numbers: holds ? numbers : '' });
-      if (holds && bytes > HOLD_BYTES) letGo();
+      if (!holds || bytes <= HOLD_BYTES) return;
+      holds = false;
+      giveBack(held);
     },
     sorted: (): HeldGroup[] => [...groups.values()].sort(compareKeys),
   };

@@ -15,7 +15,7 @@ export interface HeldGroup {
 
 interface HeldRun {
   place: Place;
-  /** Its lines; undefined where they are read when they are asked for. */
+  /** Its lines; without them, or when their memory was given away, they are read when they are asked for. */
   lines: HeldLines | undefined;
   /** The numbers of the items that gave them; empty where one round gave all rows. */
   numbers: string;
@@ -119,8 +119,9 @@ async function* linesOf(
   const span = { lo: prefixOf(hash), hi: prefixOf(hash) + 1 };
   for (let from = 0; from < runs.length; ) {
     const { place, lines, numbers } = runs[from] as HeldRun;
-    if (lines !== undefined) {
-      yield { rows: rowsIn(lines.page, lines.from, lines.to), numbers };
+    const held = lines?.page.bytes;
+    if (lines !== undefined && held !== undefined) {
+      yield { rows: rowsIn(held, lines.from, lines.to), numbers };
       from += 1;
       continue;
     }

@@ -24,7 +24,7 @@ export function newSections(saved: PartBytes | undefined, gives: Trailer['gives'
         return compress(text);
       }),
     );
-    const member = page.subarray(from, to);
+    const member = (page.bytes as Buffer).subarray(from, to);
     members[section].push(member);
     if (section > 0) return;
     gives?.push([member.length, given]);

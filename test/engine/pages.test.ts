@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RecordBlock } from '../../lib/core/records.ts';
-import { newHeldBytes } from '../../lib/engine/held-bytes.ts';
+import { borrowPage, newHeldBytes, returnPage } from '../../lib/engine/held-bytes.ts';
 import { newRecordSource } from '../../lib/engine/record-source.ts';
 
 describe('bytes that are held', () => {
   it('are what they were, however many come after them', () => {
-    const held = newHeldBytes();
+    const held = newHeldBytes(borrowPage);
     const lengths = [1, 100, 200_000, 62_043, 62_044, 1, 400_000, 0, 262_144, 5];
     const all = lengths.map((length, at) => {
       const block = Buffer.alloc(length + 7, at + 1);
@@ -14,14 +14,13 @@ describe('bytes that are held', () => {
     });
     for (const { length, at, lines } of all) {
       expect(lines.to - lines.from).toBe(length);
-      expect(lines.page.subarray(lines.from, lines.to).equals(Buffer.alloc(length, at + 1))).toBe(
-        true,
-      );
+      const found = lines.page.bytes?.subarray(lines.from, lines.to);
+      expect(found?.equals(Buffer.alloc(length, at + 1))).toBe(true);
     }
   });
 
   it('share pages of 256 KiB, filled to their end; what is larger has one of its size', () => {
-    const held = newHeldBytes();
+    const held = newHeldBytes(borrowPage);
     const copy = (length: number) => held.copy(Buffer.alloc(length), 0, length);
     const first = copy(200_000);
     const second = copy(262_144 - 200_000);
@@ -29,8 +28,31 @@ describe('bytes that are held', () => {
     expect(second).toMatchObject({ from: 200_000, to: 262_144 });
     const third = copy(1);
     expect(third.page).not.toBe(first.page);
-    expect([third.from, third.page.length]).toEqual([0, 262_144]);
-    expect(copy(262_145).page).toHaveLength(262_145);
+    expect([third.from, third.page.bytes?.length]).toEqual([0, 262_144]);
+    expect(copy(262_145).page.bytes).toHaveLength(262_145);
+  });
+});
+
+describe('pages that are given away', () => {
+  it('have no bytes for whoever held them, and are the next ones; what is larger is not kept', () => {
+    const held = newHeldBytes(borrowPage);
+    const small = held.copy(Buffer.alloc(10));
+    const large = held.copy(Buffer.alloc(262_145));
+    const { bytes } = small.page;
+    held.release().forEach(returnPage);
+    expect([small.page.bytes, large.page.bytes]).toEqual([undefined, undefined]);
+    expect(held.release()).toEqual([]);
+    const next = newHeldBytes(borrowPage);
+    expect(next.copy(Buffer.alloc(10)).page.bytes).toBe(bytes);
+    expect(next.copy(Buffer.alloc(262_144)).page.bytes).not.toBe(bytes);
+    expect(borrowPage(262_145)).toHaveLength(262_145);
+  });
+
+  it('are at most 48', () => {
+    const pages = Array.from({ length: 49 }, () => borrowPage(262_144));
+    pages.forEach(returnPage);
+    const again = new Set(Array.from({ length: 49 }, () => borrowPage(262_144)));
+    expect(pages.filter((page) => again.has(page))).toHaveLength(48);
   });
 });
 
