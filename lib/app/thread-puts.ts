@@ -39,7 +39,10 @@ export function newPuts(): Puts {
   let held: SharedArrayBuffer[] = [];
   const giveBack = (): void => {
     for (const memory of held) {
-      if (memory.byteLength <= MOST_BYTES && spare.length < MOST_SPARE) spare.push(memory);
+      if (memory.byteLength > MOST_BYTES) continue;
+      // Parts of the next stage may be larger than those of the last one: the oldest goes.
+      if (spare.length >= MOST_SPARE) spare.shift();
+      spare.push(memory);
     }
     held = [];
   };

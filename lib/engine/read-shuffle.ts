@@ -2,7 +2,7 @@ import { gunzipSync } from 'node:zlib';
 import { SluiceError } from '../core/errors.ts';
 import type { BlockFacts } from '../core/shuffle.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
-import { unzipSection } from './read-part.ts';
+import { memberBytes, unzipSection } from './read-part.ts';
 import { HASH_DIGITS, prefixOf, SHUFFLE_FOOT_BYTES, type ShuffleIndex } from './shuffle.ts';
 
 /** A block, and where it lies in its object. */
@@ -121,10 +121,9 @@ export async function* blockBytes(
     if (zipped?.length !== end - start) throw damaged(key, 'it is shorter than its foot says');
     for (; from < to; from += 1) {
       const block = blocks[from] as Block;
-      const bytes = await unzipSection(
-        key,
-        zipped.subarray(block.start - start, block.end - start),
-      );
+      const member = zipped.subarray(block.start - start, block.end - start);
+      // A stage of 50,000 groups took 1.9 GB of memory for 30,000 blocks of 3 KB where each had 64 KiB.
+      const bytes = await unzipSection(key, member, memberBytes(member));
       yield { at: from, bytes };
     }
   }

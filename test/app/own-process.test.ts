@@ -25,7 +25,9 @@ beforeEach(() => {
 describe("V8's settings", () => {
   it("stay as they are in a process that is not Sluice's", async () => {
     const own = await another();
-    for (const set of [own.compileLate, own.letThreadsGrow, own.keepHeapSmall, own.letHeapGrow]) {
+    own.startYoungHeapsAt(8);
+    const { compileLate, letThreadsGrow, keepHeapSmall, letHeapGrow, holdYoungHeaps } = own;
+    for (const set of [compileLate, letThreadsGrow, keepHeapSmall, letHeapGrow, holdYoungHeaps]) {
       set();
     }
     expect(flags()).toEqual([]);
@@ -39,7 +41,16 @@ describe("V8's settings", () => {
       ...(withBudget ? ['--interrupt-budget=270336'] : []),
       '--heap-growing-percent=200',
       '--heap-growing-percent=300',
+      ...(withBudget ? ['--semi-space-growth-factor=2'] : []),
     ]);
+  });
+
+  it.skipIf(!withBudget)('of young heaps are one for what starts and one for all', async () => {
+    const { ownProcess, startYoungHeapsAt, holdYoungHeaps } = await another();
+    ownProcess();
+    startYoungHeapsAt(8);
+    holdYoungHeaps();
+    expect(flags()).toEqual(['--min-semi-space-size=8', '--semi-space-growth-factor=1']);
   });
 
   it('keep the heap small where a walk asks for it, also when threads start after that', async () => {

@@ -43,6 +43,24 @@ test("memory is another attempt's when its own is closed, not before; a save is 
   expect(other.take('b').body).toEqual(bytes(10, 3));
 });
 
+test('of memory that is kept the oldest goes when larger parts come', async () => {
+  const made = async (size: number): Promise<ArrayBufferLike[]> => {
+    const all = await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        const puts = newPuts();
+        await puts.put('part', [bytes(size, 1)]);
+        const { buffer } = puts.take('part').body;
+        return { puts, buffer };
+      }),
+    );
+    for (const { puts } of all) puts.close();
+    return all.map(({ buffer }) => buffer);
+  };
+  await made(100_000);
+  const first = await made(600_000);
+  expect(new Set(await made(600_000))).toEqual(new Set(first));
+});
+
 test('a thread is told that an attempt is over when its part is stored, not before', async () => {
   const part = { summary: { counts: {} }, body: bytes(1, 1), before: [] };
   const answers = { work: { cursor: 1, count: 1, state: 'go', part }, write: part } as never;

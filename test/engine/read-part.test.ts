@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../../lib/core/rng.ts';
 import { FOOT_BYTES } from '../../lib/engine/part.ts';
-import { sectionsOf, unzipSection } from '../../lib/engine/read-part.ts';
+import { memberBytes, sectionsOf, unzipSection } from '../../lib/engine/read-part.ts';
 
 /** Text that does not compress away: letters, so many of them. */
 function text(length: number): string {
@@ -34,6 +34,17 @@ describe.each([0, 1000, 300_000])('a section of %i characters', (length) => {
 test('text of highly repeated rows, far more than four times its zipped size, comes back whole', async () => {
   const plain = '{"status":"ok"}\n'.repeat(500_000);
   expect((await unzipSection('p', gzipSync(plain))).toString()).toBe(plain);
+});
+
+test('a member tells how much memory it needs, one byte more than it has; never more than 2 MiB, never too little', async () => {
+  for (const length of [0, 62, 63, 64, 5000, 70_000]) {
+    const member = gzipSync(text(length));
+    expect(memberBytes(member)).toBe(Math.max(length + 1, 64));
+    const plain = await unzipSection('p', member, memberBytes(member));
+    expect(plain.toString()).toBe(text(length));
+  }
+  expect(memberBytes(gzipSync(Buffer.alloc(3_000_000)))).toBe(2 * 1024 * 1024);
+  expect([memberBytes(Buffer.alloc(3)), memberBytes(Buffer.alloc(4, 255))]).toEqual([64, 2097152]);
 });
 
 describe('the foot of a part', () => {
