@@ -35,7 +35,6 @@ export interface OpenFile extends ByteFile {
   readonly fd: number;
   readonly mtimeMs: number;
   readonly head: Buffer;
-  readonly tail: Buffer;
   /** What tells copies: the size in digits, the head, the tail. */
   readonly marks: Buffer;
 }
@@ -50,15 +49,17 @@ export function openFile(path: string | Buffer): OpenFile {
   const text = String(size);
   const from = SIZE_CHARS - text.length;
   blockOfThread.write(text, from, 'latin1');
-  const place = blockOfThread.subarray(SIZE_CHARS, SIZE_CHARS + HEAD_BYTES);
-  const head = place.subarray(0, fill(fd, place, 0));
-  const headEnd = SIZE_CHARS + head.length;
+  // No more than the file has: a read that comes to its end is asked for the rest once more.
+  const headEnd = SIZE_CHARS + fill(fd, placeOf(SIZE_CHARS, Math.min(HEAD_BYTES, size)), 0);
+  const head = placeOf(SIZE_CHARS, headEnd - SIZE_CHARS);
   const tailAt = Math.max(head.length, size - TAIL_BYTES);
-  const behind = blockOfThread.subarray(headEnd, headEnd + Math.max(0, size - tailAt));
+  const behind = placeOf(headEnd, Math.max(0, size - tailAt));
   const tail = behind.subarray(0, behind.length === 0 ? 0 : fill(fd, behind, tailAt));
-  const marks = blockOfThread.subarray(from, headEnd + tail.length);
-  return { ...windowed({ fd, size, head, tail, tailAt }), fd, mtimeMs, head, tail, marks };
+  const marks = placeOf(from, headEnd + tail.length - from);
+  return Object.assign(new WindowedFile({ fd, size, head, tail, tailAt }), { mtimeMs, marks });
 }
+
+const placeOf = (at: number, length: number): Buffer => blockOfThread.subarray(at, at + length);
 
 function fill(fd: number, into: Buffer, position: number): number {
   let done = 0;
@@ -78,47 +79,74 @@ interface Known {
   tailAt: number;
 }
 
-function windowed({ fd, size, head, tail, tailAt }: Known): ByteFile {
-  let window = head;
-  let windowAt = 0;
-  const at = (start: number, asked: number): Buffer => {
+/** A class, as is what bounds it: closures were made anew for each file. */
+class WindowedFile implements ByteFile, Known {
+  readonly fd: number;
+  readonly size: number;
+  readonly head: Buffer;
+  readonly tail: Buffer;
+  readonly tailAt: number;
+  #window: Buffer;
+  #windowAt = 0;
+
+  constructor({ fd, size, head, tail, tailAt }: Known) {
+    this.fd = fd;
+    this.size = size;
+    this.head = head;
+    this.tail = tail;
+    this.tailAt = tailAt;
+    this.#window = head;
+  }
+
+  at(start: number, asked: number): Buffer {
+    const { size, head, tail, tailAt } = this;
     const length = Math.max(0, Math.min(asked, size - start));
     if (start + length <= head.length) return head.subarray(start, start + length);
     if (start >= tailAt && start + length <= tailAt + tail.length) {
       return tail.subarray(start - tailAt, start - tailAt + length);
     }
-    if (start < windowAt || start + length > windowAt + window.length) {
+    if (start < this.#windowAt || start + length > this.#windowAt + this.#window.length) {
       const fresh = Buffer.allocUnsafe(Math.max(length, WINDOW_BYTES));
-      window = fresh.subarray(0, fill(fd, fresh, start));
-      windowAt = start;
+      this.#window = fresh.subarray(0, fill(this.fd, fresh, start));
+      this.#windowAt = start;
     }
-    return window.subarray(start - windowAt, start - windowAt + length);
-  };
-  return { size, at };
+    const from = start - this.#windowAt;
+    return this.#window.subarray(from, from + length);
+  }
 }
 
 /** Counts what is asked for: whoever goes in circles ends, however the file was made. */
-export function bounded(file: ByteFile, { bytes, calls }: ReadBounds): ByteFile {
-  let bytesLeft = bytes;
-  let callsLeft = calls;
-  return {
-    size: file.size,
-    at: (start, length) => {
-      bytesLeft -= Math.min(length, file.size);
-      callsLeft -= 1;
-      if (bytesLeft < 0 || callsLeft < 0) {
-        throw new ReadLimit(
-          `more than ${bytes} bytes or ${calls} reads were needed for the tags of a file of ${file.size} bytes`,
-        );
-      }
-      return file.at(start, length);
-    },
-  };
+export const bounded = (file: ByteFile, bounds: ReadBounds): ByteFile => new Bounded(file, bounds);
+
+class Bounded implements ByteFile {
+  readonly size: number;
+  readonly #file: ByteFile;
+  readonly #bounds: ReadBounds;
+  #bytes = 0;
+  #calls = 0;
+
+  constructor(file: ByteFile, bounds: ReadBounds) {
+    this.size = file.size;
+    this.#file = file;
+    this.#bounds = bounds;
+  }
+
+  at(start: number, length: number): Buffer {
+    const { bytes, calls } = this.#bounds;
+    this.#bytes += Math.min(length, this.size);
+    this.#calls += 1;
+    if (this.#bytes > bytes || this.#calls > calls) {
+      throw new ReadLimit(
+        `more than ${bytes} bytes or ${calls} reads were needed for the tags of a file of ${this.size} bytes`,
+      );
+    }
+    return this.#file.at(start, length);
+  }
 }
 
 /** A file by its descriptor alone: for whoever goes on while the next file is opened. */
 export const descriptorFile = (fd: number, size: number): ByteFile =>
-  windowed({ fd, size, head: NONE, tail: NONE, tailAt: size });
+  new WindowedFile({ fd, size, head: NONE, tail: NONE, tailAt: size });
 
 const NONE = Buffer.alloc(0);
 

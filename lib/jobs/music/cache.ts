@@ -12,47 +12,53 @@ const TRIES = 20;
 export interface Listed extends ListedFile {
   /** Its `FileTags` as JSON. */
   known?: string;
+  /** Takes what is read of it now. */
+  fresh?: FileTags[];
 }
 
-/** What was read now, or what was known. */
-export type Read = { fresh: FileTags } | { known: string };
-
 type CacheFile = ReturnType<GroupContext['sqlite']>;
+
+/** What a worker holds of the cache. */
+interface Cache {
+  file: CacheFile;
+  /** What was read since it last wrote. */
+  fresh: FileTags[];
+}
 
 /** Path of the cache of a batch; undefined for none. */
 export type CachePath = (options: Record<string, unknown>) => string | undefined;
 
 /**
- * The two steps around the reading of files. The first looks a thousand up by one query, in an SQLite file of this
- * machine: what has the path, the size and the time of change that it had is not read again. The second keeps what was
- * read. A cache that cannot be used costs time, never an outcome.
+ * The step before the reading of files. It looks a thousand up by one query, in an SQLite file of this machine: what has the path,
+ * the size and the time of change that it had is not read again. And it keeps what was read since it was last called, a worker's last
+ * files when that ends: a step of their own behind the reading held each row until a thousand were there. A cache that cannot be
+ * used costs time, never an outcome.
  */
-export function cacheSteps(pathOf: CachePath): {
-  lookUp: GroupStep<ListedFile, Listed>;
-  keep: GroupStep<Read, FileTags>;
-} {
+export function lookUp(pathOf: CachePath): GroupStep<ListedFile, Listed> {
   const size = (options: Record<string, unknown>): number =>
     pathOf(options) === undefined ? 0 : GROUP;
-  const open = (ctx: GroupContext): CacheFile => {
+  return inBatches<ListedFile, Listed>(size, (files, ctx) => {
     const path = pathOf(ctx.options) as string;
-    return ctx.shared(`music-cache:${path}`, () => opened(ctx.sqlite(path)));
-  };
-  const lookUp = inBatches<ListedFile, Listed>(size, (files, ctx) => {
-    const known = usable(ctx, () => knownOf(open(ctx), files)) ?? [];
-    return files.map((file, at) => {
+    const cache = usable(ctx, () => openCache(ctx, path));
+    if (cache === undefined) return files.map((file) => ok(file));
+    const { file, fresh } = cache;
+    usable(ctx, () => keep(cache));
+    // What cannot be kept is read again by another scan.
+    fresh.length = 0;
+    const known = usable(ctx, () => knownOf(file, files)) ?? [];
+    return files.map((listed, at) => {
       const json = known[at];
-      return ok(json === undefined ? file : { ...file, known: json });
+      return ok(json === undefined ? { ...listed, fresh } : { ...listed, known: json });
     });
   });
-  const keep = inBatches<Read, FileTags>(GROUP, (rows, ctx) => {
-    const fresh = rows.flatMap((row) => ('fresh' in row ? [row.fresh] : []));
-    if (pathOf(ctx.options) !== undefined && fresh.length > 0) {
-      usable(ctx, () => write(open(ctx), fresh));
-    }
-    return rows.map((row) => ('fresh' in row ? ok(row.fresh) : ok.json(row.known)));
-  });
-  return { lookUp, keep };
 }
+
+const openCache = (ctx: GroupContext, path: string): Cache =>
+  ctx.shared(
+    `music-cache:${path}`,
+    () => ({ file: opened(ctx.sqlite(path)), fresh: [] }),
+    (cache) => patiently(() => keep(cache)),
+  );
 
 function opened(file: CacheFile): CacheFile {
   file.exec(
@@ -64,17 +70,24 @@ function opened(file: CacheFile): CacheFile {
 
 /** Undefined where the cache is not to be had: locked for too long, damaged, on a full disk. */
 function usable<T>(ctx: GroupContext, act: () => T): T | undefined {
+  try {
+    return patiently(act);
+  } catch (fault) {
+    const { code = '', message } = fault as { code?: string; message: string };
+    ctx.items[0]?.log.warn('the cache of tags cannot be used', { code, message });
+    return undefined;
+  }
+}
+
+function patiently<T>(act: () => T): T {
   for (let tries = 1; ; tries++) {
     try {
       return act();
     } catch (fault) {
-      const { code = '', message } = fault as { code?: string; message: string };
+      const { code = '' } = fault as { code?: string };
+      if (!/^SQLITE_(BUSY|LOCKED)/.test(code) || tries === TRIES) throw fault;
       // Another thread commits: a millisecond or two.
-      if (/^SQLITE_(BUSY|LOCKED)/.test(code) && tries < TRIES) pause();
-      else {
-        ctx.items[0]?.log.warn('the cache of tags cannot be used', { code, message });
-        return undefined;
-      }
+      pause();
     }
   }
 }
@@ -107,6 +120,10 @@ function knownOf(cache: CacheFile, files: readonly ListedFile[]): (string | unde
       `{"path":${JSON.stringify(file.path)},"size":${size},"mtime":${mtime},"print":"${print}","tags":${row.slice(head.length)}}`;
   }
   return known;
+}
+
+function keep({ file: cache, fresh }: Cache): void {
+  for (let at = 0; at < fresh.length; at += GROUP) write(cache, fresh.slice(at, at + GROUP));
 }
 
 /** Rows of a statement: 6 values each, and SQLite takes 32,766. */

@@ -26,9 +26,27 @@ export function albumArtistOf({ albumArtist, artist, compilation }: Tags): strin
  * title; without a title as well, with its copies.
  */
 export function albumKey({ tags, print }: FileTags): string {
+  // Files of an album follow one another, in a folder as in a group.
+  if (tags.album !== undefined && tagsBefore !== undefined && isSameAlbum(tags, tagsBefore)) {
+    return keyBefore;
+  }
   const artist = albumArtistOf(tags);
   const first = artist === undefined ? '[no artist]' : keyPart(fold(artist));
-  if (tags.album !== undefined) return `${first} / ${keyPart(fold(tags.album))}`;
+  if (tags.album !== undefined) {
+    tagsBefore = tags;
+    keyBefore = `${first} / ${keyPart(fold(tags.album))}`;
+    return keyBefore;
+  }
   if (tags.title === undefined) return `${first} / [no album] / [${print}]`;
   return `${first} / [no album] / ${keyPart(fold(mainTitle(tags.title)))}`;
 }
+
+/** The last that had an album, and its key. */
+let tagsBefore: Tags | undefined;
+let keyBefore = '';
+
+const isSameAlbum = (a: Tags, b: Tags): boolean =>
+  a.album === b.album &&
+  a.albumArtist === b.albumArtist &&
+  a.artist === b.artist &&
+  a.compilation === b.compilation;

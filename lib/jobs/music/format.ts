@@ -61,10 +61,13 @@ const BY_EXTENSION: Readonly<Record<string, string>> = {
   dff: 'audio/dsd',
 };
 
+/** What tells a format lies within these. */
+const MAGIC_BYTES = 12;
+
 /** What a file is: by its bytes, and where they do not tell by its name. */
 export function kindOf(head: Buffer, name: string): Kind {
-  const starts = (text: string, at = 0): boolean =>
-    head.toString('latin1', at, at + text.length) === text;
+  const start = head.toString('latin1', 0, MAGIC_BYTES);
+  const starts = (text: string, at = 0): boolean => start.startsWith(text, at);
   const of = (format: keyof typeof MIME): Kind => ({ format, mime: MIME[format] });
   const other = (mime: string): Kind => ({ format: 'other', mime });
   if (starts('fLaC')) return of('flac');

@@ -3,13 +3,14 @@ import { type Collector, PRIORITY } from './collect.ts';
 import { unsure } from './unsure.ts';
 
 export const ID3V1_BYTES = 128;
+const APE = Buffer.from('APETAGEX');
 /** Numbers from here on have no name. */
 const GENRES = 192;
 
 /** Refuses what else stands at the end of a file: APE tags and Lyrics3 are the library's. */
 export function hasId3v1(file: ByteFile): boolean {
   const tail = file.at(Math.max(0, file.size - 160), 160);
-  if (tail.includes('APETAGEX')) unsure();
+  if (tail.includes(APE)) unsure();
   const header = tail.subarray(Math.max(0, tail.length - ID3V1_BYTES));
   if (header.toString('latin1', 0, 3) !== 'TAG' || header.length < ID3V1_BYTES) return false;
   if (file.at(file.size - 137, 9).toString('latin1') === 'LYRICS200') unsure();

@@ -4,53 +4,61 @@ import { id3Text, latin1 } from './text.ts';
 import { unsure } from './unsure.ts';
 
 /** Text frames of versions 2.3 and 2.4 (id3.org) by the field they fill. */
-const FRAMES: Readonly<Record<string, string>> = {
-  TIT2: 'title',
-  TPE1: 'artist',
-  TPE2: 'albumartist',
-  TALB: 'album',
-  TDRV: 'date',
-  TDRC: 'date',
-  TYER: 'year',
-  TPOS: 'disk',
-  TRCK: 'track',
-  TCON: 'genre',
-  TCMP: 'compilation',
-  TSRC: 'isrc',
-};
+const FRAMES = new Map(
+  Object.entries({
+    TIT2: 'title',
+    TPE1: 'artist',
+    TPE2: 'albumartist',
+    TALB: 'album',
+    TDRV: 'date',
+    TDRC: 'date',
+    TYER: 'year',
+    TPOS: 'disk',
+    TRCK: 'track',
+    TCON: 'genre',
+    TCMP: 'compilation',
+    TSRC: 'isrc',
+  }),
+);
 
 /** Of version 2.2. */
-const FRAMES_2: Readonly<Record<string, string>> = {
-  TT2: 'title',
-  TP1: 'artist',
-  TP2: 'albumartist',
-  TAL: 'album',
-  TYE: 'year',
-  TDR: 'date',
-  TPA: 'disk',
-  TRK: 'track',
-  TCO: 'genre',
-  TCP: 'compilation',
-};
+const FRAMES_2 = new Map(
+  Object.entries({
+    TT2: 'title',
+    TP1: 'artist',
+    TP2: 'albumartist',
+    TAL: 'album',
+    TYE: 'year',
+    TDR: 'date',
+    TPA: 'disk',
+    TRK: 'track',
+    TCO: 'genre',
+    TCP: 'compilation',
+  }),
+);
 
 /** TXXX frames by their description in capitals. */
-const USER_TEXTS: Readonly<Record<string, string>> = {
-  ARTISTS: 'artists',
-  DISCOGS_ARTISTS: 'artists',
-  DISCOGS_ARTIST_NAME: 'artists',
-  DISCOGS_ALBUM_ARTISTS: 'albumartist',
-  DISCOGS_RELEASED: 'date',
-  STYLE: 'genre',
-  ISRC: 'isrc',
-  'MUSICBRAINZ RELEASE TRACK ID': 'musicbrainz_trackid',
-  'MUSICBRAINZ ALBUM ID': 'musicbrainz_albumid',
-  'MUSICBRAINZ ARTIST ID': 'musicbrainz_artistid',
-  'MUSICBRAINZ ALBUM ARTIST ID': 'musicbrainz_albumartistid',
-  'MUSICBRAINZ RELEASE GROUP ID': 'musicbrainz_releasegroupid',
-};
+const USER_TEXTS = new Map(
+  Object.entries({
+    ARTISTS: 'artists',
+    DISCOGS_ARTISTS: 'artists',
+    DISCOGS_ARTIST_NAME: 'artists',
+    DISCOGS_ALBUM_ARTISTS: 'albumartist',
+    DISCOGS_RELEASED: 'date',
+    STYLE: 'genre',
+    ISRC: 'isrc',
+    'MUSICBRAINZ RELEASE TRACK ID': 'musicbrainz_trackid',
+    'MUSICBRAINZ ALBUM ID': 'musicbrainz_albumid',
+    'MUSICBRAINZ ARTIST ID': 'musicbrainz_artistid',
+    'MUSICBRAINZ ALBUM ARTIST ID': 'musicbrainz_albumartistid',
+    'MUSICBRAINZ RELEASE GROUP ID': 'musicbrainz_releasegroupid',
+  }),
+);
 
 /** Other frames that no reading of goes wrong. Chapters, for one, hold frames of their own: they are the library's. */
 const HARMLESS = new Set(['APIC', 'PIC', 'MCDI', 'PRIV', 'RVA2', 'RVAD', 'RVA', 'TXX', 'UFI']);
+/** What is never parted. */
+const SINGLE = new Set(['TRCK', 'TRK', 'TPOS', 'TIT2']);
 const COMMENTS = new Set(['COMM', 'COM', 'USLT', 'ULT']);
 
 /** A text frame above this is none of a name. */
@@ -58,6 +66,7 @@ const MAX_FRAME_BYTES = 64 * 1024;
 const MAX_FRAMES = 1000;
 /** What follows the last frame must be zeros, or there are frames behind it. */
 const MAX_PADDING_BYTES = 64 * 1024;
+const ZEROS = Buffer.alloc(MAX_PADDING_BYTES);
 
 const HEADER_BYTES = 10;
 
@@ -96,7 +105,8 @@ function readFrame(tag: Tag, at: number): number | undefined {
   const header = file.at(at, Math.min(long, end - at));
   if (header[0] === 0 || header.length < long) return undefined;
   const id = header.toString('latin1', 0, version === 2 ? 3 : 4);
-  if (!/^[A-Z][A-Z0-9]{2,3}$/.test(id)) unsure();
+  const field = (version === 2 ? FRAMES_2 : FRAMES).get(id);
+  if (field === undefined && !/^[A-Z][A-Z0-9]{2,3}$/.test(id)) unsure();
   const length =
     version === 2
       ? header.readUIntBE(3, 3)
@@ -108,7 +118,6 @@ function readFrame(tag: Tag, at: number): number | undefined {
   const next = at + long + length;
   if (next > end) unsure();
   if (length === 0) return next;
-  const field = (version === 2 ? FRAMES_2 : FRAMES)[id];
   const needed = field !== undefined || id === 'TXXX' || id === 'UFID' || COMMENTS.has(id);
   if (needed) {
     if (length > MAX_FRAME_BYTES) unsure();
@@ -138,7 +147,7 @@ function addFrame({ collector, version }: Tag, { id, field, data }: Frame): void
     if (value !== undefined) collector.add(PRIORITY.main, 'musicbrainz_recordingid', value);
   } else if (id === 'TXXX') {
     const { description, value } = userText(encoding, rest);
-    const named = USER_TEXTS[description.toUpperCase()];
+    const named = USER_TEXTS.get(description.toUpperCase());
     if (named === undefined) return;
     for (const one of splitValue(value, { version, slashes: true })) {
       collector.add(PRIORITY.main, named, one);
@@ -160,7 +169,7 @@ function recordingOf(data: Buffer): string | undefined {
 }
 
 function valuesOf(id: string, text: string, version: number): string[] {
-  if (/^(TRCK|TRK|TPOS|TIT2)$/.test(id)) return [text];
+  if (SINGLE.has(id)) return [text];
   if (id === 'TPE1' || id === 'TSRC') return splitValue(text, { version, slashes: true });
   if (id === 'TCON' || id === 'TCO') {
     // Numbers of genres, in brackets or not, are names in a list that the library has.
@@ -203,7 +212,7 @@ function checkEncoding(encoding: number): void {
 }
 
 function checkPadding(rest: Buffer): void {
-  if (rest.length > MAX_PADDING_BYTES || rest.some((byte) => byte !== 0)) unsure();
+  if (rest.length > MAX_PADDING_BYTES || !rest.equals(ZEROS.subarray(0, rest.length))) unsure();
 }
 
 /** 28 bits in four bytes of seven. */

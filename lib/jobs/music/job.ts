@@ -11,7 +11,7 @@ import {
   skip,
 } from '../../index.ts';
 import { albumRows, type Row } from './album.ts';
-import { cacheSteps, type Listed, type Read } from './cache.ts';
+import { type Listed, lookUp } from './cache.ts';
 import { albumKey, type FileTags } from './file-tags.ts';
 import { EXTENSIONS } from './format.ts';
 import { type MusicOptions, optionsSchema } from './options.ts';
@@ -78,7 +78,6 @@ interface Parts {
 }
 
 function jobOf({ name, input, tables, secrets }: Parts): Job<ListedFile, unknown, MusicOptions> {
-  const { lookUp, keep } = cacheSteps(({ cache }) => cache as string | undefined);
   const insert = {
     name: 'insert',
     // One thread writes, while the main thread stores parts and reads folders.
@@ -102,7 +101,7 @@ function jobOf({ name, input, tables, secrets }: Parts): Job<ListedFile, unknown
       cpu: true,
       // Each chunk of albums reads each part of this stage: 25 parts of 100,000 files in place of 100 took 12 % less CPU.
       limits: { chunk: 4 * GROUP },
-      steps: [lookUp, read, keep],
+      steps: [lookUp(({ cache }) => cache as string | undefined), read],
     }),
     groupBy({
       name: 'albums',
@@ -132,13 +131,16 @@ export function keyOf(path: string): string {
 const MAX_FILES = 30_000;
 
 /** At once where nothing waits, which is nearly always. */
-function read({ known, ...file }: Listed): Result<Read> | Promise<Result<Read>> {
-  if (known !== undefined) return ok({ known });
+function read(file: Listed): Result<FileTags> | Promise<Result<FileTags>> {
+  if (file.known !== undefined) return ok.json(file.known);
   const tags = readFile(file);
-  return tags instanceof Promise ? tags.then(fresh) : fresh(tags);
+  return tags instanceof Promise ? tags.then((late) => wasRead(file, late)) : wasRead(file, tags);
 }
 
-const fresh = (tags: FileTags): Result<Read> => ok({ fresh: tags });
+function wasRead({ fresh }: Listed, tags: FileTags): Result<FileTags> {
+  fresh?.push(tags);
+  return ok(tags);
+}
 
 /** What is left of a row in the outcome: which table has it, or why it is none of the library's tracks. */
 function inserted(row: Row): Result<string> {

@@ -4,26 +4,28 @@ import { type FormatFields, type Tags, tagsOf } from './tags.ts';
 import { unsure } from './unsure.ts';
 
 /** Items of iTunes' list by the field they fill, in capitals. */
-const ITEMS: Readonly<Record<string, string>> = {
-  '©NAM': 'title',
-  '©ART': 'artist',
-  AART: 'albumartist',
-  '©ALB': 'album',
-  '©DAY': 'date',
-  TRKN: 'track',
-  DISK: 'disk',
-  '©GEN': 'genre',
-  CPIL: 'compilation',
-  '----:COM.APPLE.ITUNES:BAND': 'albumartist',
-  '----:COM.APPLE.ITUNES:ARTISTS': 'artists',
-  '----:COM.APPLE.ITUNES:ISRC': 'isrc',
-  '----:COM.APPLE.ITUNES:MUSICBRAINZ TRACK ID': 'musicbrainz_recordingid',
-  '----:COM.APPLE.ITUNES:MUSICBRAINZ RELEASE TRACK ID': 'musicbrainz_trackid',
-  '----:COM.APPLE.ITUNES:MUSICBRAINZ ALBUM ID': 'musicbrainz_albumid',
-  '----:COM.APPLE.ITUNES:MUSICBRAINZ ARTIST ID': 'musicbrainz_artistid',
-  '----:COM.APPLE.ITUNES:MUSICBRAINZ ALBUM ARTIST ID': 'musicbrainz_albumartistid',
-  '----:COM.APPLE.ITUNES:MUSICBRAINZ RELEASE GROUP ID': 'musicbrainz_releasegroupid',
-};
+const ITEMS = new Map(
+  Object.entries({
+    '©NAM': 'title',
+    '©ART': 'artist',
+    AART: 'albumartist',
+    '©ALB': 'album',
+    '©DAY': 'date',
+    TRKN: 'track',
+    DISK: 'disk',
+    '©GEN': 'genre',
+    CPIL: 'compilation',
+    '----:COM.APPLE.ITUNES:BAND': 'albumartist',
+    '----:COM.APPLE.ITUNES:ARTISTS': 'artists',
+    '----:COM.APPLE.ITUNES:ISRC': 'isrc',
+    '----:COM.APPLE.ITUNES:MUSICBRAINZ TRACK ID': 'musicbrainz_recordingid',
+    '----:COM.APPLE.ITUNES:MUSICBRAINZ RELEASE TRACK ID': 'musicbrainz_trackid',
+    '----:COM.APPLE.ITUNES:MUSICBRAINZ ALBUM ID': 'musicbrainz_albumid',
+    '----:COM.APPLE.ITUNES:MUSICBRAINZ ARTIST ID': 'musicbrainz_artistid',
+    '----:COM.APPLE.ITUNES:MUSICBRAINZ ALBUM ARTIST ID': 'musicbrainz_albumartistid',
+    '----:COM.APPLE.ITUNES:MUSICBRAINZ RELEASE GROUP ID': 'musicbrainz_releasegroupid',
+  }),
+);
 const CODECS: Readonly<Record<string, string>> = { mp4a: 'MPEG-4/AAC', alac: 'ALAC' };
 
 const MAX_ATOMS = 2000;
@@ -140,7 +142,7 @@ function readItem(movie: Movie, item: Atom): void {
       return;
     }
     if (child.name !== 'data' || child.length < 8) unsure();
-    const field = ITEMS[key.toUpperCase()];
+    const field = ITEMS.get(key.toUpperCase());
     const kind = file.at(child.at, 4).readUInt32BE(0);
     if (field === undefined) {
       // A number of a genre is a name in a list that the library has; a set other than 0 it refuses.

@@ -3,35 +3,37 @@ import { utf8 } from './text.ts';
 import { unsure } from './unsure.ts';
 
 /** Names of xiph.org/vorbis/doc/v-comment.html and of Picard by the field they fill. */
-const NAMES: Readonly<Record<string, string>> = {
-  TITLE: 'title',
-  ARTIST: 'artist',
-  ARTISTS: 'artists',
-  ALBUMARTIST: 'albumartist',
-  'ALBUM ARTIST': 'albumartist',
-  ALBUM: 'album',
-  DATE: 'date',
-  TRACKNUMBER: 'track',
-  DISCNUMBER: 'disk',
-  GENRE: 'genre',
-  TRACKTOTAL: 'totaltracks',
-  TOTALTRACKS: 'totaltracks',
-  DISCTOTAL: 'totaldiscs',
-  TOTALDISCS: 'totaldiscs',
-  COMPILATION: 'compilation',
-  ISRC: 'isrc',
-  STYLE: 'genre',
-  DISCOGS_ARTISTS: 'artists',
-  DISCOGS_ARTIST_NAME: 'artists',
-  DISCOGS_ALBUM_ARTISTS: 'albumartist',
-  DISCOGS_RELEASED: 'date',
-  MUSICBRAINZ_TRACKID: 'musicbrainz_recordingid',
-  MUSICBRAINZ_RELEASETRACKID: 'musicbrainz_trackid',
-  MUSICBRAINZ_ALBUMID: 'musicbrainz_albumid',
-  MUSICBRAINZ_ARTISTID: 'musicbrainz_artistid',
-  MUSICBRAINZ_ALBUMARTISTID: 'musicbrainz_albumartistid',
-  MUSICBRAINZ_RELEASEGROUPID: 'musicbrainz_releasegroupid',
-};
+const NAMES = new Map(
+  Object.entries({
+    TITLE: 'title',
+    ARTIST: 'artist',
+    ARTISTS: 'artists',
+    ALBUMARTIST: 'albumartist',
+    'ALBUM ARTIST': 'albumartist',
+    ALBUM: 'album',
+    DATE: 'date',
+    TRACKNUMBER: 'track',
+    DISCNUMBER: 'disk',
+    GENRE: 'genre',
+    TRACKTOTAL: 'totaltracks',
+    TOTALTRACKS: 'totaltracks',
+    DISCTOTAL: 'totaldiscs',
+    TOTALDISCS: 'totaldiscs',
+    COMPILATION: 'compilation',
+    ISRC: 'isrc',
+    STYLE: 'genre',
+    DISCOGS_ARTISTS: 'artists',
+    DISCOGS_ARTIST_NAME: 'artists',
+    DISCOGS_ALBUM_ARTISTS: 'albumartist',
+    DISCOGS_RELEASED: 'date',
+    MUSICBRAINZ_TRACKID: 'musicbrainz_recordingid',
+    MUSICBRAINZ_RELEASETRACKID: 'musicbrainz_trackid',
+    MUSICBRAINZ_ALBUMID: 'musicbrainz_albumid',
+    MUSICBRAINZ_ARTISTID: 'musicbrainz_artistid',
+    MUSICBRAINZ_ALBUMARTISTID: 'musicbrainz_albumartistid',
+    MUSICBRAINZ_RELEASEGROUPID: 'musicbrainz_releasegroupid',
+  }),
+);
 
 /** Longest of the names above. */
 const MAX_NAME = 32;
@@ -62,9 +64,9 @@ function addComment(comment: Buffer, collector: Collector): void {
   if (comment[0] === 0xef || comment[0] === 0xff) unsure();
   const equals = comment.subarray(0, MAX_NAME).indexOf(0x3d);
   if (equals < 0) return;
-  const name = comment.toString('utf8', 0, equals).toUpperCase();
+  const name = comment.toString('utf8', 0, equals);
   // A rating or a gain that is no number, or lyrics: whatever the library makes of them, it is none of these fields.
-  const field = NAMES[name];
+  const field = NAMES.get(name) ?? NAMES.get(name.toUpperCase());
   if (field === undefined) return;
   collector.add(PRIORITY.main, field, utf8Value(comment.subarray(equals + 1)));
 }
