@@ -1,8 +1,16 @@
 /**
  * Types of a sink's columns. All may be null. In SQLite, which has neither exact decimals nor instants,
- * `numeric`, `timestamp` and `json` are text, and `boolean` is 0 or 1.
+ * `numeric`, `timestamp` and `json` are text, and `boolean` is 0 or 1. `json-text` is what is JSON already.
  */
-export type ColumnType = 'text' | 'integer' | 'real' | 'numeric' | 'boolean' | 'timestamp' | 'json';
+export type ColumnType =
+  | 'text'
+  | 'integer'
+  | 'real'
+  | 'numeric'
+  | 'boolean'
+  | 'timestamp'
+  | 'json'
+  | 'json-text';
 
 interface TypeRow {
   sqlite: string;
@@ -72,6 +80,13 @@ const TYPES: Readonly<Record<ColumnType, TypeRow>> = {
       }
     },
   },
+  'json-text': {
+    sqlite: 'TEXT',
+    postgres: 'jsonb',
+    wants: 'JSON as a text',
+    // Whether it is JSON is for PostgreSQL to say: to parse it here would cost as much as to make it.
+    read: (value) => (typeof value === 'string' ? value : undefined),
+  },
 };
 
 /** Columns of every sink's table: which row it is, and who wrote it last. */
@@ -113,14 +128,16 @@ export function checkName(what: string, name: string): void {
 
 export type CellValue = string | number | bigint | boolean | null;
 
-/** One row's values by column; a text that names the first value that does not fit. */
-export function cellsOf(
-  columns: readonly Column[],
-  row: Readonly<Record<string, unknown>>,
-): CellValue[] | string {
+/** The values of a row: by column, or a list in their order. */
+export type RowValues = Readonly<Record<string, unknown>> | readonly unknown[];
+
+/** One row's values in the order of the columns; a text that names the first value that does not fit. */
+export function cellsOf(columns: readonly Column[], row: RowValues): CellValue[] | string {
   const cells: CellValue[] = [];
-  for (const { name, wants, read } of columns) {
-    const value = row[name];
+  const listed = Array.isArray(row) ? (row as readonly unknown[]) : undefined;
+  for (let at = 0; at < columns.length; at += 1) {
+    const { name, wants, read } = columns[at] as Column;
+    const value = listed === undefined ? (row as Record<string, unknown>)[name] : listed[at];
     const cell = value === null || value === undefined ? null : read(value);
     if (cell === undefined) {
       const text =

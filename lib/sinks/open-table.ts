@@ -1,5 +1,5 @@
 import { type GroupContext, ok, PermanentError, UnavailableError } from '../index.ts';
-import { type ColumnType, cellsOf, checkName, columnsOf } from './columns.ts';
+import { type ColumnType, cellsOf, checkName, columnsOf, type RowValues } from './columns.ts';
 import { postgresWriter } from './postgres.ts';
 import { sqliteWriter } from './sqlite.ts';
 import {
@@ -21,8 +21,8 @@ export interface TableSinkOptions<R> {
   /** Name of the table, in PostgreSQL also `schema.table`. It is made if it is not there. */
   table: string;
   columns: Readonly<Record<string, ColumnType>>;
-  /** The values of a row by column; default: the row itself. */
-  row?: (value: R, ctx: GroupContext) => Readonly<Record<string, unknown>>;
+  /** The values of a row by column, or as a list in the order of `columns`; default: the row itself. */
+  row?: (value: R, ctx: GroupContext) => RowValues;
   /** Rows of one transaction, 1 to 10,000; default 200. */
   group?: number;
   /** PostgreSQL connections per worker, 1 to 100; default 4. */
@@ -86,35 +86,46 @@ export function openTable<R>(
   const keyAt = columns.findIndex(({ name }) => name === keys.unique);
   const rowOf = rowsOf(columns, keys);
 
-  /** @param items of the rows, one each */
-  const write = (ctx: GroupContext, rows: readonly R[], items = ctx.items) => {
-    const writer = writerOf(ctx);
-    const good = new Map<number | string, SinkRow>();
+  /** A value as its table takes it, or why it does not fit. */
+  const fitRow = (ctx: GroupContext, value: R, item: number): SinkRow | PermanentError => {
+    const given = options.row === undefined ? value : options.row(value, ctx);
+    const cells = cellsOf(columns, given as RowValues);
+    if (typeof cells === 'string') return new PermanentError(cells, { code: 'BAD_VALUE' });
+    const key = keyAt === -1 ? undefined : (cells[keyAt] as string | null);
+    if (key !== null) return rowOf({ item, key, cells });
+    const message = `column "${keys.unique}": must not be null`;
+    return new PermanentError(message, { code: 'BAD_VALUE' });
+  };
+  const write = (ctx: GroupContext, values: readonly R[]) => {
+    const rows: SinkRow[] = [];
     const kept = new Map<number, string>();
-    const results: Results<R> = rows.map((value, at) => {
-      const given = options.row === undefined ? value : options.row(value, ctx);
-      const cells = cellsOf(columns, given as Record<string, unknown>);
-      if (typeof cells === 'string') return new PermanentError(cells, { code: 'BAD_VALUE' });
-      const key = keyAt === -1 ? at : (cells[keyAt] as string | null);
-      if (key === null)
-        return new PermanentError(`column "${keys.unique}": must not be null`, {
-          code: 'BAD_VALUE',
-        });
-      if (typeof key === 'string') kept.set(at, key);
-      // A statement may write a row once. Rows come in the order of the input: the first has the place.
-      if (!good.has(key)) good.set(key, rowOf(items[at]?.index ?? -1, cells));
+    const results: Results<R> = values.map((value, at) => {
+      const row = fitRow(ctx, value, ctx.items[at]?.index ?? -1);
+      if (row instanceof PermanentError) return row;
+      if (row.key !== undefined) kept.set(at, row.key);
+      rows.push(row);
       return ok(value);
     });
-    // In one order, so that two groups that write the same rows do not wait for each other.
-    const ordered = [...good].sort(byKey).map(([, row]) => row);
-    const written = ordered.length === 0 ? results : writer.write(ctx, ordered).then(() => results);
-    return { results: written, keys: kept };
+    return { results: put(writerOf(ctx), ctx, rows).then(() => results), keys: kept };
   };
-  return { write, writerOf, group: options.group ?? DEFAULT_GROUP };
+  return { fitRow, write, writerOf, group: options.group ?? DEFAULT_GROUP };
 }
 
-const byKey = ([a]: [number | string, SinkRow], [b]: [number | string, SinkRow]): number =>
-  a < b ? -1 : 1;
+/** Writes rows in the order of the input. A statement may write a row once: of those with one key the first has the place. */
+export async function put(
+  writer: Writer,
+  ctx: GroupContext,
+  rows: readonly SinkRow[],
+): Promise<void> {
+  if (rows.length === 0) return;
+  if (rows[0]?.key === undefined) return writer.write(ctx, rows);
+  const first = new Map<string | undefined, SinkRow>();
+  for (const row of rows) if (!first.has(row.key)) first.set(row.key, row);
+  // In one order, so that two groups that write the same rows do not wait for each other.
+  return writer.write(ctx, [...first.values()].sort(byKey));
+}
+
+const byKey = ({ key: a = '' }: SinkRow, { key: b = '' }: SinkRow): number => (a < b ? -1 : 1);
 
 /** A secret or an option that is not there is no fault of a row. */
 function urlOf(url: string | ((ctx: GroupContext) => string), ctx: GroupContext): string {

@@ -59,7 +59,7 @@ export function postgresWriter(options: PostgresOptions, table: Table): Writer {
           await query(pool, all);
           return;
         }
-        const seen = rows.map((row) => ({ item: row.item, cells: row.seen ?? [] }));
+        const seen = rows.map((row) => ({ ...row, cells: row.seen ?? [] }));
         // The owners' rows stay locked until both are written, also those that another batch keeps.
         const first = { text: own, values: valuesOf(ctx, owners, seen) };
         await query(pool, { text: 'BEGIN' }, first, all, { text: 'COMMIT' });

@@ -5,6 +5,8 @@ import { type CellValue, type Column, columnsOf } from './columns.ts';
 export interface SinkRow {
   /** Index of the item in the input. */
   item: number;
+  /** The value of `unique`, of a table that has it. */
+  key: string | undefined;
   cells: CellValue[];
   /** Of a table with an owner's one: the value of `unique`, and the number of the batch. */
   seen?: CellValue[];
@@ -150,14 +152,15 @@ function updateOf(key: string, { columns, own = [], when }: Update): Table['upda
 export function rowsOf(
   columns: readonly Column[],
   { unique, newest }: Pick<TableShape, 'unique' | 'newest'>,
-): (item: number, cells: CellValue[]) => SinkRow {
-  if (newest === undefined) return (item, cells) => ({ item, cells });
+): (row: SinkRow) => SinkRow {
+  if (newest === undefined) return (row) => row;
   const seenAt = columns.findIndex(({ name }) => name === newest);
   const owned = [...columns.keys()].filter((at) =>
     [unique, newest].includes(columns[at]?.name as string),
   );
-  return (item, cells) => ({
+  return ({ item, key, cells }) => ({
     item,
+    key,
     cells: cells.toSpliced(seenAt, 1),
     seen: owned.map((at) => cells[at] as CellValue),
   });

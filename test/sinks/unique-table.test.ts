@@ -243,7 +243,7 @@ describe.each(kinds)('several current tables in %s', (kind) => {
         currentTables<Mixed>({
           url: urlOf(kind),
           group: 4,
-          of: (row) => row.in,
+          rows: (row) => ({ [row.in]: [row] }),
           tables: tables.map((table) => ({
             ...{ table, unique: 'url', newest: 'seen' },
             columns: { url: 'text', n: 'integer', seen: 'integer' },
@@ -275,6 +275,60 @@ describe.each(kinds)('several current tables in %s', (kind) => {
     await execute(kind, `DELETE FROM ${one}`);
     await run(jobOf(tables, 20), [{ ...page(1), in: one }] as never, 'two');
     expect(await rowsIn(kind, one)).toEqual([['u1', 0, 1]]);
+  });
+
+  it('take several rows of an item, as lists or by column; one that does not fit takes its item along', async () => {
+    const tables = [newTable(), newTable()];
+    const [one, two] = tables as [string, string];
+    const columns = { url: 'text', n: 'integer', more: 'json-text', seen: 'integer' } as const;
+    const shape = { unique: 'url', newest: 'seen', columns };
+    interface Item {
+      url: string;
+      lists: (readonly [string, unknown, string])[];
+    }
+    const job = defineJob({
+      name: 'pages',
+      input: jsonArray() as never,
+      steps: [
+        currentTables<Item>({
+          url: urlOf(kind),
+          group: 3,
+          rows: (item) => ({ [one]: [item], [two]: item.lists }),
+          tables: [
+            { ...shape, table: one, row: ({ url }: Item) => ({ url, n: 0, seen: 10 }) },
+            { ...shape, table: two, row: (list: Item['lists'][0]) => [...list, 10] },
+          ],
+        }),
+        ({ url }: Item) => ok(url),
+      ] as never,
+    }) as unknown as Job;
+    const items: Item[] = [
+      {
+        url: 'a',
+        lists: [
+          ['x', 1, '{"a": 1}'],
+          ['y', 2, '[]'],
+          ['x', 3, '[]'],
+        ],
+      },
+      {
+        url: 'b',
+        lists: [
+          ['z', 1, '[]'],
+          ['w', 'one', '[]'],
+        ],
+      },
+      { url: 'c', lists: [] },
+      { url: 'd', lists: [['y', 4, '[]']] },
+    ];
+    const ended = await run(job, items as never, 'one');
+    expect(ended.map((end) => end.split(' ')[0])).toEqual(['ok', 'failed', 'ok', 'ok']);
+    expect((await rowsIn(kind, one, 'item')).flat()).toEqual(['a', 0, 'c', 2, 'd', 3]);
+    // Of an item's rows the first has the place, as of the input's.
+    expect(await rowsIn(kind, two, 'item, n')).toEqual([
+      ['x', 0, 1],
+      ['y', 0, 2],
+    ]);
   });
 
   // Nobody hears the failure of a table that is not waited for: it would end the process.

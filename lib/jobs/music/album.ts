@@ -2,11 +2,14 @@ import { judge } from './duplicates.ts';
 import { albumArtistOf, type FileTags } from './file-tags.ts';
 import { fold, mainArtist } from './names.ts';
 
-/** A row of one of the three tables; `id` is its primary key. */
-export type Row =
-  | ({ table: 'artists' } & ArtistRow)
-  | ({ table: 'albums' } & AlbumRow)
-  | ({ table: 'tracks' } & TrackRow);
+/** The rows of one album, by table; `id` is the primary key of a row. */
+export interface Album {
+  /** Its own, and those of its tracks. */
+  artists: ArtistRow[];
+  /** Itself; none where no file has a title of one. */
+  albums: AlbumRow[];
+  tracks: TrackRow[];
+}
 
 export interface ArtistRow {
   /** The name, folded. */
@@ -30,8 +33,6 @@ export interface AlbumRow {
 }
 
 export interface TrackRow {
-  /** The file's path. */
-  id: string;
   album: string | null;
   artist: string | null;
   file: FileTags;
@@ -41,12 +42,12 @@ export interface TrackRow {
 }
 
 /**
- * The rows of one album: its artist and those of its tracks, itself, and every file in the order of the input.
+ * The rows of one album; its tracks are all files, in the order of the input.
  *
  * @param key of the group, which is the album's id
  * @param files of the group, one or more
  */
-export function albumRows(key: string, files: readonly FileTags[]): Row[] {
+export function albumRows(key: string, files: readonly FileTags[]): Album {
   const judged = judge(files);
   const kept = judged.filter(({ duplicate }) => duplicate === undefined);
   const tags = kept.map(({ file }) => file.tags);
@@ -61,12 +62,11 @@ export function albumRows(key: string, files: readonly FileTags[]): Row[] {
     return id;
   };
   const own = artistId(artist.value);
-  const album: Row[] =
+  const albums: AlbumRow[] =
     title.value === undefined
       ? []
       : [
           {
-            table: 'albums',
             id: key,
             artist: own,
             title: title.value,
@@ -79,9 +79,7 @@ export function albumRows(key: string, files: readonly FileTags[]): Row[] {
           },
         ];
   const tracks = judged.map(
-    ({ file, duplicateOf, duplicate, doubt }): Row => ({
-      table: 'tracks',
-      id: file.path,
+    ({ file, duplicateOf, duplicate, doubt }): TrackRow => ({
       album: title.value === undefined ? null : key,
       artist: artistId(
         file.tags.artist === undefined ? artist.value : mainArtist(file.tags.artist),
@@ -92,8 +90,7 @@ export function albumRows(key: string, files: readonly FileTags[]): Row[] {
       doubt: doubt ?? null,
     }),
   );
-  const people = [...artists].map(([id, name]): Row => ({ table: 'artists', id, name }));
-  return [...people, ...album, ...tracks];
+  return { artists: [...artists].map(([id, name]) => ({ id, name })), albums, tracks };
 }
 
 /** The value that most have; of several the first. And how many there are. */

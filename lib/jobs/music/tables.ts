@@ -1,25 +1,26 @@
 import type { GroupContext, GroupStep } from '../../index.ts';
 import { currentTables } from '../../sinks/table-sink.ts';
-import type { AlbumRow, ArtistRow, Row, TrackRow } from './album.ts';
-import { keyPart } from './names.ts';
+import type { Insert, Values } from './inserts.ts';
 
-/** Rows of one transaction. */
-export const GROUP = 1000;
-/** PostgreSQL's index entries have at most 2,704 bytes (a third of a page); a path may have 4,096. */
-const MAX_ID_BYTES = 2000;
+/** Items of one transaction: about a thousand rows. */
+export const GROUP = 125;
 
-const artists = {
-  table: 'artists',
+const current = {
   unique: 'id',
   newest: 'seen_at',
+  row: (values: Values, { now }: GroupContext) => [...values, now],
+} as const;
+
+// The order of columns is that of an item's values.
+const artists = {
+  ...current,
+  table: 'artists',
   columns: { id: 'text', name: 'text', seen_at: 'integer' },
-  row: ({ id, name }: ArtistRow, { now }: GroupContext) => ({ id, name, seen_at: now }),
 } as const;
 
 const albums = {
+  ...current,
   table: 'albums',
-  unique: 'id',
-  newest: 'seen_at',
   columns: {
     id: 'text',
     artist: 'text',
@@ -32,17 +33,11 @@ const albums = {
     musicbrainz_release: 'text',
     seen_at: 'integer',
   },
-  row: ({ release, ...album }: AlbumRow, { now }: GroupContext) => ({
-    ...album,
-    musicbrainz_release: release,
-    seen_at: now,
-  }),
 } as const;
 
 const tracks = {
+  ...current,
   table: 'tracks',
-  unique: 'id',
-  newest: 'seen_at',
   columns: {
     id: 'text',
     path: 'text',
@@ -66,47 +61,22 @@ const tracks = {
     duplicate: 'text',
     duplicate_of: 'text',
     doubt: 'text',
-    tags: 'json',
+    tags: 'json-text',
     seen_at: 'integer',
-  },
-  row: (
-    { id, album, artist, file, duplicate, duplicateOf, doubt }: TrackRow,
-    { now }: GroupContext,
-  ) => {
-    const { path, size, mtime, print, tags } = file;
-    return {
-      id: Buffer.byteLength(id) <= MAX_ID_BYTES ? id : keyPart(id),
-      path,
-      album,
-      artist,
-      title: tags.title ?? null,
-      credit: tags.artist ?? null,
-      track: tags.track ?? null,
-      disc: tags.disc ?? null,
-      year: tags.year ?? null,
-      genre: tags.genres?.[0] ?? null,
-      seconds: tags.seconds ?? null,
-      codec: tags.codec ?? null,
-      bit_rate: tags.bitRate ?? null,
-      sample_rate: tags.sampleRate ?? null,
-      isrc: tags.isrc?.[0] ?? null,
-      musicbrainz_recording: tags.musicBrainz?.recording ?? null,
-      size,
-      mtime,
-      print,
-      duplicate,
-      duplicate_of: duplicateOf,
-      doubt,
-      tags,
-      seen_at: now,
-    };
   },
 } as const;
 
 /**
- * Writes rows to the tables `artists`, `albums` and `tracks`, a thousand a transaction. A repeat changes nothing; a later
+ * Writes albums to the tables `artists`, `albums` and `tracks`, some thousand rows a transaction. A repeat changes nothing; a later
  * scan replaces what it finds anew, and `seen_at` is the start of the last one that found it.
  */
-export const musicTables = (url: string | ((ctx: GroupContext) => string)): GroupStep<Row, Row> =>
-  // Artists and albums are there before what points to them.
-  currentTables({ url, group: GROUP, tables: [artists, albums, tracks], of: (row) => row.table });
+export const musicTables = (
+  url: string | ((ctx: GroupContext) => string),
+): GroupStep<Insert, Insert> =>
+  currentTables({
+    url,
+    group: GROUP,
+    // Artists and albums are there before what points to them.
+    tables: [artists, albums, tracks],
+    rows: (item) => ({ artists: item.artists, albums: item.albums, tracks: item.tracks }),
+  });

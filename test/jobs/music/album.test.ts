@@ -3,6 +3,7 @@ import { describe, expect, it, test } from 'vitest';
 import { albumRows } from '../../../lib/jobs/music/album.ts';
 import { judge } from '../../../lib/jobs/music/duplicates.ts';
 import { albumKey, type FileTags } from '../../../lib/jobs/music/file-tags.ts';
+import { insertsOf } from '../../../lib/jobs/music/inserts.ts';
 import { fold, keyPart, mainArtist, mainTitle } from '../../../lib/jobs/music/names.ts';
 import type { Tags } from '../../../lib/jobs/music/tags.ts';
 
@@ -200,22 +201,42 @@ describe('duplicates', () => {
 });
 
 test('an album takes the spelling that most files have, and has each artist once', () => {
-  const rows = albumRows('bjork / homogenic', [
+  const { artists, albums, tracks } = albumRows('bjork / homogenic', [
     file(song({ artist: 'BJORK', track: 1, title: 'Hunter', seconds: 100 })),
     file(song({ year: 1997 })),
     file(song({ track: 3, title: 'Unravel', artist: 'Björk feat. Guest', seconds: 7 })),
   ]);
-  expect(rows.map(({ table, id }) => [table, id]).slice(0, 2)).toEqual([
-    ['artists', 'bjork'],
-    ['albums', 'bjork / homogenic'],
-  ]);
-  expect(rows[0]).toMatchObject({ name: 'Björk' });
-  expect(rows[1]).toMatchObject({
+  expect(artists).toEqual([{ id: 'bjork', name: 'Björk' }]);
+  expect(albums).toHaveLength(1);
+  expect(albums[0]).toMatchObject({
+    id: 'bjork / homogenic',
     title: 'Homogenic',
     year: 1997,
     tracks: 3,
     duplicates: 0,
     spellings: 2,
   });
-  expect(rows.slice(2).map(({ table }) => table)).toEqual(['tracks', 'tracks', 'tracks']);
+  expect(tracks.map(({ artist }) => artist)).toEqual(['bjork', 'bjork', 'bjork']);
+});
+
+test('an album of many tracks is several items to insert, and each duplicate one of its own', () => {
+  const files = Array.from({ length: 205 }, (_, at) =>
+    file(song({ title: `t${at}`, track: at + 1, seconds: 10 * at })),
+  );
+  const copied = { ...(files[3] as FileTags), path: '/m/copy.mp3' };
+  const inserts = insertsOf('x', albumRows('x', [...files, copied]));
+  expect(
+    inserts.map((one) => [one.id, one.artists.length, one.albums.length, one.tracks.length]),
+  ).toEqual([
+    ['x', 1, 1, 100],
+    ['x', 0, 0, 100],
+    ['x', 0, 0, 5],
+    ['/m/copy.mp3', 0, 0, 1],
+  ]);
+  expect(inserts.map(({ duplicate }) => duplicate)).toEqual([
+    undefined,
+    undefined,
+    undefined,
+    `copy of ${files[3]?.path}`,
+  ]);
 });
