@@ -7,7 +7,7 @@ import { cli, newFolder, outcomesOf, reportOf, startCli } from '../support/cli.t
 /** 3 kills in `npm test`, 30 in `npm run test:full`, any number by SLUICE_KILLS. */
 const FULL = process.env['SLUICE_FULL'] !== undefined;
 const KILLS = Number(process.env['SLUICE_KILLS'] ?? (FULL ? 30 : 3));
-/** Some 3 s of CPU, after the start: a kill within its first second finds it at work. */
+/** Some 2 s of CPU, after the start: a kill within its first second finds it at work. */
 const ROWS = FULL ? 20_000 : 8_000;
 
 const folder = newFolder();

@@ -14,7 +14,7 @@ export interface Emulators {
   ports: { fauxqs: number; dynalite: number };
   createTable(name: string): Promise<void>;
   createBucket(name: string): Promise<void>;
-  /** Stores an object without a request, which costs 2 ms of CPU. */
+  /** Stores an object without a request: for those by the thousand. */
   putObject(bucket: string, key: string, body: string): void;
   /** Returns its URL. */
   createQueue(name: string, attributes?: Record<string, string>): Promise<string>;
