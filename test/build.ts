@@ -12,9 +12,12 @@ export default async function setup(): Promise<() => void> {
   // A test walks as a user without rights.
   chmodSync(folder, 0o755);
   process.env['TMPDIR'] = folder;
+  // Where files of tests find what the first of them made.
+  process.env['SLUICE_TESTS_FOLDER'] = folder;
   return () => {
     if (before === undefined) delete process.env['TMPDIR'];
     else process.env['TMPDIR'] = before;
+    delete process.env['SLUICE_TESTS_FOLDER'];
     rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   };
 }

@@ -22,33 +22,36 @@ function slowRun(name: string, more: string[] = [], items = ITEMS): string[] {
 
 const sleep = (ms: number): Promise<void> => new Promise((go) => setTimeout(go, ms));
 
-async function allOnce(batch: string): Promise<void> {
+async function allOnce(batch: string, items = ITEMS): Promise<void> {
   const { out } = await place.run(['report', batch, '--details']);
   const found = out
     .trimEnd()
     .split('\n')
     .map((line) => (JSON.parse(line) as Detail).index);
-  expect(found).toEqual(Array.from({ length: ITEMS }, (_, i) => i));
+  expect(found).toEqual(Array.from({ length: items }, (_, i) => i));
 }
 
 describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (signal) => {
   it('ends with 130 after a checkpoint; resume finishes', async () => {
-    const { child, ended, batch } = place.start(slowRun(signal.toLowerCase()));
+    // 6 s: a loaded machine must not end it before the signal.
+    const items = 300;
+    const { child, ended, batch } = place.start(slowRun(signal.toLowerCase(), [], items));
     await batch();
     await sleep(300);
     child.kill(signal);
     const { code, out, err } = await ended;
     expect([code, out]).toEqual([130, '']);
     expect(err).toContain('Stopping: what runs is brought to its end and saved.');
-    const [, done] = /is interrupted: (\d+) of 80 items done, all of it kept\./.exec(err) ?? [];
-    expect(Number(done)).toBeLessThan(ITEMS);
+    const [, done] = /is interrupted: (\d+) of 300 items done, all of it kept\./.exec(err) ?? [];
+    expect(Number(done)).toBeLessThan(items);
     const resume = /Go on with: node \S+main\.js resume (\S+)\n$/.exec(err)?.[1] ?? '';
     const status = JSON.parse((await place.run(['status', resume, '--json'])).out) as object;
     expect(status).toMatchObject({ status: 'interrupted' });
-    const resumed = await place.run(['resume', resume, '--json']);
+    const wide = ['--concurrency', '4', '--workers', '2'];
+    const resumed = await place.run(['resume', resume, '--json', ...wide]);
     expect(resumed.code).toBe(0);
-    expect(JSON.parse(resumed.out)).toMatchObject({ status: 'done', total: ITEMS, ok: ITEMS });
-    await allOnce(resume);
+    expect(JSON.parse(resumed.out)).toMatchObject({ status: 'done', total: items, ok: items });
+    await allOnce(resume, items);
   });
 });
 

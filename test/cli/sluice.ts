@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { isSluices, warmCli } from '../support/warm-cli.ts';
+import { onlyCommands, warmCli } from '../support/warm-cli.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
@@ -65,7 +65,7 @@ export function newPlace() {
       args: string[],
       { env = {}, input = '' }: { env?: Record<string, string>; input?: string } = {},
     ): Promise<Ended> {
-      if (input === '' && isSluices(env)) {
+      if (input === '' && onlyCommands(env)) {
         const { code, stdout: out, stderr: err } = await warmCli(args, { cwd, env });
         return { code, out, err };
       }

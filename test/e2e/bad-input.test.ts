@@ -2,7 +2,9 @@ import { appendFileSync, existsSync, renameSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../../lib/core/outcome.ts';
+import { inProcess } from '../cli/in-process.ts';
 import { bundledJob } from '../support/bundled-job.ts';
+import type { CliAnswer, CliOptions } from '../support/cli.ts';
 import { brief, newWorld, parseLines, until, type World } from '../support/world.ts';
 
 const CSV_JOB = `import * as z from 'zod';
@@ -42,8 +44,21 @@ interface Case {
   says?: RegExp;
 }
 
+/** In this process, whose esbuild is there already: what is read does not depend on where the command runs. */
+async function runHere(args: string[], { cwd = '.' }: CliOptions = {}): Promise<CliAnswer> {
+  const from = process.cwd();
+  process.chdir(cwd);
+  try {
+    const { code, out: stdout, err: stderr } = await inProcess(args);
+    return { code, signal: null, stdout, stderr };
+  } finally {
+    process.chdir(from);
+  }
+}
+const newWorldHere = (): World => newWorld('home', runHere);
+
 async function check({ job = 'csv', content, flags = [], code = 2, gives, says }: Case) {
-  const world = newWorld();
+  const world = newWorldHere();
   world.write('job.ts', await bundledJob(jobs[job] as string));
   world.write('input.dat', content);
   const answer = await world.cli(['run', 'job.ts', 'input.dat', '--quiet', ...flags]);
@@ -207,7 +222,7 @@ describe('an input that cannot be read as a whole makes no batch', () => {
     ],
   ];
   it.each(cases)('%s', async (_name, { content, input = 'input.dat', code = 1, says }) => {
-    const world = newWorld();
+    const world = newWorldHere();
     world.write('job.ts', await bundledJob(CSV_JOB));
     if (content !== undefined) world.write('input.dat', content);
     const answer = await world.cli(['run', 'job.ts', input]);
@@ -336,7 +351,7 @@ describe('job files', () => {
     ],
   ];
   it.each(bad)('that %s', async (_name, text, says) => {
-    const world = newWorld();
+    const world = newWorldHere();
     world.write('job.ts', text);
     world.write('input.csv', 'id,n\na,1\n');
     const answer = await world.cli(['run', 'job.ts', 'input.csv']);

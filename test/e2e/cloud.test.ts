@@ -11,9 +11,9 @@ import { closeRemotes, type Remote, remote } from '../support/http-world.ts';
 import { openPostgres, type Postgres } from '../support/postgres.ts';
 
 /** Chunks of the largest batch here: 30 s on a busy machine for 600. */
-const MANY = process.env['SLUICE_FULL'] ? 600 : 80;
+const MANY = process.env['SLUICE_FULL'] ? 600 : 40;
 /** Duplicated events of one upload, two a message. */
-const EVENTS = process.env['SLUICE_FULL'] ? 100 : 30;
+const EVENTS = process.env['SLUICE_FULL'] ? 100 : 20;
 const NOW = '2026-01-01T00:00:00Z';
 const ROWS = 2000;
 /** How much faster the clocks run. */
@@ -58,11 +58,11 @@ export default defineJob({
 const STAGED = `
 import { defineJob, each, groupBy, ndjson, ok, skip } from 'sluice';
 export default defineJob(
-  { name: 'staged', input: ndjson(), limits: { chunk: 20, workers: 3 } },
+  { name: 'staged', input: ndjson(), limits: { chunk: 20, workers: 2 } },
   each({ name: 'spread', process: (row) => ok.many(Array.from({ length: Number(row) % 4 }, (_, part) => [Number(row), part])) }),
   each({ name: 'sift', cpu: true, process: ([n = 0, part = 0]) => (part === 2 ? skip('third') : n % 11 === 3 ? Promise.reject(new Error('three')) : ok(n * 10 + part)) }),
   groupBy({ name: 'fifties', cpu: true, key: (n) => 'g' + Math.floor(n / 50), process: async (group) => ok.many(await group.list()) }),
-  each({ name: 'draw', limits: { workers: 2, chunk: 15 }, process: (n, ctx) => ok({ n, draw: ctx.rng() }) }),
+  each({ name: 'draw', limits: { workers: 1, chunk: 15 }, process: (n, ctx) => ok({ n, draw: ctx.rng() }) }),
 );`;
 /**
  * Functions, a group and a sink. With a marker an item of the middle step blocks its process until Lambda kills it, the
@@ -278,7 +278,7 @@ describe('the emulated cloud at its real speed', () => {
       ]);
     }
     const { functions } = world.emulator.stats();
-    expect(functions['WorkerStaged3']?.peakBusy).toBeLessThanOrEqual(2);
+    expect(functions['WorkerStaged3']?.peakBusy).toBeLessThanOrEqual(1);
     expect(await world.deadLetters()).toBe(0);
   }, 60_000);
 

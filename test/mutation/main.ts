@@ -16,9 +16,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { globSync } from 'tinyglobby';
 import { installed } from '../bench/peers.ts';
+import { readOptions, usage } from './options.ts';
 import { type MutationReport, scoreTable } from './score-table.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -29,25 +29,7 @@ const STRYKER = ['@stryker-mutator/core@9.6.1', '@stryker-mutator/vitest-runner@
 /** All that the tests of core, engine and the simulated worlds read. */
 const COPIED = ['lib', 'test', 'package.json'];
 
-const { values } = parseArgs({
-  options: {
-    files: { type: 'string', default: 'lib/core/**/*.ts,lib/engine/**/*.ts' },
-    /** All files in one run of Stryker: one trial of all tests instead of one a file, but nothing is kept of a run that is broken off. */
-    together: { type: 'boolean', default: false },
-    /** Only so many percent of the changes, chosen by a hash of where and what they are, and of `--seed`. */
-    sample: { type: 'string', default: '100' },
-    seed: { type: 'string', default: '1' },
-    /** Only these test files (globs): minutes instead of hours, while tests of a file are written. Others may see what these miss. */
-    tests: { type: 'string' },
-    concurrency: { type: 'string', default: '2' },
-    /** No file is begun after this. */
-    minutes: { type: 'string', default: '600' },
-    /** Added to the time the tests of a mutant took unchanged, ms: more on a busy machine, where a slow mutant looks endless. */
-    patience: { type: 'string', default: '5000' },
-    /** Also the mutants whose code and tests are as they were in an earlier run. */
-    again: { type: 'boolean', default: false },
-  },
-});
+const values = readOptions(process.argv.slice(2));
 
 async function prepare(): Promise<void> {
   if (!(await installed(HOME, STRYKER))) {
@@ -107,17 +89,22 @@ async function mutate(files: string[]): Promise<MutationReport | undefined> {
     : undefined;
 }
 
-const until = Date.now() + 60_000 * Number(values.minutes);
-await prepare();
-const files = globSync(values.files.split(','), { cwd: ROOT }).sort();
-const reports: MutationReport[] = [];
-for (const group of values.together ? [files] : files.map((file) => [file])) {
-  if (Date.now() > until) {
-    console.log(`Time is up before ${group[0]}.`);
-    break;
+async function main(): Promise<void> {
+  const until = Date.now() + 60_000 * Number(values.minutes);
+  await prepare();
+  const files = globSync(values.files.split(','), { cwd: ROOT }).sort();
+  const reports: MutationReport[] = [];
+  for (const group of values.together ? [files] : files.map((file) => [file])) {
+    if (Date.now() > until) {
+      console.log(`Time is up before ${group[0]}.`);
+      break;
+    }
+    const report = await mutate(group);
+    if (report === undefined) process.exitCode = 1;
+    else reports.push(report);
   }
-  const report = await mutate(group);
-  if (report === undefined) process.exitCode = 1;
-  else reports.push(report);
+  console.log(scoreTable(reports));
 }
-console.log(scoreTable(reports));
+
+if (values.help) console.log(usage());
+else await main();

@@ -31,8 +31,8 @@ describe('the score', () => {
     expect(() => planted('x x', edit)).toThrow('2 times in a.ts');
   });
 
-  const quick = ['commit counts the chunk, not its items', 'claim ignores the lease'];
-  const bugs = FULL ? BUGS : BUGS.filter(({ name }) => quick.includes(name));
+  const quick = 'commit counts the chunk, not its items';
+  const bugs = FULL ? BUGS : BUGS.filter(({ name }) => name === quick);
   it(`exposes ${bugs.length} planted bugs`, async () => {
     const scores = await scoreAll(bugs, { seeds: MOST_SEEDS, shares: 0 });
     expect(scores).toHaveLength(bugs.length);

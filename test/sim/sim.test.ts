@@ -3,8 +3,8 @@ import { drawConfig, FAULT_KINDS, type Tune } from './config.ts';
 import { newBundle, playSeeds, type SimBundle, sumHits } from './play.ts';
 
 const FULL = process.env['SLUICE_FULL'] !== undefined;
-const SEEDS = FULL ? 2_000 : 300;
-const TWICE = FULL ? 50 : 15;
+const SEEDS = FULL ? 2_000 : 200;
+const TWICE = FULL ? 50 : 8;
 
 let bundle: SimBundle;
 beforeAll(async () => {

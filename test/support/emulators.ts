@@ -14,6 +14,8 @@ export interface Emulators {
   ports: { fauxqs: number; dynalite: number };
   createTable(name: string): Promise<void>;
   createBucket(name: string): Promise<void>;
+  /** Stores an object without a request: for those by the thousand. */
+  putObject(bucket: string, key: string, body: string): void;
   /** Returns its URL. */
   createQueue(name: string, attributes?: Record<string, string>): Promise<string>;
   close(): Promise<void>;
@@ -55,6 +57,7 @@ export async function startEmulators({
       await client.send(new CreateBucketCommand({ Bucket: name }));
       client.destroy();
     },
+    putObject: (bucket, key, body) => fauxqs.put(bucket, key, Buffer.from(body)),
     async createQueue(name, attributes = {}) {
       const client = new SQSClient(configOf(env.AWS_ENDPOINT_URL_SQS));
       await client.send(new CreateQueueCommand({ QueueName: name, Attributes: attributes }));
@@ -115,8 +118,9 @@ interface Running {
  * fauxqs 1.9.2 with three repairs: it knows a queue only by the exact URL it made; it refuses bodies over 11 MiB;
  * it sorts keys by locale but pages by code unit, so that a second page loses keys, and knows no `encoding-type`.
  */
-async function startFauxqs(pageKeys: number): Promise<Running> {
+async function startFauxqs(pageKeys: number) {
   const stores = await fauxqsStores();
+  const objects: { putObject(bucket: string, key: string, body: Buffer): unknown } = stores.s3Store;
   const app = buildApp({ logger: false, stores });
   let port = 0;
   app.addHook('preHandler', async (request) => {
@@ -136,7 +140,11 @@ async function startFauxqs(pageKeys: number): Promise<Running> {
   );
   await app.listen({ port: 0, host: '127.0.0.1' });
   port = (app.server.address() as AddressInfo).port;
-  return { port, close: () => app.close() };
+  return {
+    port,
+    put: (bucket: string, key: string, body: Buffer) => void objects.putObject(bucket, key, body),
+    close: () => app.close(),
+  };
 }
 
 async function startDynalite(): Promise<Running> {

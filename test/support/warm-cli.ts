@@ -11,11 +11,11 @@ const idle: ChildProcess[] = [];
 /**
  * A command of the built command line in a process that ran others before it (a third of the CPU of a fresh one,
  * and there are hundreds). A process that its command ends is told of as a fresh one's end is. Input and any
- * variable that is not Sluice's own get a fresh process.
+ * other variable than those of Sluice and its jobs get a fresh process.
  */
 export async function warmCli(args: string[], options: CliOptions = {}): Promise<CliAnswer> {
   const env = options.env ?? {};
-  if (options.stdin !== undefined || !isSluices(env)) return startCli(args, options).done;
+  if (options.stdin !== undefined || !onlyCommands(env)) return startCli(args, options).done;
   const host = idle.pop() ?? start();
   const mark = `\0${randomUUID()}\0`;
   const [stdout, stderr] = [host.stdout, host.stderr].map((stream) => textUntil(stream, mark));
@@ -44,9 +44,9 @@ export async function warmCli(args: string[], options: CliOptions = {}): Promise
   return { ...end, ...texts };
 }
 
-/** Colours and the like are looked at when modules load. */
-export const isSluices = (env: Record<string, string>): boolean =>
-  Object.keys(env).every((name) => name.startsWith('SLUICE_'));
+/** Variables of Sluice and of its jobs. Colours and the like are looked at when modules load. */
+export const onlyCommands = (env: Record<string, string>): boolean =>
+  Object.keys(env).every((name) => /^(SLUICE|INSEE)_/.test(name));
 
 function start(): ChildProcess {
   const host = fork(HOST, [], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], execArgv: [] });

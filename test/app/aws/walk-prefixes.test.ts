@@ -1,14 +1,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PutObjectCommand } from '@aws-sdk/client-s3';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { planPrefix } from '../../../lib/app/aws/submit-prefix.ts';
 import { walkPrefixes } from '../../../lib/app/aws/walk-prefixes.ts';
 import { rootPin } from '../../../lib/app/root-pin.ts';
 import type { WalkPlace, WalkStep } from '../../../lib/io/walk/walk-input.ts';
-import { runBounded } from '../../../lib/pool/run-bounded.ts';
 import { ALL } from '../../io/walk/trees.ts';
 import { cloudWorld } from '../../support/cloud-world.ts';
 
@@ -25,17 +23,16 @@ beforeAll(async () => {
   writeFileSync(join(folder, 'finder.ts'), JOB);
   const jobs = { finder: join(folder, 'finder.ts') };
   world = await cloudWorld({ jobs, lifeMs: 600_000 });
-  await put([...THOUSANDS, 'data/many/', 'data/manyother/x.mp3']);
+  put([...THOUSANDS, 'data/many/', 'data/manyother/x.mp3']);
 }, 60_000);
 afterAll(async () => {
   await world.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
-const put = (keys: readonly string[]): Promise<void> =>
-  runBounded(keys.values(), 16, async (key) => {
-    await world.cloud.s3.send(new PutObjectCommand({ Bucket: 'uploads', Key: key, Body: key }));
-  });
+const put = (keys: readonly string[]): void => {
+  for (const key of keys) world.emulators.putObject('uploads', key, key);
+};
 
 async function steps(prefix: string, after?: WalkPlace): Promise<WalkStep[]> {
   const found: WalkStep[] = [];
@@ -76,7 +73,7 @@ describe('a walk of prefixes', () => {
           async (paths) => {
             run += 1;
             const keys = paths.map((path) => `data/p${run}/${path}`);
-            await put(keys);
+            put(keys);
             expect(keysIn(await steps(`data/p${run}/`))).toEqual(byBytes(keys));
           },
         ),
