@@ -4,7 +4,7 @@ import type { ItemContext } from './item-context.ts';
 import { timeoutError } from './item-end.ts';
 import { itemHttp } from './item-http.ts';
 import { itemQuota, type QuotaEnv } from './item-quota.ts';
-import type { ItemRunner } from './run-item.ts';
+import type { ItemRunner } from './item-runner.ts';
 
 /** What running one group needs beside its rows. */
 export interface GroupRunner extends Omit<ItemRunner, 'process'> {

@@ -8,7 +8,7 @@ import { mapOrdered } from '../pool/map-ordered.ts';
 import { newShared, type Shared } from '../pool/shared.ts';
 import type { Input } from '../ports/input.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
-import { type HeldGroup, newGroup, numbersOf, type Place } from './group.ts';
+import { GivenGroup, type HeldGroup, numbersOf, type Place } from './group.ts';
 import { newHeldBytes } from './held-bytes.ts';
 import { blockBytes, runsIn, type ShuffleRun } from './read-shuffle.ts';
 import { goneInRound } from './rounds.ts';
@@ -52,7 +52,7 @@ export async function openGroups(
   const sources = await shuffleSources(objects, before);
   const span = { lo: range.start, hi: range.end };
   const several = sources.some(({ round }) => round !== id.round);
-  const gathered = newGathered(several ? { round: id.round, by } : undefined);
+  const gathered = new Gathered(several ? { round: id.round, by } : undefined);
   const indexes = shuffleIndexes(shared, before);
   const faultOf = ({ round }: ShuffleSource, error: unknown): unknown =>
     round === id.round ? error : goneInRound(round, error);
@@ -85,7 +85,7 @@ export async function openGroups(
         groups.fill(undefined, from, from + BLOCK_GROUPS);
         const block: RecordBlock = {
           first: range.first + from,
-          rows: some.map((group) => newGroup(objects, group)),
+          rows: some.map((group) => new GivenGroup(objects, group)),
           raws: some.map(({ key }) => JSON.stringify(key)),
           errors: undefined,
           where: (at) => `a group of ${some[at]?.size} rows of the stage before`,
@@ -102,34 +102,43 @@ interface Rounds extends Pick<Opening, 'by'> {
 }
 
 /** Groups by key, with their rows, until those are too many. */
-function newGathered(rounds: Rounds | undefined) {
-  const groups = new Map<string, HeldGroup>();
-  const held = newHeldBytes();
-  let bytes = 0;
-  let holds = true;
-  const letGo = (): void => {
-    holds = false;
-    held.release();
-    for (const { runs } of groups.values()) for (const run of runs) run.lines = undefined;
-  };
-  return {
-    add(run: ShuffleRun, block: { bytes: Buffer; place: Place }): void {
-      const { hash, key, rows, from, to } = run;
-      const { place } = block;
-      if (rounds?.by !== undefined && place.round !== rounds.round) {
-        checkKey(rounds.by, { key, row: firstLine(block.bytes, run), round: place.round });
-      }
-      const group = groups.get(key) ?? { hash, key, size: 0, runs: [] };
-      if (group.size === 0) groups.set(key, group);
-      group.size += rows;
-      const numbers = rounds === undefined ? '' : numbersOf(block.bytes, run);
-      bytes += to - from + numbers.length + ROW_BYTES;
-      const lines = holds ? held.copy(block.bytes, from, to) : undefined;
-      group.runs.push({ place, lines, numbers: holds ? numbers : '' });
-      if (holds && bytes > HOLD_BYTES) letGo();
-    },
-    sorted: (): HeldGroup[] => [...groups.values()].sort(compareKeys),
-  };
+class Gathered {
+  readonly #rounds: Rounds | undefined;
+  readonly #groups = new Map<string, HeldGroup>();
+  readonly #held = newHeldBytes();
+  #bytes = 0;
+  #holds = true;
+
+  constructor(rounds: Rounds | undefined) {
+    this.#rounds = rounds;
+  }
+
+  add(run: ShuffleRun, block: { bytes: Buffer; place: Place }): void {
+    const { hash, key, rows, from, to } = run;
+    const { place } = block;
+    const rounds = this.#rounds;
+    if (rounds?.by !== undefined && place.round !== rounds.round) {
+      checkKey(rounds.by, { key, row: firstLine(block.bytes, run), round: place.round });
+    }
+    const group = this.#groups.get(key) ?? { hash, key, size: 0, runs: [] };
+    if (group.size === 0) this.#groups.set(key, group);
+    group.size += rows;
+    const numbers = rounds === undefined ? '' : numbersOf(block.bytes, run);
+    this.#bytes += to - from + numbers.length + ROW_BYTES;
+    const lines = this.#holds ? this.#held.copy(block.bytes, from, to) : undefined;
+    group.runs.push({ place, lines, numbers: this.#holds ? numbers : '' });
+    if (this.#holds && this.#bytes > HOLD_BYTES) this.#letGo();
+  }
+
+  sorted(): HeldGroup[] {
+    return [...this.#groups.values()].sort(compareKeys);
+  }
+
+  #letGo(): void {
+    this.#holds = false;
+    this.#held.release();
+    for (const { runs } of this.#groups.values()) for (const run of runs) run.lines = undefined;
+  }
 }
 
 const LF = 10;
