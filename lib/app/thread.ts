@@ -39,9 +39,18 @@ const { objects: root, jobFile, worker, process: home, shared } = workerData as 
 const objects = localObjectStore(root);
 const clock = systemClock();
 const host = localHost({ id: home });
-const controlOf = (lane: number) => ({
-  state: (): ControlState => STATES[Atomics.load(shared, SLOT_STATE + lane)] ?? 'lost',
-});
+/** What main allows the attempt of a lane. A class, since it is asked before each row: see Items in item-run.ts. */
+class LaneControl {
+  readonly #slot: number;
+
+  constructor(lane: number) {
+    this.#slot = SLOT_STATE + lane;
+  }
+
+  state(): ControlState {
+    return STATES[Atomics.load(shared, this.#slot)] ?? 'lost';
+  }
+}
 
 const held = newShared();
 const http = localHttp();
@@ -168,7 +177,7 @@ async function open({ lane, spec, batch, verdicts }: ThreadOpening): Promise<Ope
       Atomics.add(shared, SLOT_BEAT, 1);
     },
   };
-  return { attempt: await openAttempt(env, spec, controlOf(lane)), puts };
+  return { attempt: await openAttempt(env, spec, new LaneControl(lane)), puts };
 }
 
 parentPort?.on('message', (ask: ThreadAsk | ThreadMet) => {

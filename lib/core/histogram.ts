@@ -115,9 +115,10 @@ export function toBars(h: Histogram, maxBars: number): HistogramBar[] {
 /** The histogram as small plain data: two numbers per bucket in use, so about 300 bytes for most chunks. */
 export function toSparse(h: Histogram): SparseHistogram {
   const buckets: number[] = [];
-  h.items.forEach((items, bucket) => {
+  for (let bucket = 0; bucket < h.items.length; bucket += 1) {
+    const items = h.items[bucket] ?? 0;
     if (items > 0) buckets.push(bucket, items);
-  });
+  }
   return { min: h.count === 0 ? 0 : h.min, max: h.max, buckets };
 }
 

@@ -7,6 +7,7 @@ import type { Attempt, AttemptSpec, Control, ControlState, PartSummary } from '.
 import { newHold } from './hold.ts';
 import { newHttpEnv } from './http-env.ts';
 import { type AttemptEnv, failedRow, newItemRun } from './item-run.ts';
+import { Latch } from './latch.ts';
 import type { Trailer } from './part.ts';
 import { newPolls } from './polls.ts';
 import { newQuotaGate } from './quota-gate.ts';
@@ -39,6 +40,7 @@ export async function openAttempt(
   const rows = withoutSecrets(newAttemptRows(env, spec, kept), env.secrets);
   const source = newRecordSource(items, spec.range, rows.cursor);
   const [{ count }, from] = [spec.range, source.position];
+  const grouped = env.grouped === true;
   const hold = newHold();
   const gate = newQuotaGate(env, hold);
   const http = newHttpEnv(env, spec.id, gate?.env);
@@ -46,12 +48,12 @@ export async function openAttempt(
   const steps = stepsOf(env.job);
   const flows = steps.length > 1 || steps.some(isGroup);
   const saving = newSaving(control);
-  const storing = newStoring(rows.close);
+  const storing = newStoring(() => rows.close());
   const polls = newPolls({
     clock: env.clock,
     concurrency: env.settings.concurrency,
     saved: saved?.trailer.polls ?? [],
-    has: rows.has,
+    has: (at) => rows.has(at),
     ahead: saved?.trailer.ahead !== undefined,
     save: () => saving.save(attempt),
     again: !flows,
@@ -61,18 +63,15 @@ export async function openAttempt(
   let stillStalled = 0;
   const attempt: Attempt = {
     async work(until) {
-      let state: ControlState = 'go';
-      const latched = (): ControlState => {
-        const began = source.position > from;
-        if (state === 'go') state = saving.failed() ? 'lost' : stateFor(env, control, began);
-        return state;
-      };
-      const reason = await run.work(Math.min(until, count), latched);
+      const latch = new Latch({ control, saving, source, from, grouped });
+      const reason = await run.work(Math.min(until, count), latch);
       saving.throwFault();
       const blocked = reason === undefined || clean === undefined ? reason : clean(reason);
       const at = { cursor: rows.cursor, count };
       // A batch that ends anyway is not paused first.
-      if (blocked !== undefined && !ending(latched())) return { ...at, state: 'pause', blocked };
+      if (blocked !== undefined && !ending(latch.state()))
+        return { ...at, state: 'pause', blocked };
+      const { last: state } = latch;
       const waits = at.cursor < Math.min(until, count) && state === 'go';
       const resumeAt = waits ? earliest([hold.deferredTo(), polls.deferredTo()]) : undefined;
       return resumeAt === undefined ? { ...at, state } : { ...at, state: 'drain', resumeAt };
@@ -82,9 +81,9 @@ export async function openAttempt(
       rows.put(taken.position, failedRow(env, taken, error));
     },
     async notRun() {
-      stillStalled = await putNotRun(items, { spec, grouped: env.grouped === true }, rows);
+      stillStalled = await putNotRun(items, { spec, grouped }, rows);
     },
-    ended: rows.ended,
+    ended: () => rows.ended(),
     async write(key) {
       storing.open();
       const usage = { ...env.usage(), http: http?.meter.uses() };
@@ -99,12 +98,6 @@ export async function openAttempt(
     },
   };
   return attempt;
-}
-
-/** To read a chunk of groups may take a whole budget: one is worked all the same, or no attempt would ever get on. */
-function stateFor({ grouped }: AttemptEnv, control: Control, began: boolean): ControlState {
-  const state = control.state();
-  return state === 'drain' && grouped === true && !began ? 'go' : state;
 }
 
 /** Stores a part or a save. What a groupBy reads goes before the part, so that a mark means that both are there. */
@@ -169,9 +162,11 @@ function newSaving(control: Control) {
   };
 }
 
+const ALWAYS = { goes: () => true };
+
 async function takeOne(source: RecordSource): Promise<Taken> {
   const at = source.position;
-  const step = await source.pull(at + 1, () => true).next();
+  const step = await source.pull(at + 1, ALWAYS).next();
   if (step.done) throw new Error(`There is no item to fail at ${at}.`);
   return step.value;
 }

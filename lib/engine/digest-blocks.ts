@@ -17,27 +17,37 @@ export interface LineBlocks {
 }
 
 /** Gives the SHA-256 of each block of lines that come one after the other. */
-export function newLineBlocks(give: (digest: Buffer) => void): LineBlocks {
-  let block: Hash | undefined;
-  let filled = 0;
-  return {
-    update(lines) {
-      let from = 0;
-      for (let at = lines.indexOf(LF) + 1; at > 0; at = lines.indexOf(LF, at) + 1) {
-        filled += 1;
-        if (filled < BLOCK_LINES) continue;
-        give((block ?? createHash('sha256')).update(lines.subarray(from, at)).digest());
-        block = undefined;
-        filled = 0;
-        from = at;
-      }
-      if (from < lines.length) {
-        block ??= createHash('sha256');
-        block.update(lines.subarray(from));
-      }
-    },
-    rest: () => block?.copy().digest(),
-  };
+export const newLineBlocks = (give: (digest: Buffer) => void): LineBlocks => new Blocks(give);
+
+class Blocks implements LineBlocks {
+  readonly #give: (digest: Buffer) => void;
+  #block: Hash | undefined;
+  #filled = 0;
+
+  constructor(give: (digest: Buffer) => void) {
+    this.#give = give;
+  }
+
+  update(lines: Uint8Array): void {
+    let from = 0;
+    for (let at = lines.indexOf(LF) + 1; at > 0; at = lines.indexOf(LF, at) + 1) {
+      this.#filled += 1;
+      if (this.#filled < BLOCK_LINES) continue;
+      const block = this.#block ?? createHash('sha256');
+      this.#give(block.update(lines.subarray(from, at)).digest());
+      this.#block = undefined;
+      this.#filled = 0;
+      from = at;
+    }
+    if (from < lines.length) {
+      this.#block ??= createHash('sha256');
+      this.#block.update(lines.subarray(from));
+    }
+  }
+
+  rest(): Buffer | undefined {
+    return this.#block?.copy().digest();
+  }
 }
 
 /** A part as the outcomes digest sees it. */

@@ -4,7 +4,7 @@ import type { ItemContext } from './item-context.ts';
 import { timeoutError } from './item-end.ts';
 import { itemHttp } from './item-http.ts';
 import { itemQuota, type QuotaEnv } from './item-quota.ts';
-import type { ItemRunner } from './run-item.ts';
+import type { ItemRunner } from './item-runner.ts';
 
 /** What running one group needs beside its rows. */
 export interface GroupRunner extends Omit<ItemRunner, 'process'> {
@@ -44,12 +44,21 @@ export function openCall(runner: GroupRunner, { step, rows, places, limit }: Ope
   const startedAt = clock.monotonic();
   // A slot behind the call's own end would be none: it would end as a time-out instead of being put back.
   const time = { itemTimeoutMs: limit - startedAt };
-  const taken = places.map((place) => rows[place] as GroupRow);
+  const taken: GroupRow[] = [];
+  const items: ItemContext[] = [];
+  const values: unknown[] = [];
+  // One loop and no callbacks, whose code V8 drops between two calls.
+  for (const place of places) {
+    const row = rows[place] as GroupRow;
+    taken.push(row);
+    items.push(row.context);
+    values.push(row.value);
+  }
   const [only] = taken;
   let controller: AbortController | undefined;
   const context: GroupContext = {
     ...runner.lent,
-    items: taken.map(({ context: item }) => item),
+    items,
     attempt: only?.context.attempt ?? 1,
     get signal() {
       controller ??= new AbortController();
@@ -69,10 +78,7 @@ export function openCall(runner: GroupRunner, { step, rows, places, limit }: Ope
   return {
     run() {
       runner.starting?.(taken.length === 1 && only !== undefined ? only.context.index : -1);
-      return step.run(
-        taken.map(({ value }) => value),
-        context,
-      );
+      return step.run(values, context);
     },
     async bounded(answer) {
       let cancel = (): void => undefined;

@@ -8,7 +8,7 @@ import { mapOrdered } from '../pool/map-ordered.ts';
 import { newShared, type Shared } from '../pool/shared.ts';
 import type { Input } from '../ports/input.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
-import { type HeldGroup, newGroup, numbersOf, type Place } from './group.ts';
+import { GivenGroup, type HeldGroup, numbersOf, type Place } from './group.ts';
 import { borrowPage, newHeldBytes, returnPage } from './held-bytes.ts';
 import { blockBytes, runsIn, type ShuffleRun } from './read-shuffle.ts';
 import { goneInRound } from './rounds.ts';
@@ -53,7 +53,7 @@ export async function openGroups(
   const span = { lo: range.start, hi: range.end };
   const several = sources.some(({ round }) => round !== id.round);
   const held = newHeldBytes(borrowPage);
-  const gathered = newGathered(held, several ? { round: id.round, by } : undefined);
+  const gathered = new Gathered(held, several ? { round: id.round, by } : undefined);
   const indexes = shuffleIndexes(shared, before);
   const faultOf = ({ round }: ShuffleSource, error: unknown): unknown =>
     round === id.round ? error : goneInRound(round, error);
@@ -87,7 +87,7 @@ export async function openGroups(
           groups.fill(undefined, from, from + BLOCK_GROUPS);
           const block: RecordBlock = {
             first: range.first + from,
-            rows: some.map((group) => newGroup(objects, group)),
+            rows: some.map((group) => new GivenGroup(objects, group)),
             raws: some.map(({ key }) => JSON.stringify(key)),
             errors: undefined,
             where: (at) => `a group of ${some[at]?.size} rows of the stage before`,
@@ -113,30 +113,40 @@ type HeldBytes = ReturnType<typeof newHeldBytes>;
 const giveBack = (held: HeldBytes): void => held.release().forEach(returnPage);
 
 /** Groups by key, with their rows, until those are too many. */
-function newGathered(held: HeldBytes, rounds: Rounds | undefined) {
-  const groups = new Map<string, HeldGroup>();
-  let bytes = 0;
-  let holds = true;
-  return {
-    add(run: ShuffleRun, block: { bytes: Buffer; place: Place }): void {
-      const { hash, key, rows, from, to } = run;
-      const { place } = block;
-      if (rounds?.by !== undefined && place.round !== rounds.round) {
-        checkKey(rounds.by, { key, row: firstLine(block.bytes, run), round: place.round });
-      }
-      const group = groups.get(key) ?? { hash, key, size: 0, runs: [] };
-      if (group.size === 0) groups.set(key, group);
-      group.size += rows;
-      const numbers = rounds === undefined ? '' : numbersOf(block.bytes, run);
-      bytes += to - from + numbers.length + ROW_BYTES;
-      const lines = holds ? held.copy(block.bytes, from, to) : undefined;
-      group.runs.push({ place, lines, numbers: holds ? numbers : '' });
-      if (!holds || bytes <= HOLD_BYTES) return;
-      holds = false;
-      giveBack(held);
-    },
-    sorted: (): HeldGroup[] => [...groups.values()].sort(compareKeys),
-  };
+class Gathered {
+  readonly #rounds: Rounds | undefined;
+  readonly #groups = new Map<string, HeldGroup>();
+  readonly #held: HeldBytes;
+  #bytes = 0;
+  #holds = true;
+
+  constructor(held: HeldBytes, rounds: Rounds | undefined) {
+    this.#held = held;
+    this.#rounds = rounds;
+  }
+
+  add(run: ShuffleRun, block: { bytes: Buffer; place: Place }): void {
+    const { hash, key, rows, from, to } = run;
+    const { place } = block;
+    const rounds = this.#rounds;
+    if (rounds?.by !== undefined && place.round !== rounds.round) {
+      checkKey(rounds.by, { key, row: firstLine(block.bytes, run), round: place.round });
+    }
+    const group = this.#groups.get(key) ?? { hash, key, size: 0, runs: [] };
+    if (group.size === 0) this.#groups.set(key, group);
+    group.size += rows;
+    const numbers = rounds === undefined ? '' : numbersOf(block.bytes, run);
+    this.#bytes += to - from + numbers.length + ROW_BYTES;
+    const lines = this.#holds ? this.#held.copy(block.bytes, from, to) : undefined;
+    group.runs.push({ place, lines, numbers: this.#holds ? numbers : '' });
+    if (!this.#holds || this.#bytes <= HOLD_BYTES) return;
+    this.#holds = false;
+    giveBack(this.#held);
+  }
+
+  sorted(): HeldGroup[] {
+    return [...this.#groups.values()].sort(compareKeys);
+  }
 }
 
 const LF = 10;

@@ -30,27 +30,54 @@ export interface Place {
   end: number;
 }
 
-/** What a job sees of it. As JSON, which a failure keeps, it is key and size. */
-export function newGroup(objects: ObjectStore, held: HeldGroup): Group & { toJSON(): unknown } {
-  const { key, size } = held;
-  const rows: AsyncIterable<unknown> = { [Symbol.asyncIterator]: () => eachRow(objects, held) };
-  return {
-    key,
-    size,
-    rows,
-    async list(max = DEFAULT_LIST) {
-      if (size > max) {
-        throw new PermanentError(
-          `group.list() gives at most ${max} rows, and this group has ${size}: go through group.rows, or give a larger maximum.`,
-          { code: 'GROUP_TOO_LARGE' },
-        );
-      }
-      const all: unknown[] = [];
-      for await (const some of rowsOf(objects, held)) for (const row of some) all.push(row);
-      return all;
-    },
-    toJSON: () => ({ key, size }),
-  };
+/** What a job sees of it. As JSON, which a failure keeps, it is key and size. A class, since there is one by the row. */
+export class GivenGroup implements Group {
+  readonly key: string;
+  readonly size: number;
+  readonly rows: AsyncIterable<unknown>;
+  readonly list: Group['list'];
+
+  constructor(objects: ObjectStore, held: HeldGroup) {
+    this.key = held.key;
+    this.size = held.size;
+    this.rows = new GroupRows(objects, held);
+    // A job may take it out of its group.
+    this.list = (max) => listOf(objects, held, max);
+  }
+
+  toJSON(): { key: string; size: number } {
+    return { key: this.key, size: this.size };
+  }
+}
+
+class GroupRows implements AsyncIterable<unknown> {
+  readonly #objects: ObjectStore;
+  readonly #held: HeldGroup;
+
+  constructor(objects: ObjectStore, held: HeldGroup) {
+    this.#objects = objects;
+    this.#held = held;
+  }
+
+  [Symbol.asyncIterator](): AsyncGenerator<unknown> {
+    return eachRow(this.#objects, this.#held);
+  }
+}
+
+async function listOf(
+  objects: ObjectStore,
+  held: HeldGroup,
+  max = DEFAULT_LIST,
+): Promise<unknown[]> {
+  if (held.size > max) {
+    throw new PermanentError(
+      `group.list() gives at most ${max} rows, and this group has ${held.size}: go through group.rows, or give a larger maximum.`,
+      { code: 'GROUP_TOO_LARGE' },
+    );
+  }
+  const all: unknown[] = [];
+  for await (const some of rowsOf(objects, held)) for (const row of some) all.push(row);
+  return all;
 }
 
 async function* eachRow(objects: ObjectStore, group: HeldGroup): AsyncGenerator<unknown> {

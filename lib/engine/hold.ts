@@ -16,20 +16,31 @@ export interface Hold {
   blocked(): string | undefined;
 }
 
-export function newHold(): Hold {
-  let deferred: number | undefined;
-  let reason: string | undefined;
-  return {
-    free: () => deferred === undefined && reason === undefined,
-    defer(until) {
-      deferred = Math.max(deferred ?? 0, until);
-    },
-    deferredTo: () => deferred,
-    block(why) {
-      reason ??= why;
-    },
-    blocked: () => reason,
-  };
+export const newHold = (): Hold => new AttemptHold();
+
+class AttemptHold implements Hold {
+  #deferred: number | undefined;
+  #reason: string | undefined;
+
+  free(): boolean {
+    return this.#deferred === undefined && this.#reason === undefined;
+  }
+
+  defer(until: number): void {
+    this.#deferred = Math.max(this.#deferred ?? 0, until);
+  }
+
+  deferredTo(): number | undefined {
+    return this.#deferred;
+  }
+
+  block(why: string): void {
+    this.#reason ??= why;
+  }
+
+  blocked(): string | undefined {
+    return this.#reason;
+  }
 }
 
 /** The item has no outcome yet: it found no slot in time, or what it works with is away. It runs again later. */

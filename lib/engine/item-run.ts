@@ -5,22 +5,21 @@ import type { RoundChoice } from '../core/retry.ts';
 import type { Stage } from '../core/stage.ts';
 import type { EachStep, SqliteFile } from '../core/step.ts';
 import { newDeadlines } from '../pool/deadlines.ts';
-import { type Pull, runBounded } from '../pool/run-bounded.ts';
+import { runWorker, type Works } from '../pool/run-bounded.ts';
 import type { Shared } from '../pool/shared.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Input } from '../ports/input.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import type { Quotas } from '../ports/quotas.ts';
-import type { AttemptSpec, ControlState } from './engine.ts';
-import { type Hold, isPutBack } from './hold.ts';
-import type { HttpEnv, HttpHost } from './http-env.ts';
+import type { AttemptSpec, Control } from './engine.ts';
+import { isPutBack } from './hold.ts';
+import type { HttpHost } from './http-env.ts';
 import { ItemContext, type SharedContext } from './item-context.ts';
-import type { Polls } from './polls.ts';
-import type { QuotaGate } from './quota-gate.ts';
-import type { RecordSource, Taken } from './record-source.ts';
+import { type ItemRunner, runnerOf } from './item-runner.ts';
+import { pullOf, type RunParts } from './pull-items.ts';
+import type { Taken } from './record-source.ts';
 import { toRow } from './row-text.ts';
-import type { Rows } from './rows.ts';
-import { type Finished, type ItemRunner, runItem } from './run-item.ts';
+import { type Finished, type Running, runItem } from './run-item.ts';
 
 /** What an attempt needs of the thread it runs in. */
 export interface AttemptEnv {
@@ -69,40 +68,20 @@ const YIELD_MS = 25;
 
 /** How an attempt's rows are run; `work` returns why a step is there for no row. */
 export interface AttemptRun {
-  work(until: number, state: () => ControlState): Promise<string | undefined>;
+  work(until: number, control: Pick<Control, 'state'>): Promise<string | undefined>;
   close?(): void;
-}
-
-export interface RunParts {
-  rows: Rows;
-  source: RecordSource;
-  gate: QuotaGate | undefined;
-  http: HttpEnv | undefined;
-  hold: Hold;
-  polls: Polls;
 }
 
 /** Rows one by one through the only step. */
 export function newItemRun(env: AttemptEnv, spec: AttemptSpec, parts: RunParts): AttemptRun {
-  const item = itemWorker(env, spec, parts);
+  const items = new Items(env, spec, parts);
   const concurrency = spec.careful ? 1 : env.settings.concurrency;
   return {
-    async work(until, state) {
-      await runBounded(pullOf(parts, spec, { until, state }), concurrency, item);
+    async work(until, control) {
+      await runWorker(pullOf(parts, spec, { until, control }), concurrency, items);
       return parts.hold.blocked();
     },
   };
-}
-
-/** What is to run next: records, and items whose remote is to be asked, as slots of quotas allow. */
-export function pullOf(
-  { source, gate, hold, polls }: RunParts,
-  { range }: AttemptSpec,
-  { until, state }: { until: number; state: () => ControlState },
-): Pull<Taken> {
-  const goes = (): boolean => hold.free() && state() === 'go';
-  const pull = polls.pull(source.pull(until, goes), goes, until === range.count);
-  return gate?.pull(pull, state) ?? pull;
 }
 
 /** What all items of an attempt share. */
@@ -114,64 +93,99 @@ export function sharedOf(
   const name = `${id.batch}/${id.round}/${id.stage}`;
   const polling = job.cpu === true ? undefined : { polls, clock, name, waiting };
   const quotas = gate?.env;
-  const own = { job: job.name, grouped, unfit };
-  return { ...own, now, options, secrets, clock, quotas, http, polling };
+  return { job: job.name, grouped, unfit, now, options, secrets, clock, quotas, http, polling };
 }
 
-/** Returns the function that works one record and puts its row. */
-function itemWorker(
-  env: AttemptEnv,
-  spec: AttemptSpec,
-  parts: RunParts,
-): (taken: Taken) => void | Promise<void> {
-  const { clock, job, settings } = env;
-  const { rows, polls } = parts;
-  const shared = sharedOf(env, spec, parts);
-  const [process] = stepsOf(job) as [EachStep];
-  const runner: ItemRunner = {
-    ...{ job, process, settings, clock, random: env.random },
-    deadlines: newDeadlines(clock),
-  };
-  const zero = clock.monotonic();
-  const zeroWall = clock.now();
-  let lastYield = zero;
-  const turn = (endedAt: number): Promise<void> | undefined => {
-    if (endedAt - lastYield < YIELD_MS) return undefined;
-    lastYield = endedAt;
-    return clock.yield();
-  };
+/**
+ * The items of one attempt. Classes, as those that it needs by the row: V8 lets go of the optimised code of closures at the first full
+ * collection that finds none of them alive, and each attempt's were compiled anew.
+ */
+class Items implements Works<Taken> {
+  readonly clock: AttemptEnv['clock'];
+  readonly parts: RunParts;
+  readonly zero: number;
+  readonly zeroWall: number;
+  readonly #env: AttemptEnv;
+  readonly #shared: SharedContext;
+  readonly #runner: ItemRunner;
+  #yieldedAt: number;
 
-  return (taken) => {
-    const { index } = taken;
+  constructor(env: AttemptEnv, spec: AttemptSpec, parts: RunParts) {
+    const { clock } = env;
+    const [process] = stepsOf(env.job) as [EachStep];
+    this.clock = clock;
+    this.parts = parts;
+    this.zero = clock.monotonic();
+    this.zeroWall = clock.now();
+    this.#env = env;
+    this.#shared = sharedOf(env, spec, parts);
+    this.#runner = runnerOf({ ...env, deadlines: newDeadlines(clock) }, process);
+    this.#yieldedAt = this.zero;
+  }
+
+  work(taken: Taken): void | Promise<void> {
+    const env = this.#env;
+    const { polls, rows } = this.parts;
     if (!polls.admits(taken)) return undefined;
-    const verdict = env.verdicts?.get(index);
-    const unreadable = taken.error ?? verdict;
+    const unreadable = taken.error ?? env.verdicts?.get(taken.index);
     if (unreadable !== undefined) {
       rows.put(taken.position, failedRow(env, taken, unreadable));
       return undefined;
     }
-    env.starting?.(index);
-    const context = new ItemContext(shared, index, taken.raw);
-    context.lent = taken.lent;
-    context.place = taken.position;
-    context.remotes = taken.remotes;
+    env.starting?.(taken.index);
+    const context = contextOf(this.#shared, taken);
     polls.begin();
-    const startedAt = clock.monotonic();
-    const done = (finished: Finished): void | Promise<void> => {
-      const endedAt = clock.monotonic();
-      const putBack = isPutBack(taken, { context, finished }, parts);
-      polls.end();
-      if (putBack) return turn(endedAt);
-      const at = startedAt - zero;
-      const since = sinceOf(polls.since(taken.position), { zero: zeroWall, at });
-      const times = { at, endedAt: endedAt - zero, since };
-      const remotes = polls.remotes(taken.position);
-      rows.put(taken.position, toRow({ taken, context, finished, times, remotes }));
-      // Also behind a promise: that of an async function that never waits gives the event loop no turn.
-      return turn(endedAt);
-    };
-    return runItem(runner, { row: taken.row, context, done });
-  };
+    return runItem(this.#runner, new Item(this, taken, context));
+  }
+
+  /** Also behind a promise: that of an async function that never waits gives the event loop no turn. */
+  turn(endedAt: number): Promise<void> | undefined {
+    if (endedAt - this.#yieldedAt < YIELD_MS) return undefined;
+    this.#yieldedAt = endedAt;
+    return this.clock.yield();
+  }
+}
+
+/** An item that runs. */
+class Item implements Running<void> {
+  row: unknown;
+  readonly context: ItemContext;
+  readonly #items: Items;
+  readonly #taken: Taken;
+  readonly #startedAt: number;
+
+  constructor(items: Items, taken: Taken, context: ItemContext) {
+    this.row = taken.row;
+    this.context = context;
+    this.#items = items;
+    this.#taken = taken;
+    this.#startedAt = items.clock.monotonic();
+  }
+
+  done(finished: Finished): void | Promise<void> {
+    const items = this.#items;
+    const taken = this.#taken;
+    const { context } = this;
+    const { rows, polls } = items.parts;
+    const endedAt = items.clock.monotonic();
+    const putBack = isPutBack(taken, { context, finished }, items.parts);
+    polls.end();
+    if (putBack) return items.turn(endedAt);
+    const at = this.#startedAt - items.zero;
+    const since = sinceOf(polls.since(taken.position), { zero: items.zeroWall, at });
+    const times = { at, endedAt: endedAt - items.zero, since };
+    const remotes = polls.remotes(taken.position);
+    rows.put(taken.position, toRow({ taken, context, finished, times, remotes }));
+    return items.turn(endedAt);
+  }
+}
+
+export function contextOf(shared: SharedContext, taken: Taken): ItemContext {
+  const context = new ItemContext(shared, taken.index, taken.raw);
+  context.lent = taken.lent;
+  context.place = taken.position;
+  context.remotes = taken.remotes;
+  return context;
 }
 
 /** When an item's remote took the work, in ms of an attempt that began at `zero`, if that was before it ran last. */

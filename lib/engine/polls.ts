@@ -1,7 +1,7 @@
 import type { OpenPoll, Remotes } from '../core/poll.ts';
 import type { Pull } from '../pool/run-bounded.ts';
 import { newParking, type ParkingOptions, WAIT_MS } from './parking.ts';
-import type { Taken } from './record-source.ts';
+import type { Going, Taken } from './record-source.ts';
 
 /** The remote work that the items of one attempt wait for. */
 export interface Polls {
@@ -30,7 +30,7 @@ export interface Polls {
    *
    * @param whole the source goes to the chunk's end: where nothing but polls is left, the chunk may be deferred
    */
-  pull(source: Pull<Taken>, goes: () => boolean, whole: boolean): Pull<Taken>;
+  pull(source: Pull<Taken>, going: Going, whole: boolean): Pull<Taken>;
   /** When the first parked item is due, ms since 1970, once nothing else was left to do. */
   deferredTo(): number | undefined;
 }
@@ -45,48 +45,105 @@ export interface PollsOptions extends Omit<ParkingOptions, 'admits'> {
   save(): Promise<boolean>;
 }
 
-export function newPolls(options: PollsOptions): Polls {
-  const { clock, has, save } = options;
-  const byItem = new Map<number, Map<string, OpenPoll>>();
-  let goes = (): boolean => true;
-  const of = (at: number): OpenPoll[] => [...(byItem.get(at)?.values() ?? [])];
-  const note = (poll: OpenPoll): void => {
-    const polls = byItem.get(poll.at) ?? new Map<string, OpenPoll>();
-    byItem.set(poll.at, polls.set(poll.name, poll));
-  };
-  for (const poll of options.saved) note(poll);
+export const newPolls = (options: PollsOptions): Polls => new AttemptPolls(options);
+
+class AttemptPolls implements Polls {
+  readonly #options: PollsOptions;
+  readonly #byItem = new Map<number, Map<string, OpenPoll>>();
+  readonly #parking: ReturnType<typeof newParking>;
+  #going: Going = { goes: () => true };
+
+  constructor(options: PollsOptions) {
+    this.#options = options;
+    for (const poll of options.saved) this.note(poll);
+    this.#parking = newParking({ ...options, admits: (taken) => this.admits(taken) });
+  }
+
   /** Until then nothing here costs an item of a job that does not poll. */
-  const engaged = (): boolean => byItem.size > 0 || options.ahead;
-  const admits = (taken: Taken): boolean => {
-    if (!engaged()) return true;
-    if (has(taken.position)) return false;
+  engaged(): boolean {
+    return this.#byItem.size > 0 || this.#options.ahead;
+  }
+
+  find(at: number, name: string): OpenPoll | undefined {
+    return this.#byItem.get(at)?.get(name);
+  }
+
+  note(poll: OpenPoll): void {
+    const polls = this.#byItem.get(poll.at) ?? new Map<string, OpenPoll>();
+    this.#byItem.set(poll.at, polls.set(poll.name, poll));
+  }
+
+  remotes(at: number): Remotes | undefined {
+    const polls = this.#byItem.get(at);
+    return polls && Object.fromEntries([...polls.values()].map(({ name, id }) => [name, id]));
+  }
+
+  since(at: number): number | undefined {
+    return this.#byItem.get(at)?.values().next().value?.since;
+  }
+
+  open(): OpenPoll[] {
+    const without = [...this.#byItem.keys()].filter((at) => !this.#options.has(at));
+    return without.flatMap((at) => this.#of(at));
+  }
+
+  save(): Promise<boolean> {
+    return this.#options.save();
+  }
+
+  goes(): boolean {
+    return this.#going.goes();
+  }
+
+  admits(taken: Taken): boolean {
+    if (!this.engaged()) return true;
+    if (this.#options.has(taken.position)) return false;
     // One poll after the other: the last one is what the item waits for.
-    const due = of(taken.position).at(-1)?.next ?? 0;
-    if (due <= clock.now() + WAIT_MS) return true;
-    parking.park(taken, due);
+    const due = this.#of(taken.position).at(-1)?.next ?? 0;
+    if (due <= this.#options.clock.now() + WAIT_MS) return true;
+    this.park(taken, due);
     return false;
-  };
-  const parking = newParking({ ...options, admits });
-  return {
-    find: (at, name) => byItem.get(at)?.get(name),
-    note,
-    remotes(at) {
-      const polls = byItem.get(at);
-      return polls && Object.fromEntries([...polls.values()].map(({ name, id }) => [name, id]));
-    },
-    since: (at) => byItem.get(at)?.values().next().value?.since,
-    open: () => [...byItem.keys()].filter((at) => !has(at)).flatMap(of),
-    save,
-    goes: () => goes(),
-    admits,
-    park: parking.park,
-    begin: parking.begin,
-    end: parking.end,
-    pull(source, mayGo, whole) {
-      goes = mayGo;
-      const polled = parking.pull(source, { goes, whole });
-      return { next: () => (engaged() ? polled() : source.next()) };
-    },
-    deferredTo: parking.deferredTo,
-  };
+  }
+
+  park(taken: Taken, until: number): void {
+    this.#parking.park(taken, until);
+  }
+
+  begin(): void {
+    this.#parking.begin();
+  }
+
+  end(): void {
+    this.#parking.end();
+  }
+
+  pull(source: Pull<Taken>, going: Going, whole: boolean): Pull<Taken> {
+    this.#going = going;
+    const polled = this.#parking.pull(source, { goes: () => going.goes(), whole });
+    return new PolledPull(this, source, polled);
+  }
+
+  deferredTo(): number | undefined {
+    return this.#parking.deferredTo();
+  }
+
+  #of(at: number): OpenPoll[] {
+    return [...(this.#byItem.get(at)?.values() ?? [])];
+  }
+}
+
+class PolledPull implements Pull<Taken> {
+  readonly #polls: AttemptPolls;
+  readonly #source: Pull<Taken>;
+  readonly #polled: Pull<Taken>['next'];
+
+  constructor(polls: AttemptPolls, source: Pull<Taken>, polled: Pull<Taken>['next']) {
+    this.#polls = polls;
+    this.#source = source;
+    this.#polled = polled;
+  }
+
+  next(): IteratorResult<Taken> | Promise<IteratorResult<Taken>> {
+    return this.#polls.engaged() ? this.#polled() : this.#source.next();
+  }
 }

@@ -18,82 +18,116 @@ export interface Taken {
   block?: RecordBlock;
   at?: number;
   /** Slots that were leased for it. */
-  lent?: Lent;
+  lent?: Lent | undefined;
   /** Its work in an earlier round, which remotes are still to be asked for. */
   remotes?: Remotes | undefined;
+}
+
+/** Whether items may still start: asked before each. */
+export interface Going {
+  goes(): boolean;
 }
 
 /** A chunk's records, taken one by one from a cursor on; read lazily, so that a chunk of notRun reads nothing. */
 export interface RecordSource {
   /** Position of the next record. */
   readonly position: number;
-  /** Records up to position `until` (exclusive) while `go` says so. */
-  pull(until: number, go: () => boolean): Pull<Taken>;
+  /** Records up to position `until` (exclusive) while it goes on. */
+  pull(until: number, going: Going): Pull<Taken>;
   close(): void;
 }
 
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
-export function newRecordSource(
+export const newRecordSource = (
   input: Pick<Input, 'records'>,
   range: ChunkRange,
   cursor: number,
-): RecordSource {
-  let blocks: AsyncIterator<RecordBlock> | undefined;
-  let block: RecordBlock | undefined;
-  let position = cursor;
-  let loading: Promise<void> | undefined;
+): RecordSource => new ChunkRecords(input, range, cursor);
 
-  const advance = async (): Promise<void> => {
-    blocks ??= input.records(range)[Symbol.asyncIterator]();
-    do {
-      const step = await blocks.next();
-      if (step.done) {
-        throw new SluiceError(
-          'INPUT_CHANGED',
-          `The input changed: items ${range.first} to ${range.first + range.count - 1} were planned, only ${position} of these ${range.count} are there.`,
-          { hint: 'Start a new batch on the changed input.' },
-        );
-      }
-      block = step.value;
-    } while (range.first + position >= block.first + block.rows.length);
-  };
+/** Classes, as all that works row by row: the optimised code of an attempt's closures is gone when the next one comes. */
+class ChunkRecords implements RecordSource {
+  position: number;
+  readonly #input: Pick<Input, 'records'>;
+  readonly #range: ChunkRange;
+  #blocks: AsyncIterator<RecordBlock> | undefined;
+  #block: RecordBlock | undefined;
+  #loading: Promise<void> | undefined;
 
-  const take = (): Taken | undefined => {
-    const at = block === undefined ? -1 : range.first + position - block.first;
+  constructor(input: Pick<Input, 'records'>, range: ChunkRange, cursor: number) {
+    this.position = cursor;
+    this.#input = input;
+    this.#range = range;
+  }
+
+  pull(until: number, going: Going): Pull<Taken> {
+    return new RecordPull(this, until, going);
+  }
+
+  close(): void {
+    void this.#blocks?.return?.().catch(() => undefined);
+  }
+
+  /** The next record, where its block is there. */
+  take(): Taken | undefined {
+    const block = this.#block;
+    const { position } = this;
+    const at = block === undefined ? -1 : this.#range.first + position - block.first;
     if (block === undefined || at < 0 || at >= block.rows.length) return undefined;
-    const taken = {
+    this.position = position + 1;
+    return {
       position,
-      index: block.indexes?.[at] ?? range.first + position,
+      index: block.indexes?.[at] ?? this.#range.first + position,
       row: block.rows[at],
       raw: block.raws[at] as string,
       error: block.errors?.get(at),
       block,
       at,
+      lent: undefined,
       remotes: block.remotes?.get(at),
     };
-    position += 1;
-    return taken;
-  };
+  }
 
-  return {
-    get position() {
-      return position;
-    },
-    pull(until, go) {
-      const next = (): IteratorResult<Taken> | Promise<IteratorResult<Taken>> => {
-        if (position >= until || !go()) return DONE;
-        const value = take();
-        if (value !== undefined) return { done: false, value };
-        loading ??= advance().finally(() => {
-          loading = undefined;
-        });
-        return loading.then(next);
-      };
-      return { next };
-    },
-    close() {
-      void blocks?.return?.().catch(() => undefined);
-    },
-  };
+  load(): Promise<void> {
+    this.#loading ??= this.#advance().finally(() => {
+      this.#loading = undefined;
+    });
+    return this.#loading;
+  }
+
+  async #advance(): Promise<void> {
+    const range = this.#range;
+    this.#blocks ??= this.#input.records(range)[Symbol.asyncIterator]();
+    do {
+      const step = await this.#blocks.next();
+      if (step.done) {
+        throw new SluiceError(
+          'INPUT_CHANGED',
+          `The input changed: items ${range.first} to ${range.first + range.count - 1} were planned, only ${this.position} of these ${range.count} are there.`,
+          { hint: 'Start a new batch on the changed input.' },
+        );
+      }
+      this.#block = step.value;
+    } while (range.first + this.position >= this.#block.first + this.#block.rows.length);
+  }
+}
+
+class RecordPull implements Pull<Taken> {
+  readonly #records: ChunkRecords;
+  readonly #until: number;
+  readonly #going: Going;
+
+  constructor(records: ChunkRecords, until: number, going: Going) {
+    this.#records = records;
+    this.#until = until;
+    this.#going = going;
+  }
+
+  next(): IteratorResult<Taken> | Promise<IteratorResult<Taken>> {
+    const records = this.#records;
+    if (records.position >= this.#until || !this.#going.goes()) return DONE;
+    const value = records.take();
+    if (value !== undefined) return { done: false, value };
+    return records.load().then(() => this.next());
+  }
 }

@@ -25,11 +25,11 @@ export function withoutSecrets(rows: Rows, secrets: Readonly<Record<string, stri
     get cursor() {
       return rows.cursor;
     },
-    has: rows.has,
+    has: (position) => rows.has(position),
     put: (position, row) => rows.put(position, cleaned(row)),
-    ended: rows.ended,
-    toPart: rows.toPart,
-    close: rows.close,
+    ended: () => rows.ended(),
+    toPart: (...of) => rows.toPart(...of),
+    close: () => rows.close(),
   };
 }
 

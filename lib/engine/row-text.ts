@@ -31,7 +31,7 @@ export function toRow({ taken, context, finished, times, remotes }: RowFacts): R
     tries: times === undefined ? 0 : context.tries,
     at: times?.at ?? 0,
     endedAt: times?.endedAt ?? 0,
-    ...(times?.since === undefined ? {} : { since: times.since }),
+    since: times?.since,
     extra: 'error' in ended ? keptOfFailure(taken, ended, remotes) : undefined,
     log: context.lines(),
   };

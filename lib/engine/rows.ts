@@ -3,10 +3,10 @@ import { fromSparse, newHistogram, type SparseHistogram, toSparse } from '../cor
 import { type HostUse, mergeUses } from '../core/http-meter.ts';
 import type { Counts, Status } from '../core/outcome.ts';
 import type { OpenPoll } from '../core/poll.ts';
-import { assemblePart, type CodeCount, digest, type Trailer, type WorkerShare } from './part.ts';
+import { assemblePart, type CodeCount, digest, type Trailer } from './part.ts';
 import type { PartBytes } from './read-part.ts';
-import { countRow, factsOf, noFacts } from './row-sums.ts';
-import { newSections } from './sections.ts';
+import { countRow, factsOf, noFacts, type RowSums } from './row-sums.ts';
+import { Sections } from './sections.ts';
 
 /** One ended item. */
 export interface Row {
@@ -86,77 +86,106 @@ export interface RowsOptions {
  */
 const FLUSH_BYTES = 128 * 1024;
 
-export function newRows({ first, worker, process, startedAt, feeds, saved }: RowsOptions): Rows {
-  const facts = saved ? factsOf(saved.trailer) : noFacts(first, feeds);
-  const durations = saved ? fromSparse(saved.trailer.durations) : newHistogram();
-  const sections = newSections(saved?.part, facts.gives);
-  const share: WorkerShare = facts.workers[worker] ?? { items: 0, failed: 0, busyMs: 0 };
+export const newRows = (options: RowsOptions): Rows => new AttemptRows(options);
+
+/** A class, as all that works row by row: the optimised code of an attempt's closures is gone when the next one comes. */
+class AttemptRows implements Rows {
+  readonly #options: RowsOptions;
+  readonly #sections: Sections;
+  readonly #sums: RowSums;
   /** Rows behind a gap. */
-  const open = new Map<number, Row>(
-    saved?.trailer.ahead?.map(([position, row]) => [position, movedBy(row, -startedAt)]),
-  );
-  let headed = false;
-  const sums = { facts, durations, share, startedAt };
+  readonly #open: Map<number, Row>;
+  #headed = false;
 
-  const [outcomes, attempts, log] = sections.texts;
-  const head = (): void => {
-    if (!headed) attempts.add(`{"worker":${JSON.stringify(worker)},"at":${startedAt}}\n`);
-    headed = true;
-  };
-  const add = (row: Row): void => {
-    head();
-    outcomes.add(row.outcome);
-    attempts.add(attemptLine(row));
-    if (row.log !== undefined) log.add(row.log);
+  constructor(options: RowsOptions) {
+    const { first, worker, startedAt, feeds, saved } = options;
+    const facts = saved ? factsOf(saved.trailer) : noFacts(first, feeds);
+    const durations = saved ? fromSparse(saved.trailer.durations) : newHistogram();
+    const share = facts.workers[worker] ?? { items: 0, failed: 0, busyMs: 0 };
+    const ahead = saved?.trailer.ahead ?? [];
+    this.#options = options;
+    this.#sections = new Sections(saved?.part, facts.gives);
+    this.#sums = { facts, durations, share, startedAt };
+    this.#open = new Map(ahead.map(([position, row]) => [position, movedBy(row, -startedAt)]));
+  }
+
+  get cursor(): number {
+    return this.#sums.facts.items;
+  }
+
+  has(position: number): boolean {
+    return position < this.cursor || this.#open.has(position);
+  }
+
+  put(position: number, row: Row): void {
+    const open = this.#open;
+    if (position > this.cursor) {
+      open.set(position, row);
+      return;
+    }
+    this.#add(row);
+    for (let next = open.get(this.cursor); next !== undefined; next = open.get(this.cursor)) {
+      open.delete(this.cursor);
+      this.#add(next);
+    }
+  }
+
+  ended(): Counts {
+    const counts = { ...this.#sums.facts.counts };
+    for (const { status } of this.#open.values()) counts[status] += 1;
+    return counts;
+  }
+
+  toPart(
+    { http, ...usage }: PartUsage,
+    polls: readonly OpenPoll[] = [],
+    makeShuffle?: MakeShuffle,
+  ): WrittenPart {
+    const { worker, process, startedAt, saved } = this.#options;
+    const { facts, durations, share } = this.#sums;
+    const sections = this.#sections;
+    this.#head();
+    if (share.items > 0) facts.workers[worker] = share;
+    const uses = mergeUses(saved?.trailer.http, http);
+    if (uses !== undefined) facts.http = uses;
+    sections.zip(1);
+    facts.processes[process] = usage;
+    const sparse = toSparse(durations);
+    const shuffle = makeShuffle?.(sections.members[0]);
+    const blocks = sections.blocks();
+    const body = assemblePart(sections.members, {
+      ...facts,
+      durations: sparse,
+      ...keptOf(this.#open, { startedAt, polls }),
+      ...(shuffle && { shuffle: digest(shuffle) }),
+      ...(blocks !== undefined && { blocks }),
+    });
+    const codes = structuredClone(facts.codes);
+    return { body, shuffle, counts: { ...facts.counts }, codes, durations: sparse };
+  }
+
+  close(): void {
+    this.#sections.close();
+  }
+
+  #head(): void {
+    if (this.#headed) return;
+    const { worker, startedAt } = this.#options;
+    this.#sections.attempts.add(`{"worker":${JSON.stringify(worker)},"at":${startedAt}}\n`);
+    this.#headed = true;
+  }
+
+  #add(row: Row): void {
+    const sections = this.#sections;
+    this.#head();
+    sections.outcomes.add(row.outcome);
+    sections.attempts.add(attemptLine(row));
+    if (row.log !== undefined) sections.log.add(row.log);
     sections.give(row.gives);
-    countRow(row, sums);
+    countRow(row, this.#sums);
     // Each gzip call sets up 256 KB of its own: small sections wait until they are worth one.
-    if (outcomes.length >= FLUSH_BYTES) sections.zip(FLUSH_BYTES);
-  };
-
-  return {
-    get cursor() {
-      return facts.items;
-    },
-    has: (position) => position < facts.items || open.has(position),
-    put(position, row) {
-      if (position > facts.items) {
-        open.set(position, row);
-        return;
-      }
-      add(row);
-      for (let next = open.get(facts.items); next !== undefined; next = open.get(facts.items)) {
-        open.delete(facts.items);
-        add(next);
-      }
-    },
-    ended() {
-      const counts = { ...facts.counts };
-      for (const { status } of open.values()) counts[status] += 1;
-      return counts;
-    },
-    toPart({ http, ...usage }, polls = [], makeShuffle) {
-      head();
-      if (share.items > 0) facts.workers[worker] = share;
-      const uses = mergeUses(saved?.trailer.http, http);
-      if (uses !== undefined) facts.http = uses;
-      sections.zip(1);
-      facts.processes[process] = usage;
-      const sparse = toSparse(durations);
-      const shuffle = makeShuffle?.(sections.members[0]);
-      const blocks = sections.blocks();
-      const body = assemblePart(sections.members, {
-        ...facts,
-        durations: sparse,
-        ...keptOf(open, { startedAt, polls }),
-        ...(shuffle && { shuffle: digest(shuffle) }),
-        ...(blocks !== undefined && { blocks }),
-      });
-      const codes = structuredClone(facts.codes);
-      return { body, shuffle, counts: { ...facts.counts }, codes, durations: sparse };
-    },
-    close: sections.close,
-  };
+    if (sections.outcomes.length >= FLUSH_BYTES) sections.zip(FLUSH_BYTES);
+  }
 }
 
 /** What a save keeps beside the prefix: rows behind a gap by their place in the chunk, and open polls. */

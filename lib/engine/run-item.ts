@@ -1,30 +1,12 @@
 import { backoffMs } from '../core/backoff.ts';
 import { type ItemError, retryAfterOf } from '../core/errors.ts';
-import type { Job } from '../core/job.ts';
-import type { Settings } from '../core/options.ts';
 import type { Result } from '../core/outcome.ts';
 import type { SchemaResult } from '../core/standard-schema.ts';
-import type { EachStep } from '../core/step.ts';
-import type { Deadline, Deadlines } from '../pool/deadlines.ts';
+import type { Deadline } from '../pool/deadlines.ts';
 import { issueText } from './issue-text.ts';
 import type { ItemContext } from './item-context.ts';
 import { checkedResult, type Ended, failed, isRetryable, timeoutError } from './item-end.ts';
-
-/** What running one item needs beside the item. */
-export interface ItemRunner {
-  job: Pick<Job, 'input' | 'key' | 'retry'>;
-  /** What one row is given to. */
-  process: EachStep;
-  settings: Settings;
-  clock: {
-    monotonic(): number;
-    sleep(ms: number, signal?: AbortSignal): Promise<void>;
-    after(ms: number, call: () => void): () => void;
-  };
-  random(): number;
-  /** Of the items that run in it. */
-  deadlines: Deadlines;
-}
+import type { ItemRunner } from './item-runner.ts';
 
 /** A group's own key may have as many; it was checked before. */
 const KEY_LIMIT = 512;

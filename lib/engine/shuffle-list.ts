@@ -28,9 +28,14 @@ export async function shuffleSources(
   before: StageId,
 ): Promise<ShuffleSource[]> {
   const { epochs, earlier = [] } = await listIn(objects, shuffleListKey(before));
-  return [...earlier, { round: before.round, epochs }].flatMap(({ round, epochs }) =>
-    epochs.map((epoch, chunk) => ({ key: shuffleKey({ ...before, round, chunk }, epoch), round })),
-  );
+  const sources: ShuffleSource[] = [];
+  // Loops: each chunk of groups asks for all of them, and V8 drops what it made of a closure that nobody holds.
+  for (const { round, epochs: of } of [...earlier, { round: before.round, epochs }]) {
+    for (const [chunk, epoch] of of.entries()) {
+      sources.push({ key: shuffleKey({ ...before, round, chunk }, epoch), round });
+    }
+  }
+  return sources;
 }
 
 async function listIn(objects: ObjectStore, key: string): Promise<ShuffleList> {

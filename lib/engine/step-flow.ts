@@ -1,14 +1,15 @@
 import type { ItemError, UnavailableError } from '../core/errors.ts';
 import { type EachStep, isGroup, type Step } from '../core/step.ts';
-import { runBounded } from '../pool/run-bounded.ts';
+import { runWorker, type Works } from '../pool/run-bounded.ts';
 import type { GroupRunner } from './group-call.ts';
 import { type Full, Groups } from './groups.ts';
 import type { ItemContext } from './item-context.ts';
 import type { Ended } from './item-end.ts';
+import { type ItemRunner, runnerOf } from './item-runner.ts';
 import type { Taken } from './record-source.ts';
 import { givenJson } from './row-text.ts';
 import { type GroupEnd, runGroup } from './run-group.ts';
-import { type Finished, type ItemRunner, runItem, runStep } from './run-item.ts';
+import { type Finished, runItem, runStep } from './run-item.ts';
 import { FirstStep, NextStep, type Pending, type RowFlow } from './step-rows.ts';
 import { type FlowSpan, type Rider, type Task, Tasks } from './step-tasks.ts';
 
@@ -67,13 +68,7 @@ export async function flowThrough(
 ): Promise<UnavailableError | undefined> {
   const groups = new Groups<Rider>(env.steps, span, env.alone);
   const queue = new Tasks(env.clock, span, groups);
-  const flow = new Flow(env, { span, groups, queue });
-  await runBounded(queue, env.concurrency, (task) => {
-    queue.begin();
-    const pending = flow.work(task);
-    if (pending === undefined) return queue.end();
-    return pending.finally(() => queue.end());
-  });
+  await runWorker(queue, env.concurrency, new Flow(env, { span, groups, queue }));
   return queue.blocked;
 }
 
@@ -88,7 +83,7 @@ interface Parts {
  * the first full collection that finds none of them alive, and each attempt's were compiled anew (4.0 of the 12.2 s that V8's
  * threads compiled in a music scan of 100,000 files, 144 times for seven functions).
  */
-class Flow implements RowFlow {
+class Flow implements RowFlow, Works<Task> {
   readonly clock: StepFlowEnv['clock'];
   readonly #env: StepFlowEnv;
   readonly #parts: Parts;
@@ -99,14 +94,19 @@ class Flow implements RowFlow {
     this.clock = env.clock;
     this.#env = env;
     this.#parts = parts;
-    this.#runners = env.steps.map((step) => ({
-      ...env.runner,
-      process: isGroup(step) ? asItIs : step,
-    }));
+    this.#runners = env.steps.map((step) => runnerOf(env.runner, isGroup(step) ? asItIs : step));
     this.#yieldedAt = env.clock.monotonic();
   }
 
   work(task: Task): Pending {
+    const { queue } = this.#parts;
+    queue.begin();
+    const pending = this.#does(task);
+    if (pending === undefined) return queue.end();
+    return pending.finally(() => queue.end());
+  }
+
+  #does(task: Task): Pending {
     if ('position' in task) return this.#start(task);
     return 'full' in task ? this.#call(task.full) : this.#enter(task.rider, task.at);
   }

@@ -10,12 +10,12 @@ import { ItemContext, type SharedContext } from './item-context.ts';
 import {
   type AttemptEnv,
   type AttemptRun,
+  contextOf,
   failedRow,
-  pullOf,
-  type RunParts,
   sharedOf,
   sinceOf,
 } from './item-run.ts';
+import { pullOf, type RunParts } from './pull-items.ts';
 import type { Taken } from './record-source.ts';
 import { toRow } from './row-text.ts';
 import { flowThrough, type RowEnd, type StepFlowEnv } from './step-flow.ts';
@@ -27,10 +27,10 @@ export function newStepRun(env: AttemptEnv, spec: AttemptSpec, parts: RunParts):
   const own = env.shared === undefined ? newShared() : undefined;
   const flow = new StepRows({ env, spec, parts }, groupRunner(env, spec, { own, parts }));
   return {
-    async work(until, state) {
+    async work(until, control) {
       const span = { first, from: first + source.position, until: first + until };
-      const pull = pullOf(parts, spec, { until, state });
-      const blocked = await flowThrough(flow, { ...span, source: pull, state });
+      const pull = pullOf(parts, spec, { until, control });
+      const blocked = await flowThrough(flow, { ...span, source: pull, control });
       if (blocked !== undefined) hold.block(`${blocked.code}: ${blocked.message}`);
       return hold.blocked();
     },
@@ -79,11 +79,7 @@ class StepRows implements StepFlowEnv {
       return undefined;
     }
     env.starting?.(taken.index);
-    const context = new ItemContext(this.#shared, taken.index, taken.raw);
-    context.lent = taken.lent;
-    context.place = taken.position;
-    context.remotes = taken.remotes;
-    return context;
+    return contextOf(this.#shared, taken);
   }
 
   end(taken: Taken, context: ItemContext, { finished, spentMs, endedAt }: RowEnd): void {

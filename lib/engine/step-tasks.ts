@@ -1,6 +1,6 @@
 import type { UnavailableError } from '../core/errors.ts';
 import type { Pull } from '../pool/run-bounded.ts';
-import type { ControlState } from './engine.ts';
+import type { Control, ControlState } from './engine.ts';
 import type { Full, Groups, Traveller } from './groups.ts';
 import type { ItemContext } from './item-context.ts';
 import type { Taken } from './record-source.ts';
@@ -12,7 +12,7 @@ export interface FlowSpan {
   /** The place after the last one. */
   until: number;
   source: Pull<Taken>;
-  state(): ControlState;
+  control: Pick<Control, 'state'>;
 }
 
 /** A row, as the flow carries it. */
@@ -51,7 +51,7 @@ export class Tasks implements Pull<Task> {
   next(): IteratorResult<Task> | Promise<IteratorResult<Task>> {
     const waiting = this.#waiting;
     for (let task = waiting.shift(); task !== undefined; task = waiting.shift()) {
-      const [state, blocked] = [this.#span.state(), this.#blocked];
+      const [state, blocked] = [this.#span.control.state(), this.#blocked];
       if (mayGoOn(task, { state, blocked, now: this.#clock.monotonic() })) {
         return { done: false, value: task };
       }
@@ -79,7 +79,7 @@ export class Tasks implements Pull<Task> {
 
   /** Nothing was stopped: a row that is through a group may begin its next step at once. */
   mayStart(): boolean {
-    return this.#blocked === undefined && this.#span.state() === 'go';
+    return this.#blocked === undefined && this.#span.control.state() === 'go';
   }
 
   /** Rows that may go on with step `at`. */

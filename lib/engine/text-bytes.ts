@@ -22,43 +22,53 @@ const MOST_BYTES = 3;
 
 const FIRST_BYTES = 64 * 1024;
 
-export function newTextBytes(): TextBytes {
-  let bytes: Buffer | undefined;
-  let length = 0;
-  let pending = '';
-  const room = (more: number): Buffer => {
-    const needed = length + more;
-    if (bytes === undefined || bytes.length < needed) bytes = grown(bytes, length, needed);
-    return bytes;
-  };
-  const write = (): void => {
-    length += room(MOST_BYTES * pending.length).write(pending, length);
-    pending = '';
-  };
-  return {
-    add(text) {
-      pending += text;
-      if (pending.length >= PENDING_CHARS) write();
-    },
-    addLine(from, start, end) {
-      if (pending !== '') write();
-      const to = room(end - start + 1);
-      length += from.copy(to, length, start, end);
-      to[length] = LF;
-      length += 1;
-    },
-    get length() {
-      return length + pending.length;
-    },
-    take(use) {
-      if (pending !== '') write();
-      const taken = use(bytes?.subarray(0, length) ?? NOTHING);
-      length = 0;
-      if (bytes !== undefined) returnMemory(bytes);
-      bytes = undefined;
-      return taken;
-    },
-  };
+export const newTextBytes = (): TextBytes => new GrowingText();
+
+class GrowingText implements TextBytes {
+  #bytes: Buffer | undefined;
+  #written = 0;
+  #pending = '';
+
+  add(text: string): void {
+    this.#pending += text;
+    if (this.#pending.length >= PENDING_CHARS) this.#write();
+  }
+
+  addLine(from: Buffer, start: number, end: number): void {
+    if (this.#pending !== '') this.#write();
+    const to = this.#room(end - start + 1);
+    this.#written += from.copy(to, this.#written, start, end);
+    to[this.#written] = LF;
+    this.#written += 1;
+  }
+
+  get length(): number {
+    return this.#written + this.#pending.length;
+  }
+
+  take<T>(use: (bytes: Buffer) => T): T {
+    if (this.#pending !== '') this.#write();
+    const bytes = this.#bytes;
+    const taken = use(bytes?.subarray(0, this.#written) ?? NOTHING);
+    this.#written = 0;
+    if (bytes !== undefined) returnMemory(bytes);
+    this.#bytes = undefined;
+    return taken;
+  }
+
+  #write(): void {
+    const to = this.#room(MOST_BYTES * this.#pending.length);
+    this.#written += to.write(this.#pending, this.#written);
+    this.#pending = '';
+  }
+
+  #room(more: number): Buffer {
+    const needed = this.#written + more;
+    if (this.#bytes === undefined || this.#bytes.length < needed) {
+      this.#bytes = grown(this.#bytes, this.#written, needed);
+    }
+    return this.#bytes;
+  }
 }
 
 const NOTHING = Buffer.alloc(0);

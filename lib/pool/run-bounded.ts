@@ -10,31 +10,43 @@ export interface Pull<T> {
  *
  * The first error stops every loop after the item it is at, and is thrown when all have ended.
  */
-export async function runBounded<T>(
+export const runBounded = <T>(
   source: Pull<T>,
   concurrency: number,
-  work: (item: T) => void | Promise<void>,
+  work: Works<T>['work'],
+): Promise<void> => runWorker(source, concurrency, { work });
+
+/** What works the items of many runs. As a class: V8 lets go of the optimised code of a closure once none of it is alive. */
+export interface Works<T> {
+  work(item: T): void | Promise<void>;
+}
+
+/** The same with an object. */
+export async function runWorker<T>(
+  source: Pull<T>,
+  concurrency: number,
+  worker: Works<T>,
 ): Promise<void> {
-  const run: Run<T> = { source, work, failed: undefined };
+  const run: Run<T> = { source, worker, failed: undefined };
   await Promise.all(Array.from({ length: concurrency }, () => loop(run)));
   if (run.failed !== undefined) throw run.failed.error;
 }
 
 interface Run<T> {
   source: Pull<T>;
-  work: (item: T) => void | Promise<void>;
+  worker: Works<T>;
   failed: { error: unknown } | undefined;
 }
 
 /** No closure: V8 would let go of its optimised code between two runs. */
 async function loop<T>(run: Run<T>): Promise<void> {
-  const { source, work } = run;
+  const { source, worker } = run;
   try {
     while (run.failed === undefined) {
       const next = source.next();
       const step = next instanceof Promise ? await next : next;
       if (step.done) return;
-      const pending = work(step.value);
+      const pending = worker.work(step.value);
       if (pending !== undefined) await pending;
     }
   } catch (error) {

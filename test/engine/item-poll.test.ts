@@ -28,7 +28,7 @@ function pollWorld({ saved = [], saves = true, goes = () => true, remotes }: Wor
   const save = vi.fn(async () => saves);
   const parking = { clock, concurrency: 2, again: true };
   const polls = newPolls({ ...parking, saved, has: () => false, ahead: false, save });
-  polls.pull({ next: async () => ({ done: true, value: undefined }) }, goes, true);
+  polls.pull({ next: async () => ({ done: true, value: undefined }) }, { goes }, true);
   const waiting = vi.fn();
   const env = { polls, clock, name: 'b/0', waiting };
   const submit = vi.fn<PollCall<unknown>['submit']>(async () => 'r1');

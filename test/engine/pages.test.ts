@@ -82,7 +82,7 @@ function newSource(
   const range = { source: 0, start: 0, end: 1, first: 100, count: 6 };
   const source = newRecordSource({ records }, range, cursor);
   const takeAll = async (until: number, go = () => true): Promise<unknown[]> => {
-    const pull = source.pull(until, go);
+    const pull = source.pull(until, { goes: go });
     const rows = [];
     for (let step = await pull.next(); !step.done; step = await pull.next()) rows.push(step.value);
     return rows;
@@ -149,7 +149,7 @@ describe('the records of a chunk', () => {
     expect(await takeAll(6, () => false)).toEqual([]);
     source.close();
     expect(facts()).toEqual({ opened: 0, closed: 0 });
-    const pull = source.pull(6, () => true);
+    const pull = source.pull(6, { goes: () => true });
     const steps = await Promise.all(Array.from({ length: 7 }, () => pull.next()));
     const rows = steps.map((step) => (step.done ? 'done' : step.value.row));
     expect(rows).toEqual([100, 101, 102, 103, 104, 105, 'done']);

@@ -49,11 +49,13 @@ export function pathOfKey(key: string): string[] {
 
 /** Names from the root down to the folder of these whole segments. */
 export function pathOfFolders(segments: readonly string[]): string[] {
-  return segments.flatMap((segment) => {
+  const names: string[] = [];
+  for (const segment of segments) {
     const pieces = piecesOf(segment);
     const last = pieces.pop() ?? EMPTY;
-    return [...pieces, last.includes('.') ? `${last}%` : last];
-  });
+    names.push(...pieces, last.includes('.') ? `${last}%` : last);
+  }
+  return names;
 }
 
 /** What a name in the folder stands for: `text` of the key, up to here; undefined when it is not ours. */

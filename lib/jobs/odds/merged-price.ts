@@ -52,12 +52,14 @@ export function createMergedPricer(
   return (match) => {
     if (match.dispute !== undefined) return match.dispute;
     const several = match.sources.length > 1;
-    const markets = match.quotes.map(({ market, odds, from }): SourcedMarket => {
-      // Added, not spread: with a copy of each market this took 17 us a row of the input, without 10.
+    const markets: SourcedMarket[] = [];
+    // A loop, whose code is kept from match to match; and added, not spread: with a copy of each market this took 17 us a row of the
+    // input, without 10.
+    for (const { market, odds, from } of match.quotes) {
       const priced: SourcedMarket = pricerOf(market)(oddsOf(odds));
       if (several) priced.from = from;
-      return priced;
-    });
+      markets.push(priced);
+    }
     return { value: pricedOf(match, markets) };
   };
 }
