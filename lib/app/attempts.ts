@@ -116,7 +116,8 @@ export function newAttempts(options: AttemptsOptions): Attempts {
   const threadsAllowed = isCpu && parallel !== 'off';
   const { home, jobFile } = options;
   const quotas = newQuotaLeases({ ...home, random: home.host.random });
-  const pool = newThreadPool({ home, jobFile, quotas, grow: stages.length > 1 }, threadsOf(stages));
+  const heaps = { grow: stages.length > 1, hold: stages.every(({ cpu }) => cpu) };
+  const pool = newThreadPool({ home, jobFile, quotas, ...heaps }, threadsOf(stages));
   const seating = newSeating(options, { stages, pool, threadsAllowed });
   const own = { shared: newShared(), http: localHttp(), quotas };
   const underway = newUnderway();

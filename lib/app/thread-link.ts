@@ -57,7 +57,12 @@ export interface ThreadLink {
   readonly dead: boolean;
 }
 
-export function startThread(data: Omit<ThreadData, 'shared'>, quotas: Quotas): ThreadLink {
+/** @param hold all work is in threads: main, and what starts with this one, need no larger young heap than they have */
+export function startThread(
+  data: Omit<ThreadData, 'shared'>,
+  quotas: Quotas,
+  hold = false,
+): ThreadLink {
   const shared = new Int32Array(new SharedArrayBuffer(SLOTS * 4));
   startYoungHeapsAt(HALF_MB);
   const worker = new Worker(here.resolve('#thread'), {
@@ -65,7 +70,7 @@ export function startThread(data: Omit<ThreadData, 'shared'>, quotas: Quotas): T
     resourceLimits: { maxOldGenerationSizeMb: heapMb(), maxYoungGenerationSizeMb: YOUNG_MB },
     stdout: true,
   });
-  worker.once('online', holdYoungHeaps);
+  if (hold) worker.once('online', holdYoungHeaps);
   // What a job prints is no result: stdout is for those.
   worker.stdout.on('data', (text) => process.stderr.write(text));
   const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();

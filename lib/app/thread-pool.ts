@@ -41,12 +41,14 @@ export interface ThreadPoolOptions {
   quotas: Quotas;
   /** Its threads may hold more, for fewer collections. */
   grow?: boolean;
+  /** The main thread works no items. */
+  hold?: boolean;
   /** Milliseconds after which threads that nobody uses are ended. */
   idleMs?: number;
 }
 
 export function newThreadPool(
-  { home, jobFile, quotas, grow = false, idleMs = IDLE_MS }: ThreadPoolOptions,
+  { home, jobFile, quotas, grow = false, hold = false, idleMs = IDLE_MS }: ThreadPoolOptions,
   size: number,
 ): ThreadPool {
   const places = size * LANES;
@@ -55,13 +57,14 @@ export function newThreadPool(
   const names = Array.from({ length: size }, (_, at) => `${home.host.id}#${at + 1}`);
   let started = 0;
   let idle: NodeJS.Timeout | undefined;
+  const endings = newEndings();
 
   const start = (): Member => {
     if (grow) letThreadsGrow();
     started += 1;
     const worker = names.pop() ?? `${home.host.id}#${started}`;
     const data = { objects: home.folder, jobFile: jobFile.file, worker, process: home.host.id };
-    const thread = startThread(data, quotas);
+    const thread = startThread(data, quotas, hold);
     const member = { thread, worker, lanes: new Array<boolean>(LANES).fill(false) };
     members.push(member);
     return member;
@@ -76,16 +79,14 @@ export function newThreadPool(
     const [least] = [...members].sort((a, b) => held(a) - held(b));
     const free = least !== undefined && held(least) === 0;
     const member = free || members.length >= size ? (least as Member) : start();
-    const lane = member.lanes.indexOf(false);
-    member.lanes[lane] = true;
-    return { thread: member.thread, lane, member };
+    return placeIn(member);
   };
   const endIdle = (): void => {
     const unused = members.filter((member) => held(member) === 0);
     members = members.filter((member) => held(member) > 0);
     for (const { thread, worker } of unused) {
       names.push(worker);
-      void thread.shut();
+      endings.end(thread);
     }
   };
   const watchIdle = (): void => {
@@ -118,8 +119,28 @@ export function newThreadPool(
     rest: endIdle,
     async close() {
       clearTimeout(idle);
-      await Promise.all(members.map(({ thread }) => thread.shut()));
+      for (const { thread } of members) endings.end(thread);
+      await endings.all();
     },
+  };
+}
+
+function placeIn(member: Member): ThreadPlace & { member: Member } {
+  const lane = member.lanes.indexOf(false);
+  member.lanes[lane] = true;
+  return { thread: member.thread, lane, member };
+}
+
+/** Threads that end, also those that rested: what they hold open is written then, and the process may go when all have. */
+function newEndings() {
+  const ending = new Set<Promise<void>>();
+  return {
+    end(thread: ThreadLink): void {
+      const shut = thread.shut();
+      ending.add(shut);
+      void shut.finally(() => ending.delete(shut));
+    },
+    all: () => Promise.all(ending),
   };
 }
 

@@ -21,11 +21,12 @@ const MOST_BYTES = 4 * 1024 * 1024;
 /** Parts of one batch differ a little in size: all fit into the same memory. */
 const STEP_BYTES = 256 * 1024;
 
-/** The smallest that fits: what is large is kept for what needs it. */
+/** The smallest that fits. Much larger memory is left to what needs it, and goes when nothing does. */
 function memoryFor(bytes: number): SharedArrayBuffer {
   let best = -1;
+  const most = 4 * Math.max(bytes, STEP_BYTES);
   for (const [at, { byteLength }] of spare.entries()) {
-    const fits = byteLength >= bytes;
+    const fits = byteLength >= bytes && byteLength <= most;
     if (fits && (best < 0 || byteLength < (spare[best] as SharedArrayBuffer).byteLength)) best = at;
   }
   const [found] = best < 0 ? [] : spare.splice(best, 1);
@@ -40,7 +41,7 @@ export function newPuts(): Puts {
   const giveBack = (): void => {
     for (const memory of held) {
       if (memory.byteLength > MOST_BYTES) continue;
-      // Parts of the next stage may be larger than those of the last one: the oldest goes.
+      // Parts of the next stage may be larger than those of the last one, or smaller: the oldest goes.
       if (spare.length >= MOST_SPARE) spare.shift();
       spare.push(memory);
     }

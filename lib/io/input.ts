@@ -151,7 +151,7 @@ async function digest(options: InputOptions, views: Views): Promise<string> {
   return whole.digest('hex');
 }
 
-/** In small reads into the same memory: new memory for each held 25 MB until it was collected, whole blocks 40 MB. */
+/** In small reads, those of a block into the same memory: new memory for each held 25 MB until it was collected, whole blocks 40 MB. */
 const DIGEST_READ_BYTES = 1024 * 1024;
 
 async function blockDigest(read: ReadBytes, start: number, end: number): Promise<Buffer> {

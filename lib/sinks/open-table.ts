@@ -122,8 +122,14 @@ export async function put(
   const first = new Map<string | undefined, SinkRow>();
   for (const row of rows) if (!first.has(row.key)) first.set(row.key, row);
   // In one order, so that two groups that write the same rows do not wait for each other.
-  return writer.write(ctx, [...first.values()].sort(byKey));
+  const all = [...first.values()].sort(byKey);
+  for (let from = 0; from < all.length; from += MOST_ROWS) {
+    await writer.write(ctx, all.slice(from, from + MOST_ROWS));
+  }
 }
+
+/** Of one transaction: as many as `group` may say, of items that give one row each. */
+const MOST_ROWS = 10_000;
 
 const byKey = ({ key: a = '' }: SinkRow, { key: b = '' }: SinkRow): number => (a < b ? -1 : 1);
 

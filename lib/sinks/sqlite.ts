@@ -94,7 +94,8 @@ function plainOf(file: SqliteFile, table: Table): Upserts {
 function currentOf(file: SqliteFile, table: Table, owners: Table): Upserts {
   const { name, key } = table;
   const before = `SELECT there.${DIGEST} FROM "${name}" AS there WHERE there.${key} = "${owners.name}".${key}`;
-  const returning = `RETURNING CASE WHEN (${before}) IS ${DIGEST} THEN NULL ELSE ${key} END`;
+  // Told by their digests: of a key with half a surrogate pair another text comes back than was given.
+  const returning = `RETURNING CASE WHEN (${before}) IS ${DIGEST} THEN NULL ELSE ${DIGEST} END`;
   const own = upsertsOf(file, owners, returning);
   const all = upsertsOf(file, table);
   return ({ ctx, rows }) => {
@@ -107,7 +108,7 @@ function currentOf(file: SqliteFile, table: Table, owners: Table): Upserts {
       const differ = new Set(own(ctx, seen));
       all(
         ctx,
-        rows.filter((row) => differ.has(row.key)),
+        rows.filter(({ cells }) => differ.has(cells.at(-1))),
       );
     };
   };

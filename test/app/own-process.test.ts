@@ -2,10 +2,24 @@ import { setFlagsFromString } from 'node:v8';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { type AttemptsOptions, newAttempts } from '../../lib/app/attempts.ts';
 import { ownProcess } from '../../lib/app/own-process.ts';
+import { startThread } from '../../lib/app/thread-link.ts';
 import { settingsOf } from '../../lib/core/options.ts';
 import { defineJob, ndjson, ok } from '../../lib/index.ts';
 
 vi.mock('node:v8', () => ({ setFlagsFromString: vi.fn() }));
+vi.mock('node:worker_threads', async () => {
+  const { EventEmitter } = await import('node:events');
+  class Worker extends EventEmitter {
+    stdout = new EventEmitter();
+    unref = () => undefined;
+    constructor() {
+      super();
+      workers.push({ worker: this, flags: flags() });
+    }
+  }
+  return { Worker };
+});
+const workers: { worker: { emit(name: string): boolean }; flags: string[] }[] = [];
 
 const flags = (): string[] => vi.mocked(setFlagsFromString).mock.calls.map(([flag]) => flag);
 const withBudget = Number.parseInt(process.versions.v8, 10) <= 12;
@@ -51,6 +65,21 @@ describe("V8's settings", () => {
     startYoungHeapsAt(8);
     holdYoungHeaps();
     expect(flags()).toEqual(['--min-semi-space-size=8', '--semi-space-growth-factor=1']);
+  });
+
+  it.skipIf(!withBudget)('of young heaps are told around the start of a thread', () => {
+    ownProcess();
+    const data = {} as never;
+    const start = (hold: boolean) => {
+      startThread(data, undefined as never, hold);
+      vi.mocked(setFlagsFromString).mockClear();
+      workers.at(-1)?.worker.emit('online');
+      return { before: workers.at(-1)?.flags, after: flags() };
+    };
+    const before = ['--min-semi-space-size=8'];
+    expect(start(false)).toEqual({ before, after: [] });
+    vi.mocked(setFlagsFromString).mockClear();
+    expect(start(true)).toEqual({ before, after: ['--semi-space-growth-factor=1'] });
   });
 
   it('keep the heap small where a walk asks for it, also when threads start after that', async () => {

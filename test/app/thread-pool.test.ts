@@ -63,6 +63,18 @@ test('at rest those that nobody uses are ended, and no others', async () => {
   });
 });
 
+test('a pool that is closed has waited for those at rest: what they hold open is written at their end', async () => {
+  await withPool({ size: 1 }, async (pool) => {
+    const seat = pool.newSeat();
+    const { thread } = seat.take();
+    seat.release();
+    pool.rest();
+    expect(thread.dead).toBe(false);
+    await pool.close();
+    expect(thread.dead).toBe(true);
+  });
+});
+
 test('a thread that died is replaced, and its other lane is not taken for free', async () => {
   await withPool({ size: 1 }, async (pool) => {
     const [one, two] = [pool.newSeat(), pool.newSeat()];

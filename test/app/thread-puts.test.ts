@@ -43,7 +43,7 @@ test("memory is another attempt's when its own is closed, not before; a save is 
   expect(other.take('b').body).toEqual(bytes(10, 3));
 });
 
-test('of memory that is kept the oldest goes when larger parts come', async () => {
+test('of memory that is kept the oldest goes when parts get larger, or smaller', async () => {
   const made = async (size: number): Promise<ArrayBufferLike[]> => {
     const all = await Promise.all(
       Array.from({ length: 8 }, async () => {
@@ -57,8 +57,11 @@ test('of memory that is kept the oldest goes when larger parts come', async () =
     return all.map(({ buffer }) => buffer);
   };
   await made(100_000);
-  const first = await made(600_000);
-  expect(new Set(await made(600_000))).toEqual(new Set(first));
+  const large = await made(2_000_000);
+  expect(new Set(await made(2_000_000))).toEqual(new Set(large));
+  const small = await made(100_000);
+  expect(small.every(({ byteLength }) => byteLength < 600_000)).toBe(true);
+  expect(new Set(await made(100_000))).toEqual(new Set(small));
 });
 
 test('a thread is told that an attempt is over when its part is stored, not before', async () => {

@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -7,8 +7,8 @@ import { cli, newFolder, outcomesOf, reportOf, startCli } from '../support/cli.t
 /** 3 kills in `npm test`, 30 in `npm run test:full`, any number by SLUICE_KILLS. */
 const FULL = process.env['SLUICE_FULL'] !== undefined;
 const KILLS = Number(process.env['SLUICE_KILLS'] ?? (FULL ? 30 : 3));
-/** Some 2 s of CPU, after the start: a kill within its first second finds it at work. */
-const ROWS = FULL ? 20_000 : 8_000;
+/** Some 0.6 s of CPU behind the start, in 80 parts. */
+const ROWS = 20_000;
 
 const folder = newFolder();
 const job = join(folder, 'spin.ts');
@@ -45,6 +45,24 @@ const run = (home: string): string[] => [
 ];
 const batchIn = (home: string): string => readdirSync(join(home, 'batches'))[0] as string;
 
+/** Parts that a home has. */
+const partsIn = (home: string): number => {
+  const batches = join(home, 'batches');
+  if (!existsSync(batches)) return 0;
+  const names = readdirSync(batches, { recursive: true, encoding: 'utf8' });
+  return names.filter((name) => /[\\/]parts[\\/].*\.gz$/.test(name)).length;
+};
+
+/** Of three kills one comes at any moment, also of the start; the others find a part more than there was, and others under way. */
+async function moment(home: string, kills: number, over: () => boolean): Promise<'kill'> {
+  if (kills % 3 === 0) await sleep(150 + Math.random() * 900);
+  else {
+    for (const before = partsIn(home); !over() && partsIn(home) <= before; ) await sleep(10);
+    await sleep(Math.random() * 200);
+  }
+  return 'kill';
+}
+
 let expected = '';
 
 beforeAll(async () => {
@@ -72,8 +90,11 @@ describe('kill -9 at random moments', () => {
           '--parallel',
           kills % 3 === 2 ? 'off' : 'on',
         ]);
-        const delay =
-          kills < KILLS ? sleep(150 + Math.random() * 900).then(() => 'kill' as const) : done;
+        let over = false;
+        void done.then(() => {
+          over = true;
+        });
+        const delay = kills < KILLS ? moment(home, kills, () => over) : done;
         if ((await Promise.race([done, delay])) === 'kill') {
           child.kill('SIGKILL');
           const { signal } = await done;

@@ -196,6 +196,42 @@ describe('groupBy', () => {
 });
 
 describe('a chunk of groups', () => {
+  it('is read again by whoever still reads it when it is over: its memory is the next one\u2019s', async () => {
+    interface Late {
+      rest: AsyncIterator<unknown>;
+      list(): Promise<unknown[]>;
+      first: unknown;
+      key: string;
+    }
+    const late: Late[] = [];
+    const job = defineJob(
+      { name: 'late', input: ndjson(), limits: { chunk: 10 } },
+      each({ name: 'read', process: (row) => ok(row as Given) }),
+      groupBy({
+        name: 'keep',
+        key: ({ key }) => key,
+        limits: { chunk: 2 },
+        async process({ key, rows, list }) {
+          const rest = rows[Symbol.asyncIterator]();
+          const { value: first } = await rest.next();
+          late.push({ key, rest, list, first });
+          return ok(key);
+        },
+      }),
+    ) as Job;
+    const rows = Array.from({ length: 60 }, (_, n) => given(`k${n % 12}`, n));
+    await worldOf(job, rows);
+    expect(late).toHaveLength(12);
+    for (const { key, rest, list, first } of late) {
+      const own = rows.filter((row) => row.key === key);
+      const seen = [first];
+      for (let step = await rest.next(); !step.done; step = await rest.next())
+        seen.push(step.value);
+      expect(seen).toEqual(own);
+      expect(await list()).toEqual(own);
+    }
+  });
+
   it('works one group although its reading took the whole budget', async () => {
     const job = groupedJob();
     const { world } = await worldOf(job, inputOf(20, 9));

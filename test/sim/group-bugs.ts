@@ -55,7 +55,7 @@ export const GROUP_BUGS: readonly { name: string; tune: Tune; edits: Edit[] }[] 
       {
         file: FLOW,
         find: 'const end = answer.ended[place] as Ended;',
-        replace: `const moved = rider.ordinal % (steps[at] as { size: number }).size;
+        replace: `const moved = rider.ordinal % (this.#env.steps[at] as { size: number }).size;
       const end = (answer.ended[moved] ?? answer.ended[place]) as Ended;`,
       },
     ],

@@ -231,6 +231,30 @@ describe.each(kinds)('a current table in %s', (kind) => {
   });
 });
 
+test('a current table in SQLite writes a row whose key comes back as another text', async () => {
+  const table = newTable();
+  const half = defineJob({
+    name: 'pages',
+    input: jsonArray() as never,
+    steps: [
+      currentTable<Page>({
+        url: urlOf('sqlite'),
+        table,
+        unique: 'url',
+        newest: 'seen',
+        columns: { url: 'text', n: 'integer', seen: 'integer' },
+        row: ({ url, n }) => ({ url, n, seen: 10 }),
+      }),
+      ({ n }: Page) => ok(n),
+    ] as never,
+  }) as unknown as Job;
+  await run(half, [page(1, 'a\ud800'), page(2, 'b')], 'one');
+  expect(await rowsIn('sqlite', table)).toEqual([
+    ['a\ufffd', 0, 1],
+    ['b', 1, 2],
+  ]);
+});
+
 describe.each(kinds)('several current tables in %s', (kind) => {
   interface Mixed extends Page {
     in: string;
@@ -329,6 +353,49 @@ describe.each(kinds)('several current tables in %s', (kind) => {
       ['x', 0, 1],
       ['y', 0, 2],
     ]);
+  });
+
+  it('whose rows one of them refuses fail their items alone, and leave the others whole', async () => {
+    const tables = [newTable(), newTable()];
+    const [one, two] = tables as [string, string];
+    const columns = { url: 'text', n: 'integer', seen: 'integer' } as const;
+    const shape = { unique: 'url', newest: 'seen', columns };
+    interface Item {
+      url: string;
+      ns: number[];
+    }
+    const row = ({ url, n }: { url: string; n: number }) => ({ url, n, seen: 10 });
+    const job = defineJob({
+      name: 'pages',
+      input: jsonArray() as never,
+      steps: [
+        currentTables<Item>({
+          url: urlOf(kind),
+          group: 4,
+          rows: ({ url, ns }) => ({
+            [one]: [{ url, n: ns.length }],
+            [two]: ns.map((n) => ({ url: `${url}${n}`, n })),
+          }),
+          tables: [one, two].map((table) => ({ ...shape, table, row })),
+        }),
+        ({ url }: Item) => ok(url),
+      ] as never,
+    }) as unknown as Job;
+    const items = (bad: number): Item[] =>
+      ['a', 'b', 'c', 'd'].map((url, at) => ({ url, ns: at === 1 ? [1, bad, 3] : [1, 2] }));
+    await run(job, items(2) as never, 'made');
+    await execute(kind, `DELETE FROM ${two}`);
+    const trigger =
+      kind === 'sqlite'
+        ? `CREATE TRIGGER no_${two} BEFORE INSERT ON ${two} WHEN NEW.n > 9 BEGIN SELECT RAISE(ABORT, 'too large'); END`
+        : `ALTER TABLE ${two} ADD CHECK (n <= 9)`;
+    await execute(kind, trigger);
+    const ended = await run(job, items(10) as never, 'one');
+    expect(ended.map((end) => end.split(' ')[0])).toEqual(['ok', 'failed', 'ok', 'ok']);
+    const urls = async (table: string) =>
+      (await rowsIn(kind, table, 'item')).map((cells) => (cells as unknown[])[0]).sort();
+    expect(await urls(two)).toEqual(['a1', 'a2', 'c1', 'c2', 'd1', 'd2']);
+    expect(await urls(one)).toEqual(['a', 'b', 'c', 'd']);
   });
 
   // Nobody hears the failure of a table that is not waited for: it would end the process.

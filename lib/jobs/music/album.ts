@@ -1,6 +1,6 @@
 import { judge } from './duplicates.ts';
 import { albumArtistOf, type FileTags } from './file-tags.ts';
-import { fold, mainArtist } from './names.ts';
+import { fold, keyPart, mainArtist } from './names.ts';
 
 /** The rows of one album, by table; `id` is the primary key of a row. */
 export interface Album {
@@ -57,7 +57,7 @@ export function albumRows(key: string, files: readonly FileTags[]): Album {
   const artists = new Map<string, string>();
   const artistId = (name: string | undefined): string | null => {
     if (name === undefined) return null;
-    const id = fold(name);
+    const id = keyPart(fold(name));
     if (!artists.has(id)) artists.set(id, name);
     return id;
   };

@@ -5,8 +5,9 @@ import type { ListedFile } from './read-file.ts';
 /** What is kept was read by this reader; another number, and all files are read anew. */
 const READER = 1;
 const GROUP = 1000;
-/** A cache that somebody else holds is not waited for longer than 20 tries take. */
+/** A cache that somebody else holds is not waited for longer than 20 tries take; at their end all threads write at once, each up to a thousand files. */
 const TRIES = 20;
+const TRIES_AT_END = 500;
 
 /** A file on its way through the stage. */
 export interface Listed extends ListedFile {
@@ -57,7 +58,7 @@ const openCache = (ctx: GroupContext, path: string): Cache =>
   ctx.shared(
     `music-cache:${path}`,
     () => ({ file: opened(ctx.sqlite(path)), fresh: [] }),
-    (cache) => patiently(() => keep(cache)),
+    (cache) => patiently(() => keep(cache), TRIES_AT_END),
   );
 
 function opened(file: CacheFile): CacheFile {
@@ -79,13 +80,13 @@ function usable<T>(ctx: GroupContext, act: () => T): T | undefined {
   }
 }
 
-function patiently<T>(act: () => T): T {
+function patiently<T>(act: () => T, most = TRIES): T {
   for (let tries = 1; ; tries++) {
     try {
       return act();
     } catch (fault) {
       const { code = '' } = fault as { code?: string };
-      if (!/^SQLITE_(BUSY|LOCKED)/.test(code) || tries === TRIES) throw fault;
+      if (!/^SQLITE_(BUSY|LOCKED)/.test(code) || tries === most) throw fault;
       // Another thread commits: a millisecond or two.
       pause();
     }

@@ -66,6 +66,9 @@ const tracks = {
   },
 } as const;
 
+/** Artists and albums are there before what points to them. */
+export const TABLES = { artists, albums, tracks } as const;
+
 /**
  * Writes albums to the tables `artists`, `albums` and `tracks`, some thousand rows a transaction. A repeat changes nothing; a later
  * scan replaces what it finds anew, and `seen_at` is the start of the last one that found it.
@@ -76,7 +79,6 @@ export const musicTables = (
   currentTables({
     url,
     group: GROUP,
-    // Artists and albums are there before what points to them.
-    tables: [artists, albums, tracks],
+    tables: Object.values(TABLES),
     rows: (item) => ({ artists: item.artists, albums: item.albums, tracks: item.tracks }),
   });

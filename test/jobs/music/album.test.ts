@@ -3,9 +3,52 @@ import { describe, expect, it, test } from 'vitest';
 import { albumRows } from '../../../lib/jobs/music/album.ts';
 import { judge } from '../../../lib/jobs/music/duplicates.ts';
 import { albumKey, type FileTags } from '../../../lib/jobs/music/file-tags.ts';
-import { insertsOf } from '../../../lib/jobs/music/inserts.ts';
+import { type Insert, insertsOf, type Values } from '../../../lib/jobs/music/inserts.ts';
 import { fold, keyPart, mainArtist, mainTitle } from '../../../lib/jobs/music/names.ts';
+import { TABLES } from '../../../lib/jobs/music/tables.ts';
 import type { Tags } from '../../../lib/jobs/music/tags.ts';
+
+test('values lie in the order of the columns, each under its name', () => {
+  const tags: Tags = {
+    title: 'Title',
+    artist: 'Artist',
+    album: 'Album',
+    albumArtist: 'Artist',
+    track: 3,
+    disc: 4,
+    year: 2005,
+    genres: ['Genre', 'Other'],
+    seconds: 6.5,
+    codec: 'codec',
+    bitRate: 7,
+    sampleRate: 8,
+    isrc: ['ISRC'],
+    musicBrainz: { recording: 'recording', release: 'release' },
+  } as Tags;
+  const one: FileTags = { path: '/p.mp3', size: 9, mtime: 10, print: 'print', tags };
+  const copy: FileTags = { ...one, path: '/q.mp3' };
+  const [album, duplicate] = insertsOf('key', albumRows('key', [one, copy])) as [Insert, Insert];
+  const named = (table: { columns: object }, values: Values | undefined) =>
+    Object.fromEntries(Object.keys(table.columns).map((name, at) => [name, values?.[at]]));
+  const track = {
+    ...{ id: '/p.mp3', path: '/p.mp3', album: 'key', artist: 'artist', title: 'Title' },
+    ...{ credit: 'Artist', track: 3, disc: 4, year: 2005, genre: 'Genre', seconds: 6.5 },
+    ...{ codec: 'codec', bit_rate: 7, sample_rate: 8, isrc: 'ISRC', size: 9, mtime: 10 },
+    ...{ musicbrainz_recording: 'recording', print: 'print', tags: JSON.stringify(tags) },
+    ...{ duplicate: null, duplicate_of: null, doubt: null, seen_at: undefined },
+  };
+  expect(named(TABLES.tracks, album.tracks[0])).toEqual(track);
+  expect(named(TABLES.tracks, duplicate.tracks[0])).toEqual({
+    ...{ ...track, id: '/q.mp3', path: '/q.mp3', duplicate: 'copy', duplicate_of: '/p.mp3' },
+  });
+  expect(named(TABLES.albums, album.albums[0])).toEqual({
+    ...{ id: 'key', artist: 'artist', title: 'Album', year: 2005, tracks: 1, duplicates: 1 },
+    ...{ doubts: 0, spellings: 1, musicbrainz_release: 'release', seen_at: undefined },
+  });
+  expect(named(TABLES.artists, album.artists[0])).toEqual({
+    ...{ id: 'artist', name: 'Artist', seen_at: undefined },
+  });
+});
 
 let files = 0;
 const file = (tags: Tags, more: Partial<FileTags> = {}): FileTags => {
@@ -28,6 +71,18 @@ const song = (more: Tags = {}): Tags => ({
   seconds: 300,
   bitRate: 128_000,
   ...more,
+});
+
+test('an id is never longer than an index of PostgreSQL takes', () => {
+  const name = '椎'.repeat(1024);
+  const path = `/${'m/'.repeat(1500)}.mp3`;
+  const long = file(song({ artist: name, album: name }), { path });
+  const [{ artists, tracks }] = insertsOf('k', albumRows('k', [long])) as [Insert];
+  for (const id of [artists[0]?.[0], tracks[0]?.[0], tracks[0]?.[3]]) {
+    expect(Buffer.byteLength(id as string)).toBeLessThan(2704);
+  }
+  expect(tracks[0]?.[3]).toBe(artists[0]?.[0]);
+  expect(tracks[0]?.[1]).toBe(path);
 });
 
 test.each([
