@@ -14,12 +14,12 @@ vi.mock('node:worker_threads', async () => {
     unref = () => undefined;
     constructor() {
       super();
-      workers.push({ worker: this, flags: flags() });
+      workers.push(this);
     }
   }
   return { Worker };
 });
-const workers: { worker: { emit(name: string): boolean }; flags: string[] }[] = [];
+const workers: { emit(name: string): boolean }[] = [];
 
 const flags = (): string[] => vi.mocked(setFlagsFromString).mock.calls.map(([flag]) => flag);
 const withBudget = Number.parseInt(process.versions.v8, 10) <= 12;
@@ -39,7 +39,6 @@ beforeEach(() => {
 describe("V8's settings", () => {
   it("stay as they are in a process that is not Sluice's", async () => {
     const own = await another();
-    own.startYoungHeapsAt(8);
     const { compileLate, letThreadsGrow, keepHeapSmall, letHeapGrow, holdYoungHeaps } = own;
     for (const set of [compileLate, letThreadsGrow, keepHeapSmall, letHeapGrow, holdYoungHeaps]) {
       set();
@@ -59,27 +58,23 @@ describe("V8's settings", () => {
     ]);
   });
 
-  it.skipIf(!withBudget)('of young heaps are one for what starts and one for all', async () => {
-    const { ownProcess, startYoungHeapsAt, holdYoungHeaps } = await another();
+  it.skipIf(!withBudget)('of young heaps are held a second after the start of a thread', () => {
+    vi.useFakeTimers();
     ownProcess();
-    startYoungHeapsAt(8);
-    holdYoungHeaps();
-    expect(flags()).toEqual(['--min-semi-space-size=8', '--semi-space-growth-factor=1']);
-  });
-
-  it.skipIf(!withBudget)('of young heaps are told around the start of a thread', () => {
-    ownProcess();
-    const data = {} as never;
     const start = (hold: boolean) => {
-      startThread(data, undefined as never, hold);
-      vi.mocked(setFlagsFromString).mockClear();
-      workers.at(-1)?.worker.emit('online');
-      return { before: workers.at(-1)?.flags, after: flags() };
+      startThread({} as never, undefined as never, hold);
+      const worker = workers.at(-1) as (typeof workers)[0];
+      worker.emit('online');
+      return worker;
     };
-    const before = ['--min-semi-space-size=8'];
-    expect(start(false)).toEqual({ before, after: [] });
-    vi.mocked(setFlagsFromString).mockClear();
-    expect(start(true)).toEqual({ before, after: ['--semi-space-growth-factor=1'] });
+    start(false);
+    start(true).emit('exit');
+    start(true);
+    vi.advanceTimersByTime(999);
+    expect(flags()).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(flags()).toEqual(['--semi-space-growth-factor=1']);
+    vi.useRealTimers();
   });
 
   it('keep the heap small where a walk asks for it, also when threads start after that', async () => {
