@@ -301,6 +301,15 @@ describe.each(kinds)('several current tables in %s', (kind) => {
     expect(await rowsIn(kind, one)).toEqual([['u1', 0, 1]]);
   });
 
+  const severalJob = <R extends { url: string }>(
+    options: Omit<Parameters<typeof currentTables<R>>[0], 'url'>,
+  ): Job =>
+    defineJob({
+      name: 'pages',
+      input: jsonArray() as never,
+      steps: [currentTables<R>({ url: urlOf(kind), ...options }), ({ url }: R) => ok(url)] as never,
+    }) as unknown as Job;
+
   it('take several rows of an item, as lists or by column; one that does not fit takes its item along', async () => {
     const tables = [newTable(), newTable()];
     const [one, two] = tables as [string, string];
@@ -310,22 +319,14 @@ describe.each(kinds)('several current tables in %s', (kind) => {
       url: string;
       lists: (readonly [string, unknown, string])[];
     }
-    const job = defineJob({
-      name: 'pages',
-      input: jsonArray() as never,
-      steps: [
-        currentTables<Item>({
-          url: urlOf(kind),
-          group: 3,
-          rows: (item) => ({ [one]: [item], [two]: item.lists }),
-          tables: [
-            { ...shape, table: one, row: ({ url }: Item) => ({ url, n: 0, seen: 10 }) },
-            { ...shape, table: two, row: (list: Item['lists'][0]) => [...list, 10] },
-          ],
-        }),
-        ({ url }: Item) => ok(url),
-      ] as never,
-    }) as unknown as Job;
+    const job = severalJob<Item>({
+      group: 3,
+      rows: (item) => ({ [one]: [item], [two]: item.lists }),
+      tables: [
+        { ...shape, table: one, row: ({ url }: Item) => ({ url, n: 0, seen: 10 }) },
+        { ...shape, table: two, row: (list: Item['lists'][0]) => [...list, 10] },
+      ],
+    });
     const items: Item[] = [
       {
         url: 'a',
@@ -365,22 +366,14 @@ describe.each(kinds)('several current tables in %s', (kind) => {
       ns: number[];
     }
     const row = ({ url, n }: { url: string; n: number }) => ({ url, n, seen: 10 });
-    const job = defineJob({
-      name: 'pages',
-      input: jsonArray() as never,
-      steps: [
-        currentTables<Item>({
-          url: urlOf(kind),
-          group: 4,
-          rows: ({ url, ns }) => ({
-            [one]: [{ url, n: ns.length }],
-            [two]: ns.map((n) => ({ url: `${url}${n}`, n })),
-          }),
-          tables: [one, two].map((table) => ({ ...shape, table, row })),
-        }),
-        ({ url }: Item) => ok(url),
-      ] as never,
-    }) as unknown as Job;
+    const job = severalJob<Item>({
+      group: 4,
+      rows: ({ url, ns }) => ({
+        [one]: [{ url, n: ns.length }],
+        [two]: ns.map((n) => ({ url: `${url}${n}`, n })),
+      }),
+      tables: [one, two].map((table) => ({ ...shape, table, row })),
+    });
     const items = (bad: number): Item[] =>
       ['a', 'b', 'c', 'd'].map((url, at) => ({ url, ns: at === 1 ? [1, bad, 3] : [1, 2] }));
     await run(job, items(2) as never, 'made');
