@@ -73,6 +73,11 @@ function hintOf(state: string): string {
 
 /** SQLite's primary code: SQLITE_BUSY_SNAPSHOT is a SQLITE_BUSY. */
 const SQLITE_PASSING = /^SQLITE_(BUSY|LOCKED|PROTOCOL)/;
+
+/** True when another connection holds the file. */
+export const isLocked = (thrown: unknown): boolean =>
+  SQLITE_PASSING.test(String((thrown as Fault).code));
+
 const SQLITE_ROW = /^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE)/;
 
 export function sqliteFault(thrown: unknown, place: string): Error {

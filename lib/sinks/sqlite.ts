@@ -1,7 +1,7 @@
 import { hash as digest } from 'node:crypto';
 import type { GroupContext } from '../index.ts';
 import type { CellValue, Column } from './columns.ts';
-import { sqliteFault } from './faults.ts';
+import { isLocked, sqliteFault } from './faults.ts';
 import { DIGEST, type SinkRow, type Table, type Writer } from './writer.ts';
 
 type SqliteFile = ReturnType<GroupContext['sqlite']>;
@@ -127,6 +127,13 @@ function digestOf(cells: readonly CellValue[]): string {
 /** 126 bits. */
 const DIGEST_CHARS = 21;
 
+/**
+ * Of a file that another thread or process writes. It is free within a fraction of a second, and a step that is told so tries again after up to 2 s: two
+ * threads that write by turns would mostly stand still.
+ */
+const LOOK_MS = 2;
+const LOOKS = 200;
+
 interface Waiting {
   act(): void;
   resolve(): void;
@@ -136,22 +143,29 @@ interface Waiting {
 /** Transactions of one file, whichever of its tables they are for; what is there at the same time is one, in its order. */
 function newCommits(file: SqliteFile): { add(act: () => void): Promise<void> } {
   let waiting: Waiting[] = [];
-  const commit = (some: readonly Waiting[]): void =>
-    file.transaction(() => {
-      for (const { act } of some) act();
-    });
+  let looks = 0;
+  const commit = (some: readonly Waiting[]): { thrown: unknown } | undefined =>
+    fails(() =>
+      file.transaction(() => {
+        for (const { act } of some) act();
+      }),
+    );
+  const end = ({ resolve, reject }: Waiting, fault: { thrown: unknown } | undefined): void => {
+    if (fault === undefined) resolve();
+    else reject(fault.thrown);
+  };
   const flush = (): void => {
     const all = waiting;
-    waiting = [];
-    if (all.length > 1 && !fails(() => commit(all))) {
-      for (const { resolve } of all) resolve();
+    const fault = commit(all);
+    if (fault !== undefined && isLocked(fault.thrown) && looks < LOOKS) {
+      looks += 1;
+      setTimeout(flush, LOOK_MS);
       return;
     }
-    for (const one of all) {
-      const fault = fails(() => commit([one]));
-      if (fault === undefined) one.resolve();
-      else one.reject(fault.thrown);
-    }
+    looks = 0;
+    waiting = [];
+    const together = fault === undefined || all.length === 1;
+    for (const one of all) end(one, together ? fault : commit([one]));
   };
   return {
     add: (act) =>

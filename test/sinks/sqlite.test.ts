@@ -294,6 +294,29 @@ describe('an SQLite sink', () => {
     expect(await world.report()).toMatchObject({ ok: 300, failed: 0 });
   });
 
+  it('a group that finds the file locked is written as soon as it is free; after half a second its step is told', async () => {
+    const shared = newShared();
+    const context = {
+      ...{ items: [{ index: 0, key: null }], batch: 'a', round: 0, epoch: 1 },
+      ...{ shared: shared.get, sqlite: openSqlite },
+    } as never;
+    const step = sinkOf();
+    await step.run([{ name: 'x', n: 1 }], context);
+    const other = new Database(file);
+    other.exec('BEGIN IMMEDIATE');
+    const waiting = step.run([{ name: 'y', n: 2 }], context);
+    setTimeout(() => other.exec('COMMIT'), 100);
+    await waiting;
+    expect(written().map(([, name]) => name)).toEqual(['y']);
+    other.exec('BEGIN IMMEDIATE');
+    await expect(step.run([{ name: 'z', n: 3 }], context)).rejects.toMatchObject({
+      code: 'SQLITE_BUSY',
+    });
+    other.exec('COMMIT');
+    other.close();
+    await shared.close();
+  });
+
   it.each([
     [
       'no database',
