@@ -45,7 +45,9 @@ export async function openScratch(): Promise<Scratch> {
   const children = join(folder, 'children');
   await build({
     absWorkingDir: ROOT,
-    entryPoints: ['child', 'bare-odds', 'usage'].map((name) => `test/bench/${name}.ts`),
+    entryPoints: ['child', 'bare-odds', 'bare-music', 'usage'].map(
+      (name) => `test/bench/${name}.ts`,
+    ),
     outdir: children,
     outExtension: { '.js': '.mjs' },
     bundle: true,
