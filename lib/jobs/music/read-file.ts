@@ -34,19 +34,16 @@ export function readFile(listed: ListedFile): FileTags | Promise<FileTags> {
   let open = false;
   try {
     checkUnchanged(listed, file);
-    const { size, head } = file;
-    const found = {
-      path: listed.path,
-      size,
-      mtime: Math.floor(file.mtimeMs),
-      print: hash('sha256', file.marks, 'hex').slice(0, 32),
-    };
-    const { format, mime } = kindOf(head, listed.path);
+    const { path } = listed;
+    const { size } = file;
+    const mtime = Math.floor(file.mtimeMs);
+    const print = hash('sha256', file.marks, 'hex').slice(0, 32);
+    const { format, mime } = kindOf(file.head, path);
     const tags = readFast(file, format);
-    if (tags !== undefined) return { ...found, tags };
+    if (tags !== undefined) return { path, size, mtime, print, tags };
     open = true;
     return byLibrary(file, mime)
-      .then((read) => ({ ...found, tags: read }))
+      .then((read) => ({ path, size, mtime, print, tags: read }))
       .finally(() => closeSync(file.fd));
   } catch (fault) {
     throw systemFault(fault);
