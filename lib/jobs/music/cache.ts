@@ -14,7 +14,7 @@ const TRIES_AT_END = 500;
 /** A file on its way through the stage. */
 export interface Listed extends ListedFile {
   /** Its `FileTags` as JSON. */
-  known?: string;
+  known?: string | undefined;
   /** Takes what is read of it now. */
   fresh?: Kept[];
 }
@@ -60,10 +60,9 @@ export function lookUp(pathOf: CachePath): GroupStep<ListedFile, Listed> {
     // What cannot be kept is read again by another scan.
     fresh.length = 0;
     const known = usable(ctx, () => knownOf(file, files)) ?? [];
-    return files.map((listed, at) => {
-      const json = known[at];
-      return ok(json === undefined ? { ...listed, fresh } : { ...listed, known: json });
-    });
+    return files.map(({ path, size, mtime }, at) =>
+      ok({ path, size, mtime, known: known[at], fresh }),
+    );
   });
 }
 

@@ -12,8 +12,8 @@ import type { Tags } from './tags.ts';
 export interface ListedFile {
   path: string;
   /** Bytes, and whole milliseconds since 1970; where they are given, the file must be as it was. */
-  size?: number;
-  mtime?: number;
+  size?: number | undefined;
+  mtime?: number | undefined;
 }
 
 /** Faults of a file system that pass: too many open files, an error of the device, a share that is away for a moment. */
