@@ -156,7 +156,9 @@ export class ItemContext implements JobContext, HttpItem, PollItem {
   }
 
   unfit(line: string, one: OneValue | undefined): ItemError | undefined {
-    return this.#shared.unfit?.(line, one && { ...one, number: this.number });
+    const { unfit } = this.#shared;
+    if (unfit === undefined) return undefined;
+    return unfit(line, one && { text: one.text, parsed: one.parsed, number: this.number });
   }
 
   /** The key that the item's log lines carry. */

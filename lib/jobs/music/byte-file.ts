@@ -56,7 +56,7 @@ export function openFile(path: string | Buffer): OpenFile {
   const behind = placeOf(headEnd, Math.max(0, size - tailAt));
   const tail = behind.subarray(0, behind.length === 0 ? 0 : fill(fd, behind, tailAt));
   const marks = placeOf(from, headEnd + tail.length - from);
-  return Object.assign(new WindowedFile({ fd, size, head, tail, tailAt }), { mtimeMs, marks });
+  return new WindowedFile({ fd, size, head, tail, tailAt, mtimeMs, marks });
 }
 
 const placeOf = (at: number, length: number): Buffer => blockOfThread.subarray(at, at + length);
@@ -71,28 +71,29 @@ function fill(fd: number, into: Buffer, position: number): number {
   return done;
 }
 
-interface Known {
-  fd: number;
-  size: number;
-  head: Buffer;
-  tail: Buffer;
-  tailAt: number;
+interface Known extends Omit<OpenFile, 'at'> {
+  readonly tail: Buffer;
+  readonly tailAt: number;
 }
 
 /** A class, as is what bounds it: closures were made anew for each file. */
-class WindowedFile implements ByteFile, Known {
+class WindowedFile implements OpenFile, Known {
   readonly fd: number;
   readonly size: number;
+  readonly mtimeMs: number;
   readonly head: Buffer;
+  readonly marks: Buffer;
   readonly tail: Buffer;
   readonly tailAt: number;
   #window: Buffer;
   #windowAt = 0;
 
-  constructor({ fd, size, head, tail, tailAt }: Known) {
+  constructor({ fd, size, mtimeMs, head, marks, tail, tailAt }: Known) {
     this.fd = fd;
     this.size = size;
+    this.mtimeMs = mtimeMs;
     this.head = head;
+    this.marks = marks;
     this.tail = tail;
     this.tailAt = tailAt;
     this.#window = head;
@@ -146,7 +147,7 @@ class Bounded implements ByteFile {
 
 /** A file by its descriptor alone: for whoever goes on while the next file is opened. */
 export const descriptorFile = (fd: number, size: number): ByteFile =>
-  new WindowedFile({ fd, size, head: NONE, tail: NONE, tailAt: size });
+  new WindowedFile({ fd, size, mtimeMs: 0, head: NONE, marks: NONE, tail: NONE, tailAt: size });
 
 const NONE = Buffer.alloc(0);
 

@@ -5,6 +5,8 @@ import type { ListedFile } from './read-file.ts';
 /** What is kept was read by this reader; another number, and all files are read anew. */
 const READER = 1;
 const GROUP = 1000;
+/** Rows of a statement, which is compiled once for a cache: 1,000 of them compiled anew each time took 8.9 us of CPU a file, and this takes 5.6. */
+const ROWS = 100;
 /** A cache that somebody else holds is not waited for longer than 20 tries take; at their end all threads write at once, each up to a thousand files. */
 const TRIES = 20;
 const TRIES_AT_END = 500;
@@ -12,18 +14,29 @@ const TRIES_AT_END = 500;
 /** A file on its way through the stage. */
 export interface Listed extends ListedFile {
   /** Its `FileTags` as JSON. */
-  known?: string;
+  known?: string | undefined;
   /** Takes what is read of it now. */
-  fresh?: FileTags[];
+  fresh?: Kept[];
 }
+
+/** A file as the cache keeps it: its tags are JSON. */
+export interface Kept extends Omit<FileTags, 'tags'> {
+  tags: string;
+}
+
+/** A `FileTags` as JSON.stringify gives it: the tags came from that. */
+export const fileJson = ({ path, size, mtime, print, tags }: Kept): string =>
+  `{"path":${JSON.stringify(path)},"size":${size},"mtime":${mtime},"print":"${print}","tags":${tags}}`;
 
 type CacheFile = ReturnType<GroupContext['sqlite']>;
 
 /** What a worker holds of the cache. */
 interface Cache {
   file: CacheFile;
+  /** Writes `ROWS` files. */
+  insert: ReturnType<CacheFile['prepare']>;
   /** What was read since it last wrote. */
-  fresh: FileTags[];
+  fresh: Kept[];
 }
 
 /** Path of the cache of a batch; undefined for none. */
@@ -47,27 +60,29 @@ export function lookUp(pathOf: CachePath): GroupStep<ListedFile, Listed> {
     // What cannot be kept is read again by another scan.
     fresh.length = 0;
     const known = usable(ctx, () => knownOf(file, files)) ?? [];
-    return files.map((listed, at) => {
-      const json = known[at];
-      return ok(json === undefined ? { ...listed, fresh } : { ...listed, known: json });
-    });
+    return files.map(({ path, size, mtime }, at) =>
+      ok({ path, size, mtime, known: known[at], fresh }),
+    );
   });
 }
 
 const openCache = (ctx: GroupContext, path: string): Cache =>
   ctx.shared(
     `music-cache:${path}`,
-    () => ({ file: opened(ctx.sqlite(path)), fresh: [] }),
+    () => opened(ctx.sqlite(path)),
     (cache) => patiently(() => keep(cache), TRIES_AT_END),
   );
 
-function opened(file: CacheFile): CacheFile {
+function opened(file: CacheFile): Cache {
   file.exec(
     `CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime INTEGER NOT NULL,
       reader INTEGER NOT NULL, print TEXT NOT NULL, tags TEXT NOT NULL) STRICT, WITHOUT ROWID`,
   );
-  return file;
+  return { file, insert: file.prepare(insertOf(ROWS)), fresh: [] };
 }
+
+const insertOf = (rows: number): string =>
+  `INSERT OR REPLACE INTO files VALUES ${new Array(rows).fill('(?, ?, ?, ?, ?, ?)').join(', ')}`;
 
 /** Undefined where the cache is not to be had: locked for too long, damaged, on a full disk. */
 function usable<T>(ctx: GroupContext, act: () => T): T | undefined {
@@ -105,6 +120,7 @@ const KNOWN = /^(\d+) (\d+) (-?\d+) (\S+) /;
  * take 5.2 (quiet machine), and what came as JSON is stored as it came.
  */
 function knownOf(cache: CacheFile, files: readonly ListedFile[]): (string | undefined)[] {
+  if (!holdsAny(cache, files)) return [];
   const rows = cache
     .prepare(
       `SELECT asked.key || ' ' || size || ' ' || mtime || ' ' || print || ' ' || tags
@@ -116,36 +132,55 @@ function knownOf(cache: CacheFile, files: readonly ListedFile[]): (string | unde
     const [head, at, size, mtime, print] = KNOWN.exec(row) as unknown as [string, ...string[]];
     const file = files[Number(at)] as ListedFile;
     if (file.size !== Number(size) || file.mtime !== Number(mtime)) continue;
-    // As JSON.stringify gives it: the tags were stored as that gave them.
-    known[Number(at)] =
-      `{"path":${JSON.stringify(file.path)},"size":${size},"mtime":${mtime},"print":"${print}","tags":${row.slice(head.length)}}`;
+    const { path } = file;
+    known[Number(at)] = fileJson({
+      path,
+      size: file.size,
+      mtime: file.mtime,
+      print: print as string,
+      tags: row.slice(head.length),
+    });
   }
   return known;
 }
 
-function keep({ file: cache, fresh }: Cache): void {
-  for (let at = 0; at < fresh.length; at += GROUP) write(cache, fresh.slice(at, at + GROUP));
+/**
+ * Whether there is anything between the first and the last path: a first scan asks for its files in order, and finds nothing (0.3 us of
+ * CPU a file in place of 1.4). SQLite orders characters behind U+FFFF otherwise, so a file may be missed, which is read again.
+ */
+function holdsAny(cache: CacheFile, files: readonly ListedFile[]): boolean {
+  let { path: first } = files[0] as ListedFile;
+  let last = first;
+  for (const { path } of files) {
+    if (path < first) first = path;
+    else if (path > last) last = path;
+  }
+  const found = cache.prepare('SELECT 1 FROM files WHERE path BETWEEN ? AND ? LIMIT 1');
+  return found.all(first, last).length > 0;
 }
 
-/** Rows of a statement: 6 values each, and SQLite takes 32,766. */
-function write(cache: CacheFile, files: readonly FileTags[]): void {
-  const marks = files.map(() => '(?, ?, ?, ?, ?, ?)').join(', ');
-  const values = files.flatMap(({ path, size, mtime, print, tags }) => [
-    path,
-    size,
-    mtime,
-    READER,
-    print,
-    JSON.stringify(tags),
-  ]);
+function keep({ file: cache, insert, fresh }: Cache): void {
+  if (fresh.length === 0) return;
   // What a power cut takes from a cache is read again: no sync of the disk for each thousand (sqlite.org/pragma.html#pragma_synchronous:
   // the file stays whole). Only here, since a sink may have its tables in the same file, through the same connection.
   cache.exec('PRAGMA synchronous = NORMAL');
   try {
     cache.transaction(() => {
-      cache.prepare(`INSERT OR REPLACE INTO files VALUES ${marks}`).run(...values);
+      for (let at = 0; at < fresh.length; at += ROWS) {
+        const files = fresh.slice(at, at + ROWS);
+        const statement = files.length === ROWS ? insert : cache.prepare(insertOf(files.length));
+        statement.run(...valuesOf(files));
+      }
     });
   } finally {
     cache.exec('PRAGMA synchronous = FULL');
   }
+}
+
+function valuesOf(files: readonly Kept[]): unknown[] {
+  const values: unknown[] = [];
+  for (const { path, size, mtime, print, tags } of files) {
+    values.push(path, size, mtime, READER, print, tags);
+  }
+  return values;
 }

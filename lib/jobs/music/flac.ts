@@ -34,9 +34,9 @@ export function readFlac(file: ByteFile): Tags {
     at += length;
   }
   if (format === undefined) unsure();
-  const { duration } = format;
+  const { codec, sampleRate, duration } = format;
   const bitrate = duration === undefined ? undefined : (8 * (file.size - at)) / duration;
-  return tagsOf(collector.fields(), { ...format, bitrate });
+  return tagsOf(collector.fields(), { codec, sampleRate, duration, bitrate });
 }
 
 function streamInfo(bytes: Buffer): FormatFields {

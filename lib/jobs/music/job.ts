@@ -11,7 +11,7 @@ import {
   skip,
 } from '../../index.ts';
 import { albumRows } from './album.ts';
-import { type Listed, lookUp } from './cache.ts';
+import { fileJson, type Listed, lookUp } from './cache.ts';
 import { albumKey, type FileTags } from './file-tags.ts';
 import { EXTENSIONS } from './format.ts';
 import { type Insert, insertsOf } from './inserts.ts';
@@ -144,9 +144,13 @@ function read(file: Listed): Result<FileTags> | Promise<Result<FileTags>> {
   return tags instanceof Promise ? tags.then((late) => wasRead(file, late)) : wasRead(file, tags);
 }
 
-function wasRead({ fresh }: Listed, tags: FileTags): Result<FileTags> {
-  fresh?.push(tags);
-  return ok(tags);
+/** What is kept is JSON as what is stored is: it is made once. */
+function wasRead({ fresh }: Listed, file: FileTags): Result<FileTags> {
+  if (fresh === undefined) return ok(file);
+  const { path, size, mtime, print } = file;
+  const kept = { path, size, mtime, print, tags: JSON.stringify(file.tags) };
+  fresh.push(kept);
+  return ok.json(fileJson(kept));
 }
 
 type RowCounts = Record<'artists' | 'albums' | 'tracks', number>;

@@ -31,7 +31,10 @@ interface Frame {
 }
 
 function frameAt(bytes: Buffer, at: number): Frame {
-  const [first = 0, second = 0, third = 0, fourth = 0] = bytes.subarray(at, at + 4);
+  const first = bytes[at];
+  const second = bytes[at + 1] ?? 0;
+  const third = bytes[at + 2] ?? 0;
+  const fourth = bytes[at + 3] ?? 0;
   if (first !== 0xff || (second & 0xe0) !== 0xe0) unsure();
   const version = VERSIONS[(second >> 3) & 3];
   // Layer III alone is read here.
@@ -74,58 +77,55 @@ function formatOf(
   const first = frameAt(bytes, 0);
   const extra = extraOf(bytes, first);
   let at = first.bytes;
-  const rates = [first.bitRate];
+  let constant = true;
   let last = first;
   for (let count = 2; count <= 4; count++) {
     if (start + at + LOOK_AHEAD > Math.min(size, end)) unsure();
     last = frameAt(bytes, at);
     if (last.version !== first.version || last.sampleRate !== first.sampleRate) unsure();
-    rates.push(last.bitRate);
+    constant &&= last.bitRate === first.bitRate;
     if (count < 4) at = pastFrame(bytes, at, last);
   }
-  const constant = rates.every((rate) => rate === first.bitRate);
   const data = end - start;
   const known = extra.duration;
-  const format = {
-    codec: `MPEG ${first.version} Layer 3`,
-    sampleRate: first.sampleRate,
-  };
+  const codec = `MPEG ${first.version} Layer 3`;
+  const { sampleRate } = first;
   if (constant) {
     const samples = Math.round(data / last.bytes) * last.samples;
-    return {
-      ...format,
-      bitrate: last.bitRate,
-      duration: known ? known : samples / first.sampleRate,
-    };
+    return { codec, sampleRate, bitrate: last.bitRate, duration: known || samples / sampleRate };
   }
   // Told to be of one bit rate, and it is not: the library takes the size of the fourth frame for all.
   if (extra.constant) unsure();
   const bitrate = extra.quality && known ? (data * 8) / known : last.bitRate;
-  return known === undefined ? unsure() : { ...format, bitrate, duration: known };
+  return known === undefined ? unsure() : { codec, sampleRate, bitrate, duration: known };
 }
 
-const TEXTS = new Set(['Xing', 'Info', 'LAME', 'Xtra']);
+/** Four characters as a number: no text is made of what is no such header. */
+const word = (text: string): number => Buffer.from(text, 'latin1').readUInt32BE();
+const [XING, INFO, LAME, XTRA] = ['Xing', 'Info', 'LAME', 'Xtra'].map(word);
+const TEXTS = new Set([XING, INFO, LAME, XTRA]);
 
 function pastFrame(bytes: Buffer, at: number, frame: Frame): number {
   const tagAt = 4 + (frame.protected ? 2 : 0) + frame.side;
-  if (TEXTS.has(bytes.toString('latin1', at + tagAt, at + tagAt + 4))) unsure();
-  if (frame.bytes < tagAt + 4) unsure();
+  if (frame.bytes < tagAt + 4 || TEXTS.has(bytes.readUInt32BE(at + tagAt))) unsure();
   return at + frame.bytes;
 }
 
 interface Extra {
-  duration?: number | undefined;
-  constant?: boolean;
-  quality?: boolean;
+  duration: number | undefined;
+  constant: boolean;
+  quality: boolean;
 }
+
+const NO_EXTRA: Extra = { duration: undefined, constant: false, quality: false };
 
 /** The header of Xing and LAME in the first frame. */
 function extraOf(bytes: Buffer, frame: Frame): Extra {
   const tagAt = 4 + frame.side;
   if (frame.bytes < tagAt + 4) unsure();
-  const name = bytes.toString('latin1', tagAt, tagAt + 4);
-  if (name === 'LAME' || name === 'Xtra') unsure();
-  if (name !== 'Xing' && name !== 'Info') return {};
+  const name = bytes.readUInt32BE(tagAt);
+  if (name === LAME || name === XTRA) unsure();
+  if (name !== XING && name !== INFO) return NO_EXTRA;
   let at = tagAt + 4;
   const flags = bytes[at + 3] as number;
   at += 4;
@@ -137,7 +137,7 @@ function extraOf(bytes: Buffer, frame: Frame): Extra {
   const size = flags & 2 ? bytes.readUInt32BE(take(4)) : undefined;
   if (flags & 4) take(100);
   if (flags & 8) take(4);
-  if (bytes.toString('latin1', at, at + 4) === 'LAME') {
+  if (at + 4 <= bytes.length && bytes.readUInt32BE(at) === LAME) {
     take(9);
     const major = /(\d+).(\d+)/.exec(bytes.toString('latin1', at - 5, at));
     if (major !== null && Number(major[1]) >= 3 && Number(major[2]) >= 90) take(27);
@@ -150,7 +150,7 @@ function extraOf(bytes: Buffer, frame: Frame): Extra {
   if (bytes[frame.bytes - 1] === 0xff) unsure();
   return {
     duration: (frames * frame.samples) / frame.sampleRate,
-    constant: name === 'Info',
-    quality: name === 'Xing' && (flags & 8) !== 0,
+    constant: name === INFO,
+    quality: name === XING && (flags & 8) !== 0,
   };
 }

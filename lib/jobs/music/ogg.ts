@@ -61,7 +61,8 @@ export function readOgg(file: ByteFile): Tags {
     stream.preSkip === undefined
       ? stream.bitrate
       : (8 * (file.size - audioAt + bytes.length)) / duration;
-  return tagsOf(collector.fields(), { ...stream, duration, bitrate });
+  const { codec, sampleRate } = stream;
+  return tagsOf(collector.fields(), { codec, sampleRate, duration, bitrate });
 }
 
 interface Stream extends FormatFields {

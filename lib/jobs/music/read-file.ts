@@ -12,8 +12,8 @@ import type { Tags } from './tags.ts';
 export interface ListedFile {
   path: string;
   /** Bytes, and whole milliseconds since 1970; where they are given, the file must be as it was. */
-  size?: number;
-  mtime?: number;
+  size?: number | undefined;
+  mtime?: number | undefined;
 }
 
 /** Faults of a file system that pass: too many open files, an error of the device, a share that is away for a moment. */
@@ -34,19 +34,16 @@ export function readFile(listed: ListedFile): FileTags | Promise<FileTags> {
   let open = false;
   try {
     checkUnchanged(listed, file);
-    const { size, head } = file;
-    const found = {
-      path: listed.path,
-      size,
-      mtime: Math.floor(file.mtimeMs),
-      print: hash('sha256', file.marks, 'hex').slice(0, 32),
-    };
-    const { format, mime } = kindOf(head, listed.path);
+    const { path } = listed;
+    const { size } = file;
+    const mtime = Math.floor(file.mtimeMs);
+    const print = hash('sha256', file.marks, 'hex').slice(0, 32);
+    const { format, mime } = kindOf(file.head, path);
     const tags = readFast(file, format);
-    if (tags !== undefined) return { ...found, tags };
+    if (tags !== undefined) return { path, size, mtime, print, tags };
     open = true;
     return byLibrary(file, mime)
-      .then((read) => ({ ...found, tags: read }))
+      .then((read) => ({ path, size, mtime, print, tags: read }))
       .finally(() => closeSync(file.fd));
   } catch (fault) {
     throw systemFault(fault);

@@ -1,39 +1,39 @@
-/** What is known of a recording; what a file does not say is left out. */
+/** What is known of a recording; what a file does not say is undefined, and left out of its JSON. All fields are there: so all tags have one form. */
 export interface Tags {
-  title?: string;
+  title?: string | undefined;
   /** As written: 'A & B feat. C'. */
-  artist?: string;
+  artist?: string | undefined;
   /** One by one, where the file has them so. */
-  artists?: string[];
-  albumArtist?: string;
-  album?: string;
-  track?: number;
-  trackTotal?: number;
-  disc?: number;
-  discTotal?: number;
-  year?: number;
-  genres?: string[];
-  compilation?: true;
+  artists?: string[] | undefined;
+  albumArtist?: string | undefined;
+  album?: string | undefined;
+  track?: number | undefined;
+  trackTotal?: number | undefined;
+  disc?: number | undefined;
+  discTotal?: number | undefined;
+  year?: number | undefined;
+  genres?: string[] | undefined;
+  compilation?: true | undefined;
   /** To the millisecond. Not there where only reading the whole file would tell (MP3 of variable bit rate without a header). */
-  seconds?: number;
+  seconds?: number | undefined;
   /** MP3, AAC, ALAC, FLAC, Vorbis, Opus, PCM, ... */
-  codec?: string;
+  codec?: string | undefined;
   /** Bits a second. */
-  bitRate?: number;
+  bitRate?: number | undefined;
   /** Hertz. */
-  sampleRate?: number;
-  isrc?: string[];
-  musicBrainz?: MusicBrainzIds;
+  sampleRate?: number | undefined;
+  isrc?: string[] | undefined;
+  musicBrainz?: MusicBrainzIds | undefined;
 }
 
 /** Identifiers of musicbrainz.org. */
 export interface MusicBrainzIds {
-  recording?: string;
-  releaseTrack?: string;
-  release?: string;
-  releaseGroup?: string;
-  artists?: string[];
-  albumArtists?: string[];
+  recording?: string | undefined;
+  releaseTrack?: string | undefined;
+  release?: string | undefined;
+  releaseGroup?: string | undefined;
+  artists?: string[] | undefined;
+  albumArtists?: string[] | undefined;
 }
 
 /** Fields as they are collected from a file's tags, in music-metadata's words; both readers end here. */
@@ -67,44 +67,37 @@ export interface FormatFields {
   sampleRate?: number | undefined;
 }
 
-export function tagsOf(common: CommonFields, format: FormatFields): Tags {
-  const musicBrainz = {
-    recording: text(common.musicbrainz_recordingid),
-    releaseTrack: text(common.musicbrainz_trackid),
-    release: text(common.musicbrainz_albumid),
-    releaseGroup: text(common.musicbrainz_releasegroupid),
-    artists: texts(common.musicbrainz_artistid),
-    albumArtists: texts(common.musicbrainz_albumartistid),
-  };
-  const ids = given(musicBrainz);
-  return given({
-    title: text(common.title),
-    artist: text(common.artist),
-    artists: texts(common.artists),
-    albumArtist: text(common.albumartist),
-    album: text(common.album),
-    track: count(common.track.no),
-    trackTotal: count(common.track.of),
-    disc: count(common.disk.no),
-    discTotal: count(common.disk.of),
-    year: count(common.year),
-    genres: texts(common.genre),
-    compilation: common.compilation === true ? (true as const) : undefined,
-    seconds: seconds(format.duration),
-    codec: codecName(format.codec),
-    bitRate: positive(format.bitrate, 1),
-    sampleRate: positive(format.sampleRate, 1),
-    isrc: texts(common.isrc),
-    musicBrainz: Object.keys(ids).length === 0 ? undefined : ids,
-  });
-}
+export const tagsOf = (common: CommonFields, format: FormatFields): Tags => ({
+  title: text(common.title),
+  artist: text(common.artist),
+  artists: texts(common.artists),
+  albumArtist: text(common.albumartist),
+  album: text(common.album),
+  track: count(common.track.no),
+  trackTotal: count(common.track.of),
+  disc: count(common.disk.no),
+  discTotal: count(common.disk.of),
+  year: count(common.year),
+  genres: texts(common.genre),
+  compilation: common.compilation === true ? true : undefined,
+  seconds: seconds(format.duration),
+  codec: codecName(format.codec),
+  bitRate: positive(format.bitrate, 1),
+  sampleRate: positive(format.sampleRate, 1),
+  isrc: texts(common.isrc),
+  musicBrainz: idsOf(common),
+});
 
-type Given<T> = { [K in keyof T]?: NonNullable<T[K]> };
-
-function given<T extends object>(fields: T): Given<T> {
-  const kept: Partial<T> = {};
-  for (const key in fields) if (fields[key] !== undefined) kept[key] = fields[key];
-  return kept as Given<T>;
+function idsOf(common: CommonFields): MusicBrainzIds | undefined {
+  const recording = text(common.musicbrainz_recordingid);
+  const releaseTrack = text(common.musicbrainz_trackid);
+  const release = text(common.musicbrainz_albumid);
+  const releaseGroup = text(common.musicbrainz_releasegroupid);
+  const artists = texts(common.musicbrainz_artistid);
+  const albumArtists = texts(common.musicbrainz_albumartistid);
+  const any = recording ?? releaseTrack ?? release ?? releaseGroup ?? artists ?? albumArtists;
+  if (any === undefined) return undefined;
+  return { recording, releaseTrack, release, releaseGroup, artists, albumArtists };
 }
 
 /** A tag longer than this is no name: 1,024 characters of it are kept. */

@@ -2,15 +2,15 @@ import { unsure } from './unsure.ts';
 
 /** Texts of tags. What the library reads in a way of its own (a byte order mark where none belongs) is left to it. */
 
-export function latin1(bytes: Buffer): string {
-  if (bytes[0] === 0xff && bytes[1] === 0xfe) unsure();
-  return bytes.toString('latin1');
+export function latin1(bytes: Buffer, from = 0): string {
+  if (bytes[from] === 0xff && bytes[from + 1] === 0xfe) unsure();
+  return bytes.toString('latin1', from);
 }
 
-export function utf8(bytes: Buffer): string {
-  if (bytes[0] === 0xff && bytes[1] === 0xfe) unsure();
-  if (bytes[0] === 0xef && bytes[1] === 0xbb) unsure();
-  return bytes.toString('utf8');
+export function utf8(bytes: Buffer, from = 0): string {
+  if (bytes[from] === 0xff && bytes[from + 1] === 0xfe) unsure();
+  if (bytes[from] === 0xef && bytes[from + 1] === 0xbb) unsure();
+  return bytes.toString('utf8', from);
 }
 
 /** Half of a pair of UTF-16, which is no character. */
@@ -35,11 +35,11 @@ function utf16(bytes: Buffer, bigEndian: boolean): string {
   return decoded;
 }
 
-/** A text of an ID3v2 frame, by its first byte. */
-export function id3Text(encoding: number, bytes: Buffer): string {
-  if (encoding === 0) return latin1(bytes);
-  if (encoding === 1) return utf16(bytes, false);
-  if (encoding === 2) return utf16(bytes, true);
-  if (encoding === 3) return utf8(bytes);
+/** A text of an ID3v2 frame from `from` on, by the frame's first byte. */
+export function id3Text(encoding: number, bytes: Buffer, from = 0): string {
+  if (encoding === 0) return latin1(bytes, from);
+  if (encoding === 1) return utf16(bytes.subarray(from), false);
+  if (encoding === 2) return utf16(bytes.subarray(from), true);
+  if (encoding === 3) return utf8(bytes, from);
   return unsure();
 }

@@ -1,5 +1,4 @@
 import { type Collector, PRIORITY } from './collect.ts';
-import { utf8 } from './text.ts';
 import { unsure } from './unsure.ts';
 
 /** Names of xiph.org/vorbis/doc/v-comment.html and of Picard by the field they fill. */
@@ -53,26 +52,30 @@ export function readComments(bytes: Buffer, collector: Collector): void {
   if (count > MAX_COMMENTS) unsure();
   for (let i = 0; i < count; i++) {
     const length = number();
-    const comment = bytes.subarray(at, at + length);
-    if (comment.length < length) unsure();
+    if (at + length > bytes.length) unsure();
+    if (length > 0) addComment(bytes, { from: at, to: at + length }, collector);
     at += length;
-    addComment(comment, collector);
   }
 }
 
-function addComment(comment: Buffer, collector: Collector): void {
-  if (comment[0] === 0xef || comment[0] === 0xff) unsure();
-  const equals = comment.subarray(0, MAX_NAME).indexOf(0x3d);
-  if (equals < 0) return;
-  const name = comment.toString('utf8', 0, equals);
+const EQUALS = 0x3d;
+
+/** Places in the bytes of all comments, since a view of each cost more than its text. */
+function addComment(
+  bytes: Buffer,
+  { from, to }: { from: number; to: number },
+  collector: Collector,
+): void {
+  if (bytes[from] === 0xef || bytes[from] === 0xff) unsure();
+  const most = Math.min(to, from + MAX_NAME);
+  let equals = from;
+  while (equals < most && bytes[equals] !== EQUALS) equals++;
+  if (equals === most) return;
+  const name = bytes.toString('utf8', from, equals);
   // A rating or a gain that is no number, or lyrics: whatever the library makes of them, it is none of these fields.
   const field = NAMES.get(name) ?? NAMES.get(name.toUpperCase());
-  if (field === undefined) return;
-  collector.add(PRIORITY.main, field, utf8Value(comment.subarray(equals + 1)));
-}
-
-/** Inside a comment a byte order mark is a character as any other. */
-function utf8Value(bytes: Buffer): string {
-  if (bytes[0] === 0xef || bytes[0] === 0xff) return bytes.toString('utf8');
-  return utf8(bytes);
+  // Inside a comment a byte order mark is a character as any other.
+  if (field !== undefined) {
+    collector.add(PRIORITY.main, field, bytes.toString('utf8', equals + 1, to));
+  }
 }
