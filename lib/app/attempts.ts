@@ -4,7 +4,6 @@ import { openAttempt } from '../engine/attempt.ts';
 import type { Batch } from '../engine/batch.ts';
 import type { Attempt, AttemptSpec, Engine } from '../engine/engine.ts';
 import { newQuotaLeases } from '../engine/quota-leases.ts';
-import { newSemaphore } from '../pool/semaphore.ts';
 import { newShared } from '../pool/shared.ts';
 import type { Input } from '../ports/input.ts';
 import type { Home } from './home.ts';
@@ -12,12 +11,11 @@ import type { JobFile } from './job-file.ts';
 import { localHttp } from './local-http.ts';
 import { localSecrets } from './local-secrets.ts';
 import { compileLate } from './own-process.ts';
+import { newSeating, type SeatingOptions } from './seating.ts';
 import { type StageSeats, stageSeats, threadsOf } from './stage-seats.ts';
 import { openThreadAttempt } from './thread-attempt.ts';
-import { newThreadPool, type ThreadPool } from './thread-pool.ts';
+import { newThreadPool } from './thread-pool.ts';
 import { newUnderway, type Underway } from './underway.ts';
-
-export type Parallel = 'off' | 'on' | 'auto';
 
 /** Where attempts run, and what the progress display shows of it. */
 export interface Attempts {
@@ -31,6 +29,8 @@ export interface Attempts {
   readonly maxSlots: readonly number[];
   /** Worker threads that were started. */
   readonly threads: number;
+  /** Asks whether threads pay, where an attempt waits for that; to be called now and then. */
+  ask(): Promise<void>;
   /** A batch's state with what ended in chunks that are not committed. */
   seen: Underway['seen'];
   /** Nothing is left to work: threads that nobody uses are ended. */
@@ -38,78 +38,17 @@ export interface Attempts {
   close(): Promise<void>;
 }
 
-export interface AttemptsOptions {
+export interface AttemptsOptions extends Pick<SeatingOptions, 'parallel' | 'remainingMs'> {
   home: Home;
   job: Job;
   jobFile: JobFile;
   batch: Batch;
-  parallel: Parallel;
   inputOf(batch: Batch): Promise<Input>;
-  /** Milliseconds of one-thread work that are left, by what was measured so far; undefined = nothing new is known. Asked for each chunk. */
-  remainingMs(): Promise<number | undefined>;
-}
-
-/**
- * Threads pay from about 0.5 s of one-thread work on (measured on 2 vCPUs: 0.94x at 0.36 s, 1.4x at
- * 1.5 s; starting two and warming them costs 50 to 60 ms each).
- */
-const BREAK_EVEN_MS = 500;
-
-interface Seat {
-  threaded: boolean;
-  release(): void;
-}
-
-/** Who sits on the main thread and who in the pool: stages that are CPU-bound move to it once threads are chosen. */
-function newSeating(
-  { parallel, remainingMs }: AttemptsOptions,
-  {
-    stages,
-    pool,
-    threadsAllowed,
-  }: { stages: readonly StageSeats[]; pool: ThreadPool; threadsAllowed: boolean },
-): {
-  readonly threaded: boolean;
-  take(stage: StageSeats): Promise<Seat>;
-  takeAll(stage: StageSeats): Promise<Seat>;
-} {
-  let threaded = threadsAllowed && parallel === 'on';
-  const everySlot = gatherer([
-    ...stages.map(({ inlineSlots, inline }) => ({ slots: inlineSlots, acquire: inline.acquire })),
-    { slots: pool.places, acquire: pool.acquire },
-  ]);
-  const decide = async (): Promise<void> => {
-    const left = await remainingMs();
-    if (left !== undefined && left > BREAK_EVEN_MS) threaded = true;
-  };
-  return {
-    get threaded() {
-      return threaded;
-    },
-    /** A slot; one that waited for the main thread while threads were chosen goes to them. */
-    async take({ cpu, inline, inThreads, at }) {
-      if (cpu && threadsAllowed && !threaded) await decide();
-      if (!threaded || !cpu) {
-        const release = await inline.acquire();
-        if (!threaded || !cpu) return { threaded: false, release };
-        release();
-      }
-      // What is furthest goes first: a last stage that has one worker would else wait, each time, for all that wait before it.
-      const releases = [await inThreads.acquire(), await pool.acquire(at)];
-      return {
-        threaded: true,
-        release() {
-          for (const release of releases) release();
-        },
-      };
-    },
-    takeAll: async ({ cpu }) => ({ threaded: threaded && cpu, release: await everySlot() }),
-  };
 }
 
 /** Attempts of one batch in this process: on the main thread, in worker threads, or first one, then the other. */
 export function newAttempts(options: AttemptsOptions): Attempts {
-  const { job, batch, parallel } = options;
+  const { job, batch, parallel, remainingMs } = options;
   const stages = stageSeats(job, batch);
   const isCpu = stages.some(({ cpu }) => cpu);
   if (isCpu) compileLate();
@@ -118,7 +57,7 @@ export function newAttempts(options: AttemptsOptions): Attempts {
   const quotas = newQuotaLeases({ ...home, random: home.host.random });
   const heaps = { grow: stages.length > 1, hold: stages.every(({ cpu }) => cpu) };
   const pool = newThreadPool({ home, jobFile, quotas, ...heaps }, threadsOf(stages));
-  const seating = newSeating(options, { stages, pool, threadsAllowed });
+  const seating = newSeating(stages, { pool, parallel, remainingMs });
   const own = { shared: newShared(), http: localHttp(), quotas };
   const underway = newUnderway();
   const byStage = () =>
@@ -163,6 +102,7 @@ export function newAttempts(options: AttemptsOptions): Attempts {
     get threads() {
       return pool.started;
     },
+    ask: seating.ask,
     seen: underway.seen,
     rest: pool.rest,
     async close() {
@@ -212,28 +152,6 @@ const freeingSlot = (attempt: Attempt, spec: AttemptSpec, done: () => void): Att
     done();
   },
 });
-
-/** Before every stage. */
-const FIRST = Number.POSITIVE_INFINITY;
-
-/**
- * Returns what takes every slot: then all else in this process has come to rest, and nothing starts
- * until they are given back. One at a time: two that held half each would wait for ever.
- */
-function gatherer(
-  kinds: { slots: number; acquire(rank: number): Promise<() => void> }[],
-): () => Promise<() => void> {
-  const turn = newSemaphore(1);
-  return async () => {
-    const held = [await turn.acquire()];
-    for (const { slots, acquire } of kinds) {
-      for (let at = 0; at < slots; at += 1) held.push(await acquire(FIRST));
-    }
-    return () => {
-      for (const giveBack of held.reverse()) giveBack();
-    };
-  };
-}
 
 function once(action: () => void): () => void {
   let did = false;

@@ -45,6 +45,8 @@ export interface DriveOptions {
 }
 
 const PROGRESS_MS = 200;
+/** An attempt may wait for the main thread as long as a chunk takes: with chunks of some seconds, so long would one core work alone. */
+const ASK_MS = 100;
 const SWEEP_MS = 60_000;
 const WAIT_MS = 1_000;
 /** Longer than any chunk keeps its message: a message is only a hint, and the sweep works from state. */
@@ -122,6 +124,7 @@ export async function drive(
   if (signal?.aborted) onAbort();
   const timers = [
     repeat(PROGRESS_MS, look, fail),
+    repeat(ASK_MS, engine.attempts.ask, fail),
     repeat(SWEEP_MS, () => sweepBatch(engine, batch, { graceMs: 30_000 }), fail),
   ];
   await Promise.all(queuesOf(engine).map((queue) => consume(queue).catch(fail)));

@@ -5,10 +5,11 @@ import { stageJob } from '../core/stage.ts';
 import type { Batch } from '../engine/batch.ts';
 import type { Engine, Leases } from '../engine/engine.ts';
 import { batchState } from '../engine/status.ts';
-import { type Attempts, newAttempts, type Parallel } from './attempts.ts';
+import { type Attempts, newAttempts } from './attempts.ts';
 import type { Home } from './home.ts';
 import { inputOpener } from './input-of.ts';
 import type { JobFile } from './job-file.ts';
+import type { Parallel } from './seating.ts';
 import { newWorkLeft } from './work-left.ts';
 
 /** A batch's engine in this process, with where its attempts run. */

@@ -8,13 +8,13 @@ import type { Batch } from '../engine/batch.ts';
 import { planRetry, type RetryPlan } from '../engine/plan-retry.ts';
 import type { StoredInput } from '../engine/start-batch.ts';
 import { startNextRound } from '../engine/start-round.ts';
-import type { Parallel } from './attempts.ts';
 import type { DriveOptions } from './drive.ts';
 import type { Home } from './home.ts';
 import { loadJob } from './load-job.ts';
 import { localSecrets } from './local-secrets.ts';
 import { type Place, placeOfHome, requireBatch } from './place.ts';
 import { currentJob, localSettings, widened } from './run-batch.ts';
+import type { Parallel } from './seating.ts';
 import { boundSource } from './sources.ts';
 import { type Taken, type TakeOptions, takeBatch } from './take-batch.ts';
 

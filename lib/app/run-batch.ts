@@ -15,7 +15,6 @@ import { type Batch, readBatch } from '../engine/batch.ts';
 import { startBatch } from '../engine/start-batch.ts';
 import { openInput } from '../io/input.ts';
 import { linesProblem } from '../io/views.ts';
-import type { Parallel } from './attempts.ts';
 import { batchId } from './batch-id.ts';
 import type { DriveOptions } from './drive.ts';
 import type { Home } from './home.ts';
@@ -26,6 +25,7 @@ import { localSecrets } from './local-secrets.ts';
 import { parseNow } from './parse-now.ts';
 import { placeOfHome, requireBatch } from './place.ts';
 import { resolveRoots } from './roots.ts';
+import type { Parallel } from './seating.ts';
 import { boundSource, type ResolvedInput, resolveInputs } from './sources.ts';
 import { type Taken, type TakeOptions, takeBatch } from './take-batch.ts';
 

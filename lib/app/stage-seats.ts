@@ -16,6 +16,8 @@ export interface StageSeats {
   /** How many of its attempts may be at work in threads. */
   threadSlots: number;
   inThreads: ReturnType<typeof newSemaphore>;
+  /** Places of those that an attempt on the main thread has, so that one attempt less is at work in threads. */
+  ofMain: number;
   busy: number;
 }
 
@@ -33,9 +35,11 @@ export function stageSeats(job: Job, { settings }: Batch): StageSeats[] {
     const inlineSlots = cpu ? 1 : workers;
     const threadSlots = Math.min(workers, threads);
     // Of a stage that may use every thread one attempt more waits in each: a thread works one at a time. Else it might wait beside the first.
-    const inThreads = newSemaphore(threadSlots < threads ? threadSlots : threads * LANES);
+    const places = threadSlots < threads ? threadSlots : threads * LANES;
+    const inThreads = newSemaphore(places);
+    const ofMain = cpu ? places - (threadSlots - 1) : 0;
     const inline = newSemaphore(inlineSlots);
-    return { at, cpu, inlineSlots, inline, threadSlots, inThreads, busy: 0 };
+    return { at, cpu, inlineSlots, inline, threadSlots, inThreads, ofMain, busy: 0 };
   });
 }
 

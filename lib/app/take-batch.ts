@@ -6,7 +6,6 @@ import type { Settings } from '../core/options.ts';
 import { clearStop, dropRunner, hasEnded, takeRunner } from '../core/transitions.ts';
 import { type Batch, readBatch } from '../engine/batch.ts';
 import { batchState } from '../engine/status.ts';
-import type { Parallel } from './attempts.ts';
 import { type Driven, type DriveOptions, drive, type Progress, takeUp } from './drive.ts';
 import type { Home } from './home.ts';
 import type { JobFile } from './job-file.ts';
@@ -14,6 +13,7 @@ import { localEngine } from './local-engine.ts';
 import { placeOfHome } from './place.ts';
 import { runnerOf } from './runner.ts';
 import { newRunnerNotes } from './runner-notes.ts';
+import type { Parallel } from './seating.ts';
 
 export interface TakeOptions extends DriveOptions {
   batch: Batch;

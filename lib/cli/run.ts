@@ -1,9 +1,9 @@
-import type { Parallel } from '../app/attempts.ts';
 import type { StackPlace } from '../app/aws/open-stack.ts';
 import type { Progress } from '../app/drive.ts';
 import { placeOfHome } from '../app/place.ts';
 import { type RunRequest, resumeBatchById, runBatch } from '../app/run-batch.ts';
 import { standing } from '../app/runner.ts';
+import type { Parallel } from '../app/seating.ts';
 import type { Taken } from '../app/take-batch.ts';
 import { SluiceError } from '../core/errors.ts';
 import { shareWords } from '../core/quota-settings.ts';

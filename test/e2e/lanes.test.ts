@@ -3,14 +3,18 @@ import type { Outcome } from '../../lib/core/outcome.ts';
 import { newWorld, parseLines } from '../support/world.ts';
 
 /** Each item waits, and says when it ran and in which thread: by the wall clock, which threads share. */
-const timedJob = (workers: number): string => `import { defineJob, ndjson, ok } from 'sluice';
+const timedJob = (
+  workers: number,
+  limits = 'chunk: 5',
+  ms = 3,
+): string => `import { defineJob, ndjson, ok } from 'sluice';
 import { threadId } from 'node:worker_threads';
 const now = () => performance.timeOrigin + performance.now();
 export default defineJob({
-  name: 'timed', cpu: true, input: ndjson(), limits: { chunk: 5, workers: ${workers}, concurrency: 1 },
+  name: 'timed', cpu: true, input: ndjson(), limits: { ${limits}, workers: ${workers}, concurrency: 1 },
   async process() {
     const from = now();
-    await new Promise((go) => setTimeout(go, 3));
+    await new Promise((go) => setTimeout(go, ${ms}));
     return ok({ from, to: now(), threadId });
   },
 });
@@ -97,6 +101,22 @@ export default defineJob(
   ${work}
 );
 `;
+
+describe('threads under auto', () => {
+  it('begin while a chunk is under way on the main thread, where others wait for it', async () => {
+    const world = newWorld();
+    world.write('job.ts', timedJob(2, 'chunk: 20', 20));
+    world.write('input.jsonl', Array.from({ length: 160 }, (_, n) => `${n}\n`).join(''));
+    const run = ['run', 'job.ts', 'input.jsonl', '--quiet', '--parallel', 'auto'];
+    expect((await world.cli(run)).code).toBe(0);
+    const spans = spansOf(world.outcomes(), 160);
+    const onMain = spans.filter(({ threadId }) => threadId === 0);
+    expect(onMain).toHaveLength(20);
+    expect(overlaps(onMain)).toBe(0);
+    const first = Math.min(...spans.filter((one) => one.threadId > 0).map(({ from }) => from));
+    expect(first).toBeLessThan(Math.max(...onMain.map(({ to }) => to)));
+  });
+});
 
 describe('threads of a job of several stages', () => {
   it('begin under auto once a stage that streams was found to be long', async () => {

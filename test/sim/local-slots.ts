@@ -64,6 +64,7 @@ export function newSlots(count: number, stages = 1): Slots {
       maxSlots: seats.map(() => count),
       byStage: () => [{ busy, slots: count }],
       threads: 0,
+      ask: async () => undefined,
       seen: (state) => state,
       rest: () => undefined,
       close: async () => undefined,

@@ -1,8 +1,8 @@
 import type { SluiceErrorCode } from '../../core/errors.ts';
 import type { Limits } from '../../core/job.ts';
 import type { RetryFilter } from '../../core/retry.ts';
-import type { Parallel } from '../attempts.ts';
 import type { BeginRequest } from '../run-batch.ts';
+import type { Parallel } from '../seating.ts';
 
 /** What changes while a batch runs, and no outcome: kept with a batch that waits. */
 export interface RunHow {

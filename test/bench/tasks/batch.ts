@@ -1,5 +1,5 @@
-import type { Parallel } from '../../../lib/app/attempts.ts';
 import { readReport } from '../../../lib/app/read-report.ts';
+import type { Parallel } from '../../../lib/app/seating.ts';
 import type { Figures } from '../child.ts';
 import { builtLocal } from './dist.ts';
 
