@@ -70,7 +70,8 @@ export function newSeating(
     if (threaded) return undefined;
     const seat = stage.inline.acquire();
     waiting += 1;
-    const release = await Promise.race([seat, chosen]);
+    // Nothing is chosen later where nobody asks: each race would stay with that promise.
+    const release = await (parallel === 'auto' ? Promise.race([seat, chosen]) : seat);
     waiting -= 1;
     if (release !== undefined && !threaded) return onMain(stage, release);
     void seat.then((giveBack) => giveBack());
