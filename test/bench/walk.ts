@@ -36,9 +36,9 @@ export const walkBench: Bench = {
     for (const { name, each } of trees) {
       const input = join(scratch.folder, 'tree');
       makeTree(input, files, each);
-      // One item more where the walk cannot know that a folder ends with the item.
-      const items =
-        Math.ceil(files / ITEM_FILES) + files + (each === files && files >= 100_000 ? 1 : 0);
+      // One item more, without files, behind a folder of so many entries.
+      const more = Math.max(each, files / each) >= 100_000 ? 1 : 0;
+      const items = Math.ceil(files / ITEM_FILES) + files + more;
       const spec = { job, input, parallel: 'off' as const, items };
       const plain: Variant = {
         name: 'plain',

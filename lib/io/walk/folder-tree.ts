@@ -95,22 +95,25 @@ export function folderTree(root: string, options: TreeOptions): { top: Folder; c
   const room = newRoom();
   let reading = 0;
   let current: Node | undefined;
-  const start = (node: Node): NonNullable<Node['reading']> => {
-    reading += 1;
+  const list = async (node: Node): ReturnType<Folder['read']> => {
     const above = (): Promise<ReadonlySet<string>> => idsOf(node);
     const hold = (names: number): void | Promise<void> => room.hold(node, names);
     const { path, text } = node;
-    node.reading = readFolder({ path, below: text, matcher, followLinks, above, hold })
-      .then((listing) => {
-        node.listing = listing;
-        node.done = options.passed(listing, node.place);
-        return listing;
-      })
-      .catch((error: NodeJS.ErrnoException) => ({ error }))
-      .finally(() => {
-        reading -= 1;
-        readAhead();
-      });
+    try {
+      const listing = await readFolder({ path, below: text, matcher, followLinks, above, hold });
+      node.listing = listing;
+      node.done = options.passed(listing, node.place);
+      return listing;
+    } catch (error) {
+      return { error: error as NodeJS.ErrnoException };
+    } finally {
+      reading -= 1;
+      readAhead();
+    }
+  };
+  const start = (node: Node): NonNullable<Node['reading']> => {
+    reading += 1;
+    node.reading = list(node);
     return node.reading;
   };
   const hasRoom = (): boolean => reading < foldersAtOnce && room.free();

@@ -95,50 +95,46 @@ interface Frame {
 async function* walkRoot(top: Folder, { root, from, sizes }: RootWalk): AsyncGenerator<WalkStep> {
   const piece = newPiece(root, sizes);
   const frames: Frame[] = [];
-  const open = async function* (folder: Folder): AsyncGenerator<WalkStep> {
+  const open = async (folder: Folder): Promise<readonly WalkStep[]> => {
     const read = await folder.read();
     if ('error' in read) {
       if (folder === top) throw unreadable(folder.path, read.error);
-      yield* piece.problem(unreadableFolder(folder, read.error), folder.place);
       folder.leave();
-      return;
+      return piece.problem(unreadableFolder(folder, read.error), folder.place);
     }
     frames.push({ folder, listing: read, at: doneIn(read, folder.place, from) });
     const isAbove = from?.path.startsWith(folder.place) === true;
-    if (!isAbove) yield* piece.scanned(read.scanned, folder.place);
+    return isAbove ? [] : piece.scanned(read.scanned, folder.place);
   };
-  yield* open(top);
+  // No `yield*`: in an async generator it waits for each thing that it passes on, and for the end of what passed none.
+  for (const step of await open(top)) yield step;
   for (let frame = frames.at(-1); frame !== undefined; frame = frames.at(-1)) {
     const { folder, listing, at } = frame;
     const file = listing.files.at(at.files);
     const below = listing.folders.at(at.folders);
     const problem = listing.problems.at(at.problems);
-    const first = firstOf(file, below, problem?.name);
+    const first = firstOf(firstOf(file, below), problem?.name);
     if (first === undefined) {
       folder.leave();
       frames.pop();
     } else if (first === file) {
       at.files += 1;
-      yield* piece.file(folder, file);
+      const step = piece.file(folder, file);
+      if (step !== undefined) yield step;
     } else if (first === below) {
       at.folders += 1;
-      yield* open(folder.enter(at.folders - 1));
+      for (const step of await open(folder.enter(at.folders - 1))) yield step;
     } else if (problem !== undefined) {
       at.problems += 1;
       const { name, ...why } = problem;
-      yield* piece.problem(why, folder.place + name);
+      for (const step of piece.problem(why, folder.place + name)) yield step;
     }
   }
-  yield* piece.flush();
+  for (const step of piece.flush()) yield step;
 }
 
-function firstOf(...names: (string | undefined)[]): string | undefined {
-  let first: string | undefined;
-  for (const name of names) {
-    if (name !== undefined && (first === undefined || name < first)) first = name;
-  }
-  return first;
-}
+const firstOf = (one: string | undefined, other: string | undefined): string | undefined =>
+  other === undefined || (one !== undefined && one < other) ? one : other;
 
 const unreadableFolder = (
   { path }: Folder,
@@ -196,13 +192,14 @@ function newPiece(root: number, sizes: Sizes) {
     [groups, count, entries] = [[], 0, 0];
     return step;
   };
-  const flush = function* (): Generator<WalkStep> {
-    if (count > 0) yield take();
+  const flush = (): WalkStep[] => {
+    const steps = count > 0 ? [take()] : [];
     entries = 0;
+    return steps;
   };
   return {
     flush,
-    *file({ path, place: above }: Folder, name: string): Generator<WalkStep> {
+    file({ path, place: above }: Folder, name: string): WalkStep | undefined {
       let group = groups.at(-1);
       if (group?.[0] !== path) {
         group = [path, []];
@@ -211,19 +208,19 @@ function newPiece(root: number, sizes: Sizes) {
       group[1].push(textOf(name) as string);
       count += 1;
       place = { root, path: above + name };
-      if (count === sizes.files) yield take();
+      return count === sizes.files ? take() : undefined;
     },
-    *problem(problem: NonNullable<WalkItem['problem']>, path: string): Generator<WalkStep> {
-      yield* flush();
+    problem(problem: NonNullable<WalkItem['problem']>, path: string): WalkStep[] {
+      const steps = flush();
       place = { root, path, whole: true };
-      yield { item: { problem }, entries: 1, place };
+      return [...steps, { item: { problem }, entries: 1, place }];
     },
     /** Entries of a folder that is entered now. */
-    *scanned(more: number, path: string): Generator<WalkStep> {
+    scanned(more: number, path: string): WalkStep[] {
       entries += more;
-      if (entries < sizes.entries) return;
+      if (entries < sizes.entries) return [];
       place = { root, path };
-      yield take();
+      return [take()];
     },
   };
 }

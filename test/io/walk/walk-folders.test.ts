@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import fs, { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import fs, { chmodSync, mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import fc from 'fast-check';
@@ -13,24 +13,29 @@ const path = fc
   .array(fc.constantFrom(...NAMES), { minLength: 1, maxLength: 4 })
   .chain((names) => fc.constantFrom(names.join('/'), `${names.join('/')}/`));
 
-/** What an act gives, and the folders that were opened for it. */
-async function readWhile<T>(act: () => Promise<T>): Promise<[T, string[]]> {
-  const read: string[] = [];
-  const { opendirSync } = fs;
+/** What an act gives, and the folders that were read for it: all at once, and in pieces. */
+async function readWhile<T>(act: () => Promise<T>, parts: Partial<typeof fs> = {}) {
+  const [whole, inPieces]: [string[], string[]] = [[], []];
+  const { readdirSync, opendirSync, statSync, statfsSync } = fs;
   const { opendir } = fs.promises;
   try {
+    fs.readdirSync = ((path: string, options: object) => {
+      whole.push(path);
+      return readdirSync(path, options);
+    }) as typeof readdirSync;
     fs.opendirSync = (path, options) => {
-      read.push(String(path));
+      inPieces.push(String(path));
       return opendirSync(path, options);
     };
     fs.promises.opendir = (path, options) => {
-      read.push(String(path));
+      inPieces.push(String(path));
       return opendir(path, options);
     };
+    Object.assign(fs, parts);
     syncBuiltinESMExports();
-    return [await act(), read];
+    return { given: await act(), whole, inPieces, read: [...whole, ...inPieces].sort() };
   } finally {
-    Object.assign(fs, { opendirSync });
+    Object.assign(fs, { readdirSync, opendirSync, statSync, statfsSync });
     fs.promises.opendir = opendir;
     syncBuiltinESMExports();
   }
@@ -84,11 +89,33 @@ describe('a walk', () => {
         root,
         folders.map((folder) => `${folder}/file`),
       );
-      const [all, allRead] = await readWhile(() => stepsOf([root], {}, { files: 1 }));
-      expect(allRead.sort()).toEqual([root, ...folders.map((folder) => join(root, folder))]);
+      const { given: all, read } = await readWhile(() => stepsOf([root], {}, { files: 1 }));
+      expect(read).toEqual([root, ...folders.map((folder) => join(root, folder))]);
       const after = all[39]?.place as never;
-      const [, read] = await readWhile(() => stepsOf([root], {}, { after, files: 1 }));
-      expect(read.sort()).toEqual([root, ...folders.slice(39).map((one) => join(root, one))]);
+      const again = await readWhile(() => stepsOf([root], {}, { after, files: 1 }));
+      expect(again.read).toEqual([root, ...folders.slice(39).map((one) => join(root, one))]);
+    }));
+
+  it('reads all at once only what says that it is small, where a folder can be believed', () =>
+    inFolder(async (root) => {
+      makeFiles(root, ['a/1', 'b/2']);
+      const { dev } = statSync(root);
+      const found = ['a/1', 'b/2'].map((name) => join(root, name));
+      const folders = [root, join(root, 'a'), join(root, 'b')];
+      const reads = async (own: number, size: number, type: number) => {
+        const parts = {
+          statSync: () => ({ dev: own, size }),
+          statfsSync: () => ({ type }),
+        } as unknown as Partial<typeof fs>;
+        const { given, whole, inPieces } = await readWhile(() => stepsOf([root]), parts);
+        expect(foundIn(given)).toEqual(found);
+        return { whole, inPieces };
+      };
+      const [ext4, nfs] = [0xef53, 0x6969];
+      expect(await reads(dev + 1, 4096, ext4)).toEqual({ whole: folders, inPieces: [] });
+      expect(await reads(dev + 1, 4096, nfs)).toEqual({ whole: folders, inPieces: [] });
+      expect(await reads(dev + 1, 65_537, ext4)).toEqual({ whole: [], inPieces: folders });
+      expect(await reads(dev + 2, 4096, nfs)).toEqual({ whole: [], inPieces: folders });
     }));
 
   it('says that a root cannot be read', () =>
