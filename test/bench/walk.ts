@@ -25,15 +25,15 @@ export const walkBench: Bench = {
   name: 'walk',
   about: 'files() over many files, a no-op stage behind it (wanted: peak < 220 MB)',
   async run({ options, scratch, size, measure, table, say }) {
-    const files = size(options.items, 1_000_000, 20_000);
+    const entries = size(options.items, 1_000_000, 20_000);
     const job = join(scratch.folder, 'walk.mjs');
     writeFileSync(job, JOB);
     const trees = [
-      { name: 'a thousand in a folder', each: 1000 },
-      { name: 'all in one folder', each: files },
-      { name: 'one in a folder', each: 1 },
+      { name: 'a thousand in a folder', each: 1000, files: entries },
+      { name: 'all in one folder', each: entries, files: entries },
+      { name: 'one in a folder', each: 1, files: Math.floor(entries / 2) },
     ];
-    for (const { name, each } of trees) {
+    for (const { name, each, files } of trees) {
       const input = join(scratch.folder, 'tree');
       makeTree(input, files, each);
       // One item more, without files, behind a folder of so many entries.
