@@ -231,14 +231,17 @@ function makeTable(file: SqliteFile, { name, columns, key, indexes }: Table): vo
   const there = file.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?");
   if (there.all(name).length > 0) return;
   const own = columns.map((column: Column) => `"${column.name}" ${column.sqlite}`);
-  file.exec(
-    `CREATE TABLE IF NOT EXISTS "${name}" (batch TEXT NOT NULL, item INTEGER NOT NULL,
-      round INTEGER NOT NULL, epoch INTEGER NOT NULL, ${own.join(', ')},
-      PRIMARY KEY (${key})) STRICT${columns.length > WIDE ? '' : ', WITHOUT ROWID'}`,
-  );
-  for (const column of indexes) {
-    file.exec(`CREATE INDEX IF NOT EXISTS "${name}_${column}" ON "${name}" ("${column}")`);
-  }
+  // Together, or a table whose indexes found the file locked would never have them.
+  file.transaction(() => {
+    file.exec(
+      `CREATE TABLE IF NOT EXISTS "${name}" (batch TEXT NOT NULL, item INTEGER NOT NULL,
+        round INTEGER NOT NULL, epoch INTEGER NOT NULL, ${own.join(', ')},
+        PRIMARY KEY (${key})) STRICT${columns.length > WIDE ? '' : ', WITHOUT ROWID'}`,
+    );
+    for (const column of indexes) {
+      file.exec(`CREATE INDEX IF NOT EXISTS "${name}_${column}" ON "${name}" ("${column}")`);
+    }
+  });
 }
 
 /**

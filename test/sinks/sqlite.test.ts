@@ -9,7 +9,7 @@ import { ok } from '../../lib/core/outcome.ts';
 import type { GroupStep, SqliteFile } from '../../lib/core/step.ts';
 import { jsonArray } from '../../lib/io/json-array.ts';
 import { newShared } from '../../lib/pool/shared.ts';
-import { tableSink } from '../../lib/sinks/table-sink.ts';
+import { tableSink, uniqueTable } from '../../lib/sinks/table-sink.ts';
 import { memoryWorld, type WorldOptions } from '../support/memory-engine.ts';
 
 let folder: string;
@@ -226,7 +226,8 @@ describe('an SQLite sink', () => {
       'fulfilled',
       'fulfilled',
     ]);
-    expect(commits).toHaveLength(1);
+    // Each table is made in one of its own.
+    expect(commits).toHaveLength(3);
     sqlite(file).exec(
       "CREATE TRIGGER no BEFORE INSERT ON others WHEN NEW.n = 2 BEGIN SELECT RAISE(ABORT, 'no'); END",
     );
@@ -309,12 +310,44 @@ describe('an SQLite sink', () => {
     await waiting;
     expect(written().map(([, name]) => name)).toEqual(['y']);
     other.exec('BEGIN IMMEDIATE');
-    await expect(step.run([{ name: 'z', n: 3 }], context)).rejects.toMatchObject({
-      code: 'SQLITE_BUSY',
-    });
+    const from = performance.now();
+    const told = step.run([{ name: 'z', n: 3 }], context);
+    await expect(told).rejects.toMatchObject({ code: 'SQLITE_BUSY' });
+    expect(performance.now() - from).toBeGreaterThan(350);
     other.exec('COMMIT');
     other.close();
     await shared.close();
+  });
+
+  it('a table that is made while the file is locked has all its indexes in the end', async () => {
+    const shared = newShared();
+    let locked = true;
+    const sqlite = (path: string) => {
+      const opened = openSqlite(path);
+      const exec = (sql: string): void => {
+        if (locked && sql.startsWith('CREATE INDEX')) {
+          throw Object.assign(new Error('locked'), { code: 'SQLITE_BUSY' });
+        }
+        opened.exec(sql);
+      };
+      return { ...opened, exec };
+    };
+    const context = {
+      ...{ items: [{ index: 0, key: null }], batch: 'a', round: 0, epoch: 1 },
+      ...{ shared: shared.get, sqlite },
+    } as never;
+    const columns = { name: 'text', isbn: 'text' } as const;
+    const table = { url: `sqlite:${file}`, table: 'books', columns, unique: 'name' };
+    const { sink } = uniqueTable({ ...table, also: ['isbn'] });
+    const write = async () => sink.run([{ name: 'x', isbn: '1' }], context);
+    await expect(write()).rejects.toMatchObject({ code: 'SQLITE_BUSY' });
+    locked = false;
+    await write();
+    await shared.close();
+    const db = new Database(file);
+    const indexes = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'index'").raw().all();
+    expect(indexes).toContainEqual(['books_isbn']);
+    db.close();
   });
 
   it.each([

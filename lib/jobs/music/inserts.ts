@@ -6,7 +6,7 @@ import { keyPart } from './names.ts';
 export type Values = readonly (string | number | null)[];
 
 /**
- * An item of `insert`: an album with the tracks that stay, or one duplicate. A row an item cost 68 us of insert's one thread,
+ * An item of `insert`: an album with the tracks that stay, or one duplicate. A row an item cost 68 us of insert's thread,
  * of which SQLite has 10 where nothing changed; and an item of 14 rows is one text that is parsed, one outcome and one step.
  */
 export interface Insert {
@@ -23,7 +23,7 @@ export interface Insert {
 const MAX_TRACKS = 100;
 
 /**
- * What `insert` gets of an album. Values are made here, where two threads work: `insert` has one, and is the last to end.
+ * What `insert` gets of an album. Values are made here: two threads work that wait for no file.
  *
  * @param id of the album
  */

@@ -66,3 +66,20 @@ it('gives what was kept, as JSON of the file, in whatever order it is asked', ()
   expect(second.ask([other, elsewhere]).map(({ known }) => known)).toEqual([undefined, undefined]);
   second.end();
 });
+
+it('knows files whose paths SQLite orders otherwise', () => {
+  const files = ['/music/\uff01/1.mp3', '/music/\u{1f600}/1.mp3'].map(
+    (path): Listed => ({ path, size: 1, mtime: 2 }),
+  );
+  const first = worker('b.db');
+  const [asked] = first.ask(files);
+  for (const { path } of files) {
+    asked?.fresh?.push({ path, size: 1, mtime: 2, print: 'ab', tags: '{}' });
+  }
+  first.end();
+  const second = worker('b.db');
+  expect(second.ask(files).map(({ known }) => JSON.parse(known ?? 'null')?.path)).toEqual(
+    files.map(({ path }) => path),
+  );
+  second.end();
+});
