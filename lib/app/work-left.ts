@@ -41,7 +41,8 @@ export function newWorkLeft({ job, monotonic, state }: WorkLeftOptions): WorkLef
   const behindMs = (chunks: number, stage: number, now: number): number => {
     const here = [...underway].filter((one) => one.stage === stage);
     const soFar = here.map(({ from, part }) => (now - from) * part);
-    return (chunks - here.length) * Math.max(chunkMs.get(stage) ?? 0, ...soFar);
+    // One that began while the state was read is in no count of it.
+    return Math.max(0, chunks - here.length) * Math.max(chunkMs.get(stage) ?? 0, ...soFar);
   };
   return {
     timed(stage, attempt) {
