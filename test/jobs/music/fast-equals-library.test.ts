@@ -174,6 +174,28 @@ test.each(Object.entries(files))(
   },
 );
 
+/** What the library takes from pages that the fast reader does not look at. */
+const NO_LENGTH = { seconds: undefined, bitRate: undefined };
+
+/** One stream from the first page to the last, as far as a reader of pages sees (RFC 3533). */
+function hasWholePages(bytes: Buffer): boolean {
+  for (let at = 0; at < bytes.length; ) {
+    const segments = bytes[at + 26] ?? 0;
+    const table = bytes.subarray(at + 27, at + 27 + segments);
+    const end = at + 27 + segments + table.reduce((sum, length) => sum + length, 0);
+    const flags = bytes[at + 5] ?? 0;
+    const whole =
+      bytes.toString('latin1', at, at + 4) === 'OggS' &&
+      (flags & 2) === (at === 0 ? 2 : 0) &&
+      (flags & 4) === (end === bytes.length ? 4 : 0) &&
+      bytes.readUInt32LE(at + 14) === bytes.readUInt32LE(14) &&
+      end <= bytes.length;
+    if (!whole) return false;
+    at = end;
+  }
+  return true;
+}
+
 test('damaged bytes: what the fast reader still answers is what the library says', {
   timeout: 240_000,
 }, async () => {
@@ -197,7 +219,8 @@ test('damaged bytes: what the fast reader still answers is what the library says
         // The library reads Ogg pages between the tags and the end as well, and may trip over them.
         const library = await readOrFault(bytesInMemory(bytes), kind.mime, true);
         if (kind.format === 'ogg' && typeof library === 'string') return;
-        expect(fast).toEqual(library);
+        if (kind.format !== 'ogg' || hasWholePages(bytes)) expect(fast).toEqual(library);
+        else expect({ ...fast, ...NO_LENGTH }).toEqual({ ...(library as object), ...NO_LENGTH });
       },
     ),
     { numRuns: FULL ? 20_000 : 300 },
