@@ -1,45 +1,97 @@
-import { setFlagsFromString } from 'node:v8';
+import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 
 /** On the process, not in this module: the command line, the library and a bench have a copy of it each. */
 const OWN = Symbol.for('sluice.ownProcess');
 
 /**
- * Says that this process does nothing but run batches, as the command line's: then Sluice may tune its V8, for less CPU. Called before
- * the first batch; without it a process that calls `runBatch` keeps its settings.
+ * Says that this process does nothing but run batches, as the command line's: then Sluice may tune its V8, for less CPU and memory. Called
+ * before the first batch; without it a process that calls `runBatch` keeps its settings.
  */
-export const ownProcess = (): void => void Object.assign(process, { [OWN]: true });
+export function ownProcess(): void {
+  if (isOwn()) return;
+  Object.assign(process, {
+    [OWN]: { startedAt: Number.NEGATIVE_INFINITY, held: false } satisfies Own,
+  });
+  if (YOUNG_MAY_BE_LARGE) setInterval(lookAtYoungHeap, LOOK_MS).unref();
+}
 
-const isOwn = (): boolean => OWN in process;
+interface Own {
+  /** When the last thread started, in milliseconds of the process. */
+  startedAt: number;
+  /** No young heap is to grow. */
+  held: boolean;
+}
+
+const own = (): Own | undefined => (process as { [OWN]?: Own })[OWN];
+const isOwn = (): boolean => own() !== undefined;
+
+/** The version whose flag this is: later ones count calls in place of bytes, and each complains of a flag that it does not know. */
+const HAS_BUDGET = process.versions.v8.startsWith('11.3.');
 
 /**
  * Bytes of bytecode that a function runs before V8 looks whether to optimise it; 66 KiB where nobody says so. Main, the store
  * and each worker thread compile the same code for themselves, much of it several times, as its types become known: a quarter of the
  * CPU of a scan of 20,000 music files. With four times as much the scan took 11.5 CPU-s in place of 12.7, with eight times 11.2 (medians
  * of three, two threads, Node 20, busy machine); 100,000 rows of odds-markets took 19.9 in place of 21.2, with twelve times 21.0 (means of two).
+ * Four times the calls that Node 22 and 24 count gained nothing: 100,000 music files 28.7 and 29.8 CPU-s, 500,000 odds rows 23.5 and 22.6,
+ * on Node 24 22.1 and 22.2 (medians of three in turn, without and with it).
  */
 const BYTES_BEFORE_OPTIMISING = 4 * 66 * 1024;
-
-/** That of Node 22. Later ones count calls in place of bytes, and complain of a flag that they do not know. */
-const LAST_V8_WITH_BUDGET = 12;
-
-const tunes = (): boolean =>
-  isOwn() && Number.parseInt(process.versions.v8, 10) <= LAST_V8_WITH_BUDGET;
 
 /**
  * For jobs with `cpu: true`. One that waits for remotes runs a little of very much code, and is long with what V8 has not optimised:
  * 30,000 calls of ctx.http took 3.1 CPU-s, and 3.8 with this (medians of three, busy machine).
  */
 export function compileLate(): void {
-  if (tunes()) setFlagsFromString(`--interrupt-budget=${BYTES_BEFORE_OPTIMISING}`);
+  if (isOwn() && HAS_BUDGET) setFlagsFromString(`--interrupt-budget=${BYTES_BEFORE_OPTIMISING}`);
 }
 
 /**
- * Lets no young heap of this process grow from now on. For a main thread whose threads do the work: while it plans and hands out chunks its
- * own grew from 8 to 32 MB, and 5,000,000 no-op items peaked at 220 MB in place of 206, for as much CPU (one run each). V8
- * sets the flag back when a heap is made, so it is set again after each thread's start.
+ * V8 of Node 24 lets main's young heap grow to 128 MiB, that of Node 20 and 22 to 32. Held at 32 there too, 1,000,000 no-op items on one thread
+ * peaked at 202 MB in place of 278, a music scan of 100,000 files at 460 to 480 in place of 500 to 530, for as much CPU.
  */
-export function holdYoungHeaps(): void {
-  if (tunes()) setFlagsFromString('--semi-space-growth-factor=1');
+const YOUNG_MAY_BE_LARGE = Number.parseInt(process.versions.v8, 10) > 12;
+const LARGE_BYTES = 32 * 1024 * 1024;
+const LOOK_MS = 250;
+
+/**
+ * Until all young heaps are held, a thread's may grow to what it needs: odds rows need little, and where each thread had 24 MB at once, of
+ * which its core's cache holds a part, 500,000 took 24 CPU-s in place of 21. After 2.5 s main's had grown as well.
+ */
+const GROW_MS = 1000;
+
+/** One flag for all heaps, read when one would grow: told at each look, so that a heap that V8 made small since may grow again. */
+function lookAtYoungHeap(): void {
+  const { startedAt, held } = own() as Own;
+  const grows = performance.now() < startedAt + GROW_MS;
+  setYoungGrowth(!grows && (held || youngBytes() >= LARGE_BYTES) ? 1 : 2);
+}
+
+/** Of both halves of this thread's. */
+const youngBytes = (): number =>
+  getHeapSpaceStatistics().find((space) => space.space_name === 'new_space')?.space_size ?? 0;
+
+const setYoungGrowth = (factor: 1 | 2): void =>
+  setFlagsFromString(`--semi-space-growth-factor=${factor}`);
+
+/**
+ * A thread has started.
+ *
+ * @param hold no young heap of this process is to grow from a second on. For a main thread whose threads do the work: while it plans and
+ * hands out chunks its own grew from 8 to 32 MB, and 5,000,000 no-op items peaked at 220 MB in place of 206, for as much CPU (one run each)
+ * @returns takes that back, as long as it has not come to it
+ */
+export function threadStarted(hold: boolean): () => void {
+  const found = own();
+  if (found === undefined) return () => undefined;
+  found.startedAt = performance.now();
+  setYoungGrowth(2);
+  if (!hold) return () => undefined;
+  const grown = setTimeout(() => {
+    found.held = true;
+    setYoungGrowth(1);
+  }, GROW_MS).unref();
+  return () => clearTimeout(grown);
 }
 
 /** A walk asked for a small heap: threads that start later do not take that back. */
@@ -72,6 +124,9 @@ export function letThreadsGrow(): void {
  * held may grow again (216,000 rows of odds-markets peaked at 312 MB; at 334 where it might not).
  */
 export function letHeapGrow(): void {
-  if (isOwn()) setFlagsFromString('--heap-growing-percent=300');
-  if (tunes()) setFlagsFromString('--semi-space-growth-factor=2');
+  const found = own();
+  if (found === undefined) return;
+  setFlagsFromString('--heap-growing-percent=300');
+  found.held = false;
+  setYoungGrowth(2);
 }

@@ -4,7 +4,7 @@ import { SluiceError } from '../core/errors.ts';
 import { checkOption, OPTIONS } from '../core/options.ts';
 import type { ControlState } from '../engine/engine.ts';
 import type { Quotas } from '../ports/quotas.ts';
-import { holdYoungHeaps } from './own-process.ts';
+import { threadStarted } from './own-process.ts';
 import {
   SLOT_BEAT,
   SLOT_INDEX,
@@ -29,12 +29,6 @@ const heapMb = (): number =>
  * 40 MB more on two threads (217 to 276 MB for 250,000 to 5,000,000 no-op items, 198 to 242 with 24); 12 takes more CPU.
  */
 const YOUNG_MB = 24;
-/**
- * Until all young heaps are held, a thread's may grow to what it needs: odds rows need little, and where each thread had 24 MB at once, of
- * which its core's cache holds a part, 500,000 took 24 CPU-s in place of 21. After 2.5 s main's had grown as well.
- */
-const GROW_MS = 1000;
-
 /** The thread ended while a call was under way: an endless loop that was ended, out of memory, process.exit. */
 export class ThreadDied extends Error {
   readonly index: number;
@@ -72,12 +66,7 @@ export function startThread(
     resourceLimits: { maxOldGenerationSizeMb: heapMb(), maxYoungGenerationSizeMb: YOUNG_MB },
     stdout: true,
   });
-  if (hold) {
-    worker.once('online', () => {
-      const grown = setTimeout(holdYoungHeaps, GROW_MS).unref();
-      worker.once('exit', () => clearTimeout(grown));
-    });
-  }
+  worker.once('online', () => worker.once('exit', threadStarted(hold)));
   // What a job prints is no result: stdout is for those.
   worker.stdout.on('data', (text) => process.stderr.write(text));
   const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
