@@ -24,7 +24,7 @@ export function pullOf(
 ): Pull<Taken> {
   const going = new Unheld(hold, control);
   const pull = polls.pull(source.pull(until, going), going, until === range.count);
-  return gate?.pull(pull, () => control.state()) ?? pull;
+  return gate?.pull(pull, going) ?? pull;
 }
 
 class Unheld implements Going {

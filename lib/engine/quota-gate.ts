@@ -1,11 +1,10 @@
 import type { JobQuota } from '../core/quota.ts';
 import { GRACE_MS, jobQuotas } from '../core/quota.ts';
 import type { Pull } from '../pool/run-bounded.ts';
-import type { ControlState } from './engine.ts';
 import type { Hold } from './hold.ts';
 import { type Lent, type QuotaEnv, waitUntil } from './item-quota.ts';
 import type { AttemptEnv } from './item-run.ts';
-import type { Taken } from './record-source.ts';
+import type { Going, Taken } from './record-source.ts';
 
 /** A worker waits so long for its next slot; beyond, its chunk is deferred. */
 const WAIT_MS = 5_000;
@@ -15,7 +14,7 @@ const MAX_LOOKS = 3;
 /** Lets items start only with the slots of their calls. */
 export interface QuotaGate {
   env: QuotaEnv;
-  pull(source: Pull<Taken>, state: () => ControlState): Pull<Taken>;
+  pull(source: Pull<Taken>, going: Going): Pull<Taken>;
 }
 
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
@@ -32,15 +31,11 @@ export function newQuotaGate(env: AttemptEnv, hold: Hold): QuotaGate | undefined
     itemTimeoutMs,
     waiting: env.waiting?.bind(env),
   };
-  const take = async (
-    source: Pull<Taken>,
-    state: () => ControlState,
-  ): Promise<IteratorResult<Taken>> => {
-    const goes = (): boolean => hold.free() && state() === 'go';
-    if (!goes()) return DONE;
+  const take = async (source: Pull<Taken>, going: Going): Promise<IteratorResult<Taken>> => {
+    if (!going.goes()) return DONE;
     const step = await source.next();
     if (step.done === true || step.value.error !== undefined) return step;
-    const lent = await lend(of, step.value, goes);
+    const lent = await lend(of, step.value, going);
     if (lent === undefined) return DONE;
     if ('freeAt' in lent) {
       hold.defer(lent.freeAt);
@@ -50,13 +45,13 @@ export function newQuotaGate(env: AttemptEnv, hold: Hold): QuotaGate | undefined
   };
   return {
     env: of,
-    pull(source, state) {
+    pull(source, going) {
       if (quotas.length === 0) return source;
       // One after the other: what is deferred is a row and all behind it, so none of those has run.
       let turn: Promise<unknown> = Promise.resolve();
       return {
         next() {
-          const mine = turn.then(() => take(source, state));
+          const mine = turn.then(() => take(source, going));
           turn = mine.catch(() => undefined);
           return mine;
         },
@@ -69,7 +64,7 @@ export function newQuotaGate(env: AttemptEnv, hold: Hold): QuotaGate | undefined
 async function lend(
   env: QuotaEnv,
   { row }: Taken,
-  goes: () => boolean,
+  going: Going,
 ): Promise<{ lent: Lent } | { freeAt: number } | undefined> {
   const lent = new Map<string, { key: string; slots: number[] }>();
   for (const quota of env.quotas) {
@@ -92,7 +87,7 @@ async function lend(
     const firsts = [...lent.values()].flatMap(({ slots }) => slots.slice(0, 1));
     const start = Math.max(0, ...firsts);
     await waitUntil(env, start);
-    if (!goes()) return undefined;
+    if (!going.goes()) return undefined;
     if (firsts.every((slot) => env.clock.now() <= slot + GRACE_MS / 2)) break;
   }
   return { lent };

@@ -408,14 +408,15 @@ describe('the gate before items', () => {
     const job = { name: 'j', quotas };
     const env = { job, settings, options: {}, quotas: world.env.port, clock: world.clock };
     const gate = newQuotaGate(env as unknown as AttemptEnv, hold);
-    let state: 'go' | 'drain' = 'go';
+    let stopped = false;
+    const going = { goes: () => hold.free() && !stopped };
     const source = {
       next: async () =>
         rows.length > 0
           ? { done: false as const, value: rows.shift() as Taken }
           : { done: true as const, value: undefined },
     };
-    const pull = gate?.pull(source, () => state);
+    const pull = gate?.pull(source, going);
     const next = () => pull?.next() as Promise<IteratorResult<Taken>>;
     return {
       ...world,
@@ -425,7 +426,7 @@ describe('the gate before items', () => {
       gate,
       source,
       stop: () => {
-        state = 'drain';
+        stopped = true;
       },
     };
   };
@@ -436,7 +437,7 @@ describe('the gate before items', () => {
     expect(newQuotaGate({ job, quotas: {} } as unknown as AttemptEnv, newHold())).toBeUndefined();
     const none = gateOf({}, () => ({ slots: [] }));
     const { gate, source } = none;
-    expect(gate?.pull(source, () => 'go')).toBe(source);
+    expect(gate?.pull(source, { goes: () => true })).toBe(source);
   });
 
   it('lets an item start at its slot, with the slot and its key', async () => {
