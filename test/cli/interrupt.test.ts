@@ -42,7 +42,9 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (signal) => {
     const { code, out, err } = await ended;
     expect([code, out]).toEqual([130, '']);
     expect(err).toContain('Stopping: what runs is brought to its end and saved.');
-    const [, done] = /is interrupted: (\d+) of 300 items done, all of it kept\./.exec(err) ?? [];
+    // A loaded machine may still plan: then nobody knows of how many.
+    const [, done] =
+      /is interrupted: (\d+)(?: of 300)? items done, all of it kept\./.exec(err) ?? [];
     expect(Number(done)).toBeLessThan(items);
     const resume = /Go on with: node \S+main\.js resume (\S+)\n$/.exec(err)?.[1] ?? '';
     const status = JSON.parse((await place.run(['status', resume, '--json'])).out) as object;
