@@ -10,7 +10,7 @@ const OWN = Symbol.for('sluice.ownProcess');
 export function ownProcess(): void {
   if (isOwn()) return;
   Object.assign(process, {
-    [OWN]: { startedAt: Number.NEGATIVE_INFINITY, held: false } satisfies Own,
+    [OWN]: { startedAt: Number.NEGATIVE_INFINITY, holders: new Set() } satisfies Own,
   });
   if (YOUNG_MAY_BE_LARGE) setInterval(lookAtYoungHeap, LOOK_MS).unref();
 }
@@ -18,8 +18,8 @@ export function ownProcess(): void {
 interface Own {
   /** When the last thread started, in milliseconds of the process. */
   startedAt: number;
-  /** No young heap is to grow. */
-  held: boolean;
+  /** Threads for which no young heap is to grow. */
+  holders: Set<object>;
 }
 
 const own = (): Own | undefined => (process as { [OWN]?: Own })[OWN];
@@ -47,7 +47,7 @@ export function compileLate(): void {
 }
 
 /**
- * V8 of Node 24 lets main's young heap grow to 128 MiB, that of Node 20 and 22 to 32. Held at 32 there too, 1,000,000 no-op items on one thread
+ * V8 of Node 24 lets main's young heap grow to 128 MiB, that of Node 20 and 22 to 32. Held there too where it is found to have 32, 1,000,000 no-op items on one thread
  * peaked at 202 MB in place of 278, a music scan of 100,000 files at 460 to 480 in place of 500 to 530, for as much CPU.
  */
 const YOUNG_MAY_BE_LARGE = Number.parseInt(process.versions.v8, 10) > 12;
@@ -62,9 +62,9 @@ const GROW_MS = 1000;
 
 /** One flag for all heaps, read when one would grow: told at each look, so that a heap that V8 made small since may grow again. */
 function lookAtYoungHeap(): void {
-  const { startedAt, held } = own() as Own;
+  const { startedAt, holders } = own() as Own;
   const grows = performance.now() < startedAt + GROW_MS;
-  setYoungGrowth(!grows && (held || youngBytes() >= LARGE_BYTES) ? 1 : 2);
+  setYoungGrowth(!grows && (holders.size > 0 || youngBytes() >= LARGE_BYTES) ? 1 : 2);
 }
 
 /** Of both halves of this thread's. */
@@ -79,19 +79,25 @@ const setYoungGrowth = (factor: 1 | 2): void =>
  *
  * @param hold no young heap of this process is to grow from a second on. For a main thread whose threads do the work: while it plans and
  * hands out chunks its own grew from 8 to 32 MB, and 5,000,000 no-op items peaked at 220 MB in place of 206, for as much CPU (one run each)
- * @returns takes that back, as long as it has not come to it
+ * @returns to be called when it has ended: what it held may grow again
  */
 export function threadStarted(hold: boolean): () => void {
   const found = own();
   if (found === undefined) return () => undefined;
+  const { holders } = found;
   found.startedAt = performance.now();
   setYoungGrowth(2);
   if (!hold) return () => undefined;
+  const holder = {};
   const grown = setTimeout(() => {
-    found.held = true;
+    holders.add(holder);
     setYoungGrowth(1);
   }, GROW_MS).unref();
-  return () => clearTimeout(grown);
+  return () => {
+    clearTimeout(grown);
+    holders.delete(holder);
+    setYoungGrowth(holders.size > 0 ? 1 : 2);
+  };
 }
 
 /** A walk asked for a small heap: threads that start later do not take that back. */
@@ -127,6 +133,6 @@ export function letHeapGrow(): void {
   const found = own();
   if (found === undefined) return;
   setFlagsFromString('--heap-growing-percent=300');
-  found.held = false;
+  found.holders.clear();
   setYoungGrowth(2);
 }

@@ -101,7 +101,7 @@ const LOOK_BYTES = 16 * 1024 * 1024;
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 
-/** A source with a middle of any size that is made while it is read, and the largest memory seen by then, at each 16 MiB. */
+/** A source with a middle of any size that is made while it is read, and the largest memory seen by then, at each 16 MiB and at the end. */
 export function hugeSource(
   { before, fill, after }: { before: Uint8Array; fill: string; after: Uint8Array },
   size: number,
@@ -109,14 +109,16 @@ export function hugeSource(
   const end = before.length + size;
   let peak = 0;
   let unseen = 0;
+  const look = (): number => {
+    unseen = 0;
+    collect();
+    peak = Math.max(peak, process.memoryUsage.rss());
+    return peak;
+  };
   return {
     async read(from, to, into) {
       unseen += to - from;
-      if (unseen >= LOOK_BYTES) {
-        unseen = 0;
-        collect();
-        peak = Math.max(peak, process.memoryUsage.rss());
-      }
+      if (unseen >= LOOK_BYTES) look();
       const turn = (((from - before.length) % fill.length) + fill.length) % fill.length;
       // As files do.
       const bytes = into?.subarray(0, to - from) ?? new Uint8Array(to - from);
@@ -134,6 +136,6 @@ export function hugeSource(
       return bytes;
     },
     source: { length: end + after.length } as Uint8Array,
-    peak: () => peak,
+    peak: look,
   };
 }
