@@ -29,6 +29,7 @@ const heapMb = (): number =>
  * 40 MB more on two threads (217 to 276 MB for 250,000 to 5,000,000 no-op items, 198 to 242 with 24); 12 takes more CPU.
  */
 const YOUNG_MB = 24;
+
 /** The thread ended while a call was under way: an endless loop that was ended, out of memory, process.exit. */
 export class ThreadDied extends Error {
   readonly index: number;
